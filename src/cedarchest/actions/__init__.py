@@ -1,0 +1,1 @@
+"""One module a use case: observe, plan, perform, check, record."""

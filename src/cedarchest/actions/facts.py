@@ -1,0 +1,90 @@
+"""What the catalog proves of days and discs: asked here, decided nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from cedarchest.model.disc import DiscRecord, SessionRecord, SessionStatus, StoredEntry
+from cedarchest.model.index import Entry
+from cedarchest.ports import Catalog, DayIndex
+
+
+def is_stored(catalog: Catalog, day: str, digest: bytes, copies: int) -> bool:
+    """Whether a day with this index digest stands whole on as many verified discs."""
+    discs = {
+        session.disc_id
+        for session, content in catalog.contents(day)
+        if session.status is SessionStatus.VERIFIED and content.index_digest == digest and not content.partial
+    }
+    return len(discs) >= copies
+
+
+def is_covered(catalog: Catalog, day_index: DayIndex, copies: int, not_held: Iterable[bytes] = ()) -> bool:
+    """Whether each entry of a day, by digest, is on as many verified discs, over any sessions.
+
+    `not_held` are paths that no disc can hold (they live in the index).
+    """
+    known = catalog.copies(day_index.day)
+    left_out = set(not_held)
+    return bool(day_index.entries) and all(
+        known.get((entry.path, entry.sha256), 0) >= copies
+        for entry in day_index.entries
+        if entry.path not in left_out
+    )
+
+
+def base_chain(sessions: Sequence[SessionRecord], number: int) -> list[SessionRecord]:
+    """The sessions whose trees a session stands on, oldest first, itself included."""
+    by_number = {session.number: session for session in sessions}
+    chain: list[SessionRecord] = []
+    while number in by_number and by_number[number] not in chain:
+        chain.append(by_number[number])
+        number = by_number[number].base
+    return chain[::-1]
+
+
+def last_verified(sessions: Sequence[SessionRecord]) -> SessionRecord | None:
+    """The newest verified session of a disc."""
+    verified = [session for session in sessions if session.status is SessionStatus.VERIFIED]
+    return verified[-1] if verified else None
+
+
+def visible_entries(catalog: Catalog, disc_id: str, base: int) -> dict[bytes, StoredEntry]:
+    """What the tree of a session shows, by path; later sessions replace earlier ones."""
+    shown: dict[bytes, StoredEntry] = {}
+    for session in base_chain(catalog.sessions(disc_id), base):
+        shown.update((entry.path, entry) for entry in catalog.entries(disc_id, session.number))
+    return shown
+
+
+def disc_named(discs: Iterable[DiscRecord], label: str) -> DiscRecord | None:
+    """The disc of a label, given up or not."""
+    return next((disc for disc in discs if disc.label == label), None)
+
+
+def days_on(sessions: Iterable[SessionRecord]) -> tuple[str, ...]:
+    """Days with verified content in these sessions, oldest first."""
+    found = {
+        content.day
+        for session in sessions
+        if session.status is SessionStatus.VERIFIED
+        for content in session.days
+    }
+    return tuple(sorted(found))
+
+
+def is_same(entry: Entry, stored: StoredEntry | None) -> bool:
+    """Whether a disc already shows this entry."""
+    return (
+        stored is not None
+        and stored.kind == entry.kind.value
+        and stored.size == entry.size
+        and stored.mtime_ns == entry.mtime_ns
+        and stored.sha256 == entry.sha256
+    )
+
+
+def below(shown: Mapping[bytes, StoredEntry], day: str) -> bool:
+    """Whether any of the paths lies in a day."""
+    prefix = day.encode() + b"/"
+    return any(path.startswith(prefix) for path in shown)

@@ -1,0 +1,116 @@
+"""The initialize action: makes the disc in the drive one that the next store can begin on.
+
+A blank disc needs nothing: its label is part of its first session. A rewritable disc is erased, ours only
+when nothing on it is needed any more, a foreign one only when it is named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from cedarchest.actions.loading import known_disc
+from cedarchest.actions.reuse import reasons_to_keep
+from cedarchest.actions.store import create_writer
+from cedarchest.config.model import Config
+from cedarchest.errors import CedarchestError, ForeignDisc, NoMedium, NotAppendable
+from cedarchest.model.disc import DiscRecord, DiscState, Observation
+from cedarchest.ports import Ports, Writer
+
+DESCRIPTORS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class InitializeOptions:
+    """What the caller allows."""
+
+    overwrite_foreign: str = ""  # label or fingerprint
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InitializeReport:
+    """What was in the drive, and whether it was erased."""
+
+    found: str
+    erased: bool
+
+
+def execute_initialize(
+    config: Config, options: InitializeOptions, *, ports: Ports, confirm: Callable[[str], bool]
+) -> InitializeReport:
+    """Prepare the disc in the drive; `confirm` asks a person unless the options already say yes.
+
+    Raises:
+        NoMedium, NotAppendable, ForeignDisc: the disc cannot be, or may not be, erased.
+    """
+    with ports.locks.hold(config.options.state_dir):
+        writer = create_writer(config, ports=ports)
+        try:
+            return _initialize(config, options, writer, ports, confirm)
+        finally:
+            writer.close()
+
+
+def _initialize(
+    config: Config,
+    options: InitializeOptions,
+    writer: Writer,
+    ports: Ports,
+    confirm: Callable[[str], bool],
+) -> InitializeReport:
+    if writer.loads_itself:
+        return InitializeReport(f"{writer.device}: a shelf begins new discs by itself", erased=False)
+    seen = writer.observe()
+    if seen.state is DiscState.NONE:
+        raise NoMedium(f"there is no disc in {writer.device}")
+    if seen.state is DiscState.BLANK:
+        return InitializeReport(f"a blank {seen.medium} disc", erased=False)
+    disc = _allowed(config, options, writer, seen, ports)
+    described = f"the {seen.medium} disc {seen.label or 'without label'}"
+    if not options.confirmed and not confirm(f"Erase {described} in {writer.device}?"):
+        raise NotAppendable(f"{described} was not erased", advice="Say --yes to erase it without a question.")
+    if disc is not None:
+        ports.catalog.put_disc(replace(disc, given_up=True, accepts_sessions=False))
+    writer.blank()
+    return InitializeReport(described, erased=True)
+
+
+def _allowed(
+    config: Config, options: InitializeOptions, writer: Writer, seen: Observation, ports: Ports
+) -> DiscRecord | None:
+    """The record of a disc of ours that may be erased; None for a foreign one that was named."""
+    if not seen.traits.rewritable:
+        raise NotAppendable(
+            f"{writer.device} holds a {seen.medium} disc with data, which is written once",
+            advice="Insert a blank disc.",
+        )
+    try:
+        disc = known_disc(seen, ports)
+    except NotAppendable:
+        disc = None  # ours, of another catalog: it has to be named like a foreign one
+    if disc is not None:
+        if kept := reasons_to_keep(config, disc, ports):
+            raise NotAppendable(f"{disc.label} may not be erased: {kept[0]}", reasons=kept)
+        return disc
+    fingerprint = fingerprint_of(writer, seen)
+    if options.overwrite_foreign not in (seen.label, fingerprint) or not options.overwrite_foreign:
+        raise ForeignDisc(
+            f"{writer.device} holds a disc that this catalog does not know"
+            f" (label {seen.label or 'none'}, fingerprint {fingerprint})",
+            advice=f"To erase it: cedarchest initialize --overwrite-foreign {seen.label or fingerprint}",
+            label=seen.label,
+            fingerprint=fingerprint,
+        )
+    return None
+
+
+def fingerprint_of(writer: Writer, seen: Observation) -> str:
+    """Twelve hexadecimal digits that tell foreign discs apart: of the newest session's descriptors."""
+    start = seen.sessions[-1].start if seen.sessions else 0
+    try:
+        blocks = writer.read(start, DESCRIPTORS + 2)
+    except CedarchestError:
+        blocks = b""
+    return hashlib.sha256(blocks).hexdigest()[:12]

@@ -1,0 +1,171 @@
+"""Which disc is there, whether it is the one that is needed, and what it has room for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cedarchest.actions.facts import (
+    base_chain,
+    days_on,
+    last_verified,
+    visible_entries,
+)
+from cedarchest.config.model import Config
+from cedarchest.errors import ForeignDisc, NoMedium, NotAppendable, WrongDisc
+from cedarchest.model.disc import (
+    DiscRecord,
+    DiscState,
+    Observation,
+    SessionRecord,
+    SessionStatus,
+    StoredEntry,
+)
+from cedarchest.model.index import Kind
+from cedarchest.model.media import BLOCK
+from cedarchest.model.plan import Room
+from cedarchest.model.size import Tally, record_bytes
+from cedarchest.ports import Ports, Writer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentDisc:
+    """The disc that takes further sessions: as seen, as recorded, and what its tree shows."""
+
+    seen: Observation
+    disc: DiscRecord
+    base: SessionRecord | None
+    sessions: tuple[SessionRecord, ...]
+    visible: Mapping[bytes, StoredEntry] = field(repr=False)
+
+    @property
+    def room(self) -> Room:
+        """The disc as a plan sees it."""
+        return Room(
+            label=self.disc.label,
+            free=self.seen.free,
+            sessions=len(self.seen.sessions),
+            visible=visible_cost(self.visible, self.base),
+            days=days_on(self.sessions),
+        )
+
+
+def visible_cost(visible: Mapping[bytes, StoredEntry], base: SessionRecord | None) -> Tally:
+    """What repeating a tree costs: by names, and never less than what it takes on the disc now."""
+    if base is None:
+        return Tally()
+    by_name = sum(
+        record_bytes(len(path) - path.rfind(b"/") - 1, size=entry.size) for path, entry in visible.items()
+    )
+    directories = sum(1 for entry in visible.values() if entry.kind == Kind.DIR.value)
+    starts = [
+        entry.start for entry in visible.values() if base.start <= entry.start < base.start + base.blocks
+    ]
+    measured = (min(starts, default=base.start + base.blocks) - base.start) * BLOCK
+    return Tally(0, max(by_name, measured), directories, len(visible))
+
+
+def expected_disc(writer: Writer, ports: Ports) -> DiscRecord | None:
+    """The newest disc that takes further sessions from this device, as the catalog knows it."""
+    for disc in reversed(ports.catalog.discs()):
+        if disc.given_up or not disc.accepts_sessions:
+            continue
+        sessions = ports.catalog.sessions(disc.disc_id)
+        if not sessions or sessions[-1].drive == writer.device:
+            return disc
+    return None
+
+
+def find_current(config: Config, writer: Writer, ports: Ports) -> CurrentDisc | None:
+    """The disc to append to; None when a new one has to be begun, because a blank one is there.
+
+    Raises:
+        NoMedium, WrongDisc, ForeignDisc, NotAppendable: the disc that is there cannot be used;
+            says which one to insert.
+    """
+    expected = expected_disc(writer, ports)
+    if writer.loads_itself:
+        if expected is None:
+            return None
+        seen = writer.load(expected.label)
+        if seen.state is DiscState.BLANK:
+            return None
+    else:
+        seen = writer.observe()
+        if seen.state is DiscState.NONE:
+            raise NoMedium(f"there is no disc in {writer.device}", advice=_wanted(expected))
+        if seen.state is DiscState.BLANK:
+            return None
+    return _known_current(config, seen, expected, ports)
+
+
+def _wanted(expected: DiscRecord | None) -> str:
+    if expected is None:
+        return "Insert a blank disc and run the command again."
+    return f"Insert the disc {expected.label}, or a blank one, and run the command again."
+
+
+def _known_current(
+    config: Config, seen: Observation, expected: DiscRecord | None, ports: Ports
+) -> CurrentDisc | None:
+    disc = known_disc(seen, ports)
+    if disc is None:
+        raise ForeignDisc(
+            f"{seen.device} holds a disc that is not ours ({seen.label or 'no label'})",
+            advice=_wanted(expected)
+            + " To give up what is on a rewritable one: cedarchest initialize --overwrite-foreign LABEL.",
+            label=seen.label,
+        )
+    checked = config.require_store().check_media
+    if checked and expected is not None and disc.disc_id != expected.disc_id and disc.accepts_sessions:
+        raise WrongDisc(
+            f"{seen.device} holds our disc {disc.label}, {expected.label} is in use",
+            advice=_wanted(expected),
+            found=disc.label,
+            needed=expected.label,
+        )
+    if not disc.accepts_sessions or seen.state is not DiscState.APPENDABLE:
+        return None
+    return current_disc(seen, disc, ports)
+
+
+def known_disc(seen: Observation, ports: Ports) -> DiscRecord | None:
+    """The catalog's record of the disc that is seen; None for a disc that is not ours.
+
+    Raises:
+        NotAppendable: it is ours, but this catalog has never heard of it.
+    """
+    if seen.identity is None:
+        return _torn_disc(seen, ports)
+    for disc in ports.catalog.discs():
+        if disc.disc_id == seen.identity.disc_id and not disc.given_up:
+            return disc
+    raise NotAppendable(
+        f"{seen.device} holds our disc {seen.identity.label}, which this catalog does not know",
+        advice="Insert a disc of this catalog or a blank one; `cedarchest verify` reads a disc without a catalog.",
+        label=seen.identity.label,
+    )
+
+
+def _torn_disc(seen: Observation, ports: Ports) -> DiscRecord | None:
+    """A disc of ours on which nothing but cut-off sessions stands, known by their places."""
+    places = [(entry.number, entry.start, entry.blocks) for entry in seen.sessions]
+    for disc in ports.catalog.discs():
+        sessions = ports.catalog.sessions(disc.disc_id)
+        torn = all(session.status is SessionStatus.ABANDONED for session in sessions)
+        known = [(session.number, session.start, session.blocks) for session in sessions]
+        if not disc.given_up and torn and known == places and seen.label in ("", disc.label) and places:
+            return disc
+    return None
+
+
+def current_disc(seen: Observation, disc: DiscRecord, ports: Ports) -> CurrentDisc:
+    """A known disc with what its last verified session shows."""
+    sessions = ports.catalog.sessions(disc.disc_id)
+    base = last_verified(sessions)
+    visible = visible_entries(ports.catalog, disc.disc_id, base.number) if base else {}
+    chain = tuple(base_chain(sessions, base.number)) if base else ()
+    return CurrentDisc(seen, disc, base, chain, visible)

@@ -1,0 +1,52 @@
+"""Observes what a plan needs and has it made: the days' cost, the disc in use, what an empty one holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cedarchest.actions.loading import find_current
+from cedarchest.config.model import Config
+from cedarchest.model.disc import DiscState, Observation
+from cedarchest.model.media import TRAITS, Medium, MediumTraits
+from cedarchest.model.plan import DueDay, Policy, Room, StorePlan, plan_store
+from cedarchest.model.size import Tally, tally
+from cedarchest.ports import DayIndex, Ports, Writer
+
+FIRST_SESSION_ON_OVERWRITABLE = 32
+
+
+def plan_days(
+    config: Config, writer: Writer, days: Sequence[DayIndex], ports: Ports, *, always_new: bool
+) -> StorePlan:
+    """The volumes for these days on what is in the drive and on new discs. Writes nothing.
+
+    Raises:
+        MediumFull: a day does not fit on an empty disc.
+        MediaError: the disc that is there can be neither appended to nor replaced without a hand.
+    """
+    if not days:
+        return StorePlan(())
+    current = None if always_new else find_current(config, writer, ports)
+    seen = current.seen if current else writer.observe()
+    traits, capacity = _medium_of(config, seen)
+    due = [DueDay(day.day, tally(day.entries), day.data_bytes) for day in days]
+    empty = Room(label="", free=capacity - FIRST_SESSION_ON_OVERWRITABLE, sessions=0, visible=Tally())
+    store = config.require_store()
+    policy = Policy(
+        new_disc=store.new_disc,
+        starting_weekday=config.options.weekday,
+        blank_factor=store.blank_factor,
+        margin_blocks=store.margin_blocks(writer.device, capacity),
+        traits=traits,
+        always_new=always_new,
+    )
+    return plan_store(due, current.room if current else None, empty, policy)
+
+
+def _medium_of(config: Config, seen: Observation) -> tuple[MediumTraits, int]:
+    """Traits and capacity to plan with: the drive's word, else the nominal of the configured medium."""
+    store = config.require_store()
+    if seen.state is not DiscState.NONE or seen.capacity:
+        return seen.traits, seen.capacity
+    medium = store.media if isinstance(store.media, Medium) else Medium.DVD_PLUS_R
+    return TRAITS[medium], TRAITS[medium].nominal_blocks

@@ -1,0 +1,209 @@
+"""The proof of a session: read back from the disc, compared, recorded; a bad one is bypassed."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+
+from cedarchest.actions.burn import burn_session
+from cedarchest.actions.facts import visible_entries
+from cedarchest.actions.loading import current_disc
+from cedarchest.config.model import Config
+from cedarchest.errors import CedarchestError, DamagedDisc, Interrupted, VerifyError, WrongDisc
+from cedarchest.model.check import SessionCheck, check_session
+from cedarchest.model.disc import (
+    CheckKind,
+    CheckRecord,
+    DiscRecord,
+    Observation,
+    SessionRecord,
+    SessionStatus,
+)
+from cedarchest.model.findings import Finding, FindingKind
+from cedarchest.model.media import BLOCK
+from cedarchest.model.pace import Pace
+from cedarchest.ports import Ports, Writer
+
+log = logging.getLogger(__name__)
+
+SHOWN_FINDINGS = 5
+KEPT_FINDINGS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A session as read now: what the comparison gave, and how fast the drive was."""
+
+    check: SessionCheck
+    seconds: float
+    pace: Pace
+
+
+def read_session(writer: Writer, seen: Observation, session: SessionRecord, ports: Ports) -> Reading:
+    """Read a session of the loaded disc in one sweep and compare it with what was put there."""
+    expected = ports.workspace.expected(session.disc_id, session.number)
+    earlier = visible_entries(ports.catalog, session.disc_id, session.base) if session.base else {}
+    label = next(each.volume_id for each in seen.sessions if each.number == session.number)
+    ports.reporter.phase(f"checking {label} session {session.number}", session.blocks * BLOCK)
+    pace = Pace(ports.clock.monotonic)
+    began = ports.clock.monotonic()
+    check = check_session(
+        pace.measured(writer.read),
+        session.start,
+        session.blocks,
+        expected,
+        earlier,
+        volume_id=label,
+        known_map=session.block_map,
+        access_time=int(session.created_at.timestamp()),
+        progress=lambda blocks: ports.reporter.advance(blocks * BLOCK),
+        finding_limit=KEPT_FINDINGS,
+    )
+    return Reading(check, ports.clock.monotonic() - began, pace)
+
+
+def prove_session(
+    config: Config,
+    writer: Writer,
+    disc: DiscRecord,
+    session: SessionRecord,
+    ports: Ports,
+    *,
+    kind: CheckKind,
+) -> SessionRecord:
+    """Check a burnt session from the disc itself and record what came of it.
+
+    Raises:
+        WrongDisc: another disc is in the drive now; nothing is recorded.
+        VerifyError, DamagedDisc: disc and data differ; the session is recorded as bad and the tree
+            before it made visible again.
+    """
+    reading = read_session(writer, same_disc(writer, disc, session), session, ports)
+    return conclude(config, writer, disc, session, reading, ports, kind=kind)
+
+
+def conclude(
+    config: Config,
+    writer: Writer,
+    disc: DiscRecord,
+    session: SessionRecord,
+    reading: Reading,
+    ports: Ports,
+    *,
+    kind: CheckKind,
+) -> SessionRecord:
+    """Record what a first reading found; raises and bypasses the session when it found anything."""
+    findings = reading.check.findings
+    record = check_record(session, reading, kind, writer, ports)
+    if findings:
+        bad = replace(session, status=SessionStatus.BAD, reason=str(findings[0]))
+        ports.catalog.record_proof(bad, (), record)
+        _bypass(config, writer, replace(disc, accepts_sessions=False), ports)
+        raise differences(findings, disc, session)
+    good = replace(session, status=SessionStatus.VERIFIED, block_map=reading.check.block_map, reason="")
+    ports.catalog.record_proof(good, reading.check.entries, record)
+    log.info("%s session %d: no problems found", disc.label, session.number)
+    for area in reading.pace.slow_areas():
+        ports.reporter.warn(f"{disc.label} reads slowly at {area}")
+    return good
+
+
+def prove_again(writer: Writer, disc: DiscRecord, session: SessionRecord, ports: Ports) -> Reading:
+    """Read a session that was judged before and keep the check; the newest verdict counts.
+
+    Raises:
+        WrongDisc: another disc is in the drive.
+        VerifyError, DamagedDisc: disc and data differ; the session counts as bad from now on.
+    """
+    reading = read_session(writer, same_disc(writer, disc, session), session, ports)
+    record = check_record(session, reading, CheckKind.VERIFY, writer, ports)
+    found = reading.check.findings
+    if found:
+        bad = replace(session, status=SessionStatus.BAD, reason=str(found[0]))
+        ports.catalog.put_session(bad, replace(disc, accepts_sessions=False))
+        ports.catalog.add_check(record)
+        raise differences(found, disc, session)
+    log.info("%s session %d: no problems found", disc.label, session.number)
+    if session.status is SessionStatus.VERIFIED:
+        ports.catalog.add_check(record)
+        return reading
+    good = replace(session, status=SessionStatus.VERIFIED, reason="", block_map=reading.check.block_map)
+    ports.catalog.record_proof(good, reading.check.entries, record)
+    if all(each.status is not SessionStatus.BAD for each in ports.catalog.sessions(disc.disc_id)):
+        ports.catalog.put_disc(replace(disc, accepts_sessions=True))
+    return reading
+
+
+def check_record(
+    session: SessionRecord, reading: Reading, kind: CheckKind, writer: Writer, ports: Ports
+) -> CheckRecord:
+    """A reading as an event for the catalog."""
+    return CheckRecord(
+        disc_id=session.disc_id,
+        session=session.number,
+        kind=kind,
+        at=ports.clock.now(),
+        passed=not reading.check.findings,
+        drive=writer.device,
+        tool=session.tool,
+        blocks=session.blocks,
+        seconds=reading.seconds,
+        findings=tuple(str(finding) for finding in reading.check.findings),
+    )
+
+
+def differences(
+    findings: tuple[Finding, ...], disc: DiscRecord, session: SessionRecord
+) -> VerifyError | DamagedDisc:
+    """What the comparison found, as the error that says what to do."""
+    shown = "; ".join(str(finding) for finding in findings[:SHOWN_FINDINGS])
+    more = f"; and {len(findings) - SHOWN_FINDINGS} more" if len(findings) > SHOWN_FINDINGS else ""
+    if all(finding.kind is FindingKind.UNREADABLE for finding in findings):
+        return DamagedDisc(
+            f"{disc.label} session {session.number} cannot be read in full: {shown}{more}",
+            advice="Try another drive with `cedarchest verify`; its days are due again on another disc.",
+            label=disc.label,
+            findings=[str(finding) for finding in findings],
+        )
+    return VerifyError(
+        f"{disc.label} session {session.number} differs from what was stored: {shown}{more}",
+        findings=findings,
+        advice="Its days are due again: run `cedarchest store` with another disc.",
+        label=disc.label,
+    )
+
+
+def same_disc(writer: Writer, disc: DiscRecord, session: SessionRecord) -> Observation:
+    """The disc that was written, seen anew; no other one is ever checked in its place."""
+    if writer.loads_itself:
+        writer.load(disc.label)
+    writer.reload()
+    seen = writer.observe()
+    entry = next((each for each in seen.sessions if each.number == session.number), None)
+    # A tree too damaged to name its disc leaves label and place to know it by.
+    known = seen.identity is None or seen.identity.disc_id == disc.disc_id
+    if seen.label != disc.label or not known or entry is None or entry.start != session.start:
+        raise WrongDisc(
+            f"{writer.device} does not hold {disc.label} with its session {session.number} any more",
+            advice=f"Insert {disc.label} and run the command again: the session is checked first.",
+            needed=disc.label,
+            found=seen.label,
+        )
+    writer.reload()
+    return seen
+
+
+def _bypass(config: Config, writer: Writer, disc: DiscRecord, ports: Ports) -> None:
+    """Nothing more goes on the disc but a repair: the last good tree becomes the visible one again."""
+    ports.catalog.put_disc(disc)
+    try:
+        current = current_disc(writer.observe(), disc, ports)
+        if current.base is None:
+            return
+        repair = burn_session(config, writer, disc, current, (), ports)
+        prove_session(config, writer, disc, repair, ports, kind=CheckKind.STORE)
+        ports.reporter.note(f"the tree of {disc.label} session {current.base.number} is visible again")
+    except Interrupted:
+        raise
+    except CedarchestError as error:
+        ports.reporter.warn(f"the good tree of {disc.label} could not be made visible again: {error}")

@@ -1,0 +1,80 @@
+"""A disc to begin: a blank one, or a rewritable one of ours that may be given up."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from cedarchest.actions.burn import new_disc
+from cedarchest.actions.facts import days_on, is_stored
+from cedarchest.actions.loading import known_disc
+from cedarchest.config.model import Config
+from cedarchest.errors import ForeignDisc, NotAppendable
+from cedarchest.model.days import parse_day
+from cedarchest.model.disc import DiscRecord, DiscState, Observation, SessionStatus
+from cedarchest.ports import Ports, Writer
+
+log = logging.getLogger(__name__)
+
+
+def begin_disc(config: Config, writer: Writer, ports: Ports) -> DiscRecord:
+    """Have a disc in the drive on which a first session can be written; erases only what may be.
+
+    Raises:
+        NotAppendable, ForeignDisc, NoMedium: the disc that is there cannot become it.
+    """
+    if not writer.loads_itself:
+        seen = writer.observe()
+        if seen.state not in (DiscState.BLANK, DiscState.NONE):
+            _give_up(config, writer, seen, ports)
+    capacity = writer.observe()
+    disc = new_disc(capacity, ports)
+    seen = writer.load_blank(disc.label)
+    return replace(disc, medium=seen.medium, capacity=seen.capacity)
+
+
+def _give_up(config: Config, writer: Writer, seen: Observation, ports: Ports) -> None:
+    disc = known_disc(seen, ports)
+    if disc is None:
+        raise ForeignDisc(
+            f"{seen.device} holds a disc that is not ours ({seen.label or 'no label'}); a blank one is needed",
+            label=seen.label,
+        )
+    if not seen.traits.rewritable:
+        raise NotAppendable(
+            f"a new disc is needed; {seen.device} holds {disc.label}, which is written once and has data",
+            advice="Insert a blank disc and run the command again.",
+            label=disc.label,
+        )
+    if kept := reasons_to_keep(config, disc, ports):
+        raise NotAppendable(
+            f"a new disc is needed; {disc.label} may not be erased: {kept[0]}",
+            advice="Insert a blank disc and run the command again.",
+            label=disc.label,
+            reasons=kept,
+        )
+    ports.reporter.note(f"erasing {disc.label}: nothing on it is needed any more")
+    ports.catalog.put_disc(replace(disc, given_up=True, accepts_sessions=False))
+    writer.blank()
+
+
+def reasons_to_keep(config: Config, disc: DiscRecord, ports: Ports) -> list[str]:
+    """Why a disc may not be erased: days inside the retention that are on too few other discs."""
+    store = config.require_store()
+    today = ports.clock.now().date()
+    reasons = []
+    for day in days_on(ports.catalog.sessions(disc.disc_id)):
+        if today - parse_day(day) >= store.retention:
+            continue
+        others = {
+            session.disc_id
+            for session, content in ports.catalog.contents(day)
+            if session.status is SessionStatus.VERIFIED and session.disc_id != disc.disc_id
+        }
+        digests = {content.index_digest for _, content in ports.catalog.contents(day)}
+        whole = all(is_stored(ports.catalog, day, digest, store.copies + 1) for digest in digests)
+        if len(others) < store.copies or not whole:
+            reasons.append(f"it holds {day}, which is younger than {store.retention.days} days")
+    if ports.catalog.open_sessions():
+        reasons.append("a session of an earlier run is not settled yet")
+    return reasons

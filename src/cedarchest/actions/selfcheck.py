@@ -1,0 +1,177 @@
+"""A disc compared with what it holds itself: each session with its own index, without any catalog.
+
+The index is believed because it agrees with the sums file beside it, line for line, and both are covered
+by the comparison. Whoever forges all of them is not found out here; the catalog's digests would.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cedarchest.errors import DamagedDisc, ForeignDisc, NoMedium
+from cedarchest.model.check import check_session
+from cedarchest.model.disc import DiscState, Observation, StoredEntry, TocEntry
+from cedarchest.model.findings import Finding, FindingKind
+from cedarchest.model.identity import find_nodes, read_node
+from cedarchest.model.index import Entry, Kind, read_index
+from cedarchest.model.iso9660 import Node
+from cedarchest.model.media import BLOCK
+from cedarchest.model.session import (
+    DIGEST_SIZE,
+    INDEX_NAME,
+    OUTCOME_FORMAT,
+    SUMS_NAME,
+    session_folder,
+    session_sums,
+)
+from cedarchest.ports import Ports, Writer
+
+LARGEST_INDEX = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class SelfCheck:
+    """What a disc's comparison with itself gave."""
+
+    label: str
+    sessions: int
+    blocks: int
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """A session as the disc describes it."""
+
+    entry: TocEntry
+    base: int
+    expected: tuple[Entry, ...]
+
+
+def check_by_itself(writer: Writer, ports: Ports) -> SelfCheck:
+    """Compare every session of the disc in a drive with the index it brought.
+
+    Raises:
+        NoMedium: there is no disc, or a blank one.
+        ForeignDisc: it is not ours.
+    """
+    writer.reload()
+    seen = writer.observe()
+    if seen.state in (DiscState.NONE, DiscState.BLANK):
+        raise NoMedium(f"{seen.device} holds no disc with data")
+    if seen.identity is None and not _has_index(writer, seen):
+        raise ForeignDisc(
+            f"{seen.device} holds no disc of ours ({seen.label or 'no label'})",
+            advice="Only discs written by cedarchest know what they should hold.",
+        )
+    return _check_sessions(writer, seen, ports)
+
+
+def _has_index(writer: Writer, seen: Observation) -> bool:
+    paths = [f"{session_folder(entry.number)}/{INDEX_NAME}".encode() for entry in seen.sessions]
+    for entry in seen.sessions:
+        try:
+            if find_nodes(writer.read, entry.start, paths):
+                return True
+        except DamagedDisc:
+            continue
+    return False
+
+
+def _check_sessions(writer: Writer, seen: Observation, ports: Ports) -> SelfCheck:
+    maps = _block_maps(writer, seen)
+    findings: list[Finding] = []
+    shown: dict[int, dict[bytes, StoredEntry]] = {0: {}}
+    blocks = 0
+    for entry in seen.sessions:
+        ports.interrupts.check()
+        claimed = _claimed(writer, entry, findings)
+        if claimed is None:
+            continue
+        earlier = shown.get(claimed.base, {})
+        ports.reporter.phase(f"checking {seen.label} session {entry.number}", entry.blocks * BLOCK)
+        check = check_session(
+            writer.read,
+            entry.start,
+            entry.blocks,
+            claimed.expected,
+            earlier,
+            volume_id=entry.volume_id,
+            known_map=maps.get(entry.number, b""),
+            progress=lambda done: ports.reporter.advance(done * BLOCK),
+        )
+        findings += check.findings
+        blocks += entry.blocks
+        shown[entry.number] = {**earlier, **{stored.path: stored for stored in check.entries}}
+    return SelfCheck(seen.label, len(seen.sessions), blocks, tuple(findings))
+
+
+def _claimed(writer: Writer, entry: TocEntry, findings: list[Finding]) -> _Claimed | None:
+    """What a session says it wrote; None, with a finding, when that cannot be known."""
+    folder = session_folder(entry.number)
+    names = [f"{folder}/{name}".encode() for name in ("session.json", INDEX_NAME, SUMS_NAME)]
+    try:
+        nodes = find_nodes(writer.read, entry.start, names)
+        about, index, sums = (read_node(writer.read, nodes[name], LARGEST_INDEX) for name in names)
+        base = int(json.loads(about or b"")["on_top_of"])
+        listed = read_index(io.BytesIO(index or b"")).entries
+    except (DamagedDisc, KeyError, TypeError, ValueError, OSError, EOFError, zlib.error) as error:
+        detail = f"the index of session {entry.number} cannot be read ({error}); its files cannot be judged"
+        findings.append(
+            Finding(FindingKind.STRUCTURE, f"/{names[1].decode()}", detail, entry.start, entry.end - 1)
+        )
+        return None
+    own = [_as_found(nodes[name], content) for name, content in zip(names[1:], (index, sums), strict=True)]
+    if b"".join(session_sums([*listed, own[0]])) != sums:
+        detail = f"the sums of session {entry.number} do not agree with its index"
+        findings.append(Finding(FindingKind.DIFFERENT, f"/{names[2].decode()}", detail))
+    return _Claimed(entry, base, (*listed, *own))
+
+
+def _as_found(node: Node, content: bytes | None) -> Entry:
+    """One of the two files that no index can list, as the disc shows it."""
+    return Entry(
+        path=node.path,
+        kind=Kind.FILE,
+        size=node.size,
+        mode=node.mode,
+        uid=node.uid,
+        gid=node.gid,
+        mtime_ns=node.mtime * 10**9,
+        sha256=hashlib.sha256(content or b"").digest(),
+        xattrs=node.xattrs,
+    )
+
+
+def _block_maps(writer: Writer, seen: Observation) -> Mapping[int, bytes]:
+    """Block maps of earlier sessions, as far as later ones brought them."""
+    maps: dict[int, bytes] = {}
+    for entry in seen.sessions:
+        folder = f"{session_folder(entry.number)}/earlier"
+        names = [f"{folder}/{number:03d}.json".encode() for number in range(1, entry.number)]
+        try:
+            nodes = find_nodes(writer.read, entry.start, names)
+            contents = [read_node(writer.read, node, LARGEST_INDEX) for node in nodes.values()]
+        except DamagedDisc:
+            continue  # said when the session itself is read
+        maps |= _parse_maps(contents)
+    return maps
+
+
+def _parse_maps(contents: Sequence[bytes | None]) -> dict[int, bytes]:
+    maps: dict[int, bytes] = {}
+    for content in contents:
+        try:
+            value = json.loads(content or b"")
+            if value["format"] == OUTCOME_FORMAT and value["status"] == "verified":
+                digests = [bytes.fromhex(each) for each in value["sha256"]]
+                if all(len(digest) == DIGEST_SIZE for digest in digests):
+                    maps[int(value["session"])] = b"".join(digests)
+        except (ValueError, KeyError, TypeError):
+            continue  # the file's own digest says that it is damaged
+    return maps

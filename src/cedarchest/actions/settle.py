@@ -1,0 +1,120 @@
+"""Open intents: what an earlier run began and did not see the end of, settled from the disc itself."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from cedarchest.actions.prove import conclude, read_session, same_disc
+from cedarchest.config.model import Config
+from cedarchest.errors import CatalogError, DamagedDisc, NoMedium, VerifyError, WrongDisc
+from cedarchest.model.disc import (
+    CheckKind,
+    DiscRecord,
+    DiscState,
+    Observation,
+    SessionRecord,
+    SessionStatus,
+)
+from cedarchest.ports import Ports, Writer
+
+log = logging.getLogger(__name__)
+
+
+def settle(config: Config, writer: Writer, ports: Ports) -> tuple[SessionRecord, ...]:
+    """Settle every open session that was written in this device; what is proven now is returned.
+
+    A session that is on the disc is checked and recorded, never burnt again; one that is not there is
+    recorded as abandoned, and its days are due.
+
+    Raises:
+        NoMedium, WrongDisc: the disc that has to be asked is not there; says which to insert.
+    """
+    proven = []
+    for session in ports.catalog.open_sessions():
+        if session.drive != writer.device:
+            continue
+        settled = _settle_one(config, writer, _disc_of(session, ports), session, ports)
+        if settled is not None:
+            proven.append(settled)
+    return tuple(proven)
+
+
+def _disc_of(session: SessionRecord, ports: Ports) -> DiscRecord:
+    for disc in ports.catalog.discs():
+        if disc.disc_id == session.disc_id:
+            return disc
+    raise CatalogError(f"the catalog has a session of a disc it does not know ({session.disc_id})")
+
+
+def _settle_one(
+    config: Config, writer: Writer, disc: DiscRecord, session: SessionRecord, ports: Ports
+) -> SessionRecord | None:
+    ports.reporter.note(f"settling {disc.label} session {session.number} of an earlier run")
+    seen = _ask(writer, disc, session)
+    entry = next((each for each in seen.sessions if each.number == session.number), None) if seen else None
+    if seen is None or entry is None or entry.start < session.start:
+        _abandon(session, "it never came to be on the disc", ports)
+        return None
+    there = replace(session, status=SessionStatus.BURNT, start=entry.start, blocks=entry.blocks)
+    if session.status is SessionStatus.INTENDED and not entry.volume_id:
+        _abandon(there, "the burn was cut off", ports)
+        return None
+    reading = read_session(writer, same_disc(writer, disc, there), there, ports)
+    if reading.check.findings and _was_cut_off(session, writer, seen):
+        _abandon(there, "the burn was cut off", ports)
+        return None
+    try:
+        return conclude(config, writer, disc, there, reading, ports, kind=CheckKind.SETTLE)
+    except (VerifyError, DamagedDisc) as error:
+        ports.reporter.warn(f"{error.message} (written by an earlier run; its days are due again)")
+        return None
+
+
+def _was_cut_off(session: SessionRecord, writer: Writer, seen: Observation) -> bool:
+    """Whether a session that differs says nothing against the disc: its burn did not reach its end.
+
+    On overwritable media and shelves a session shows only once its last block is written.
+    """
+    sequential = not seen.traits.overwritable and not writer.loads_itself
+    return session.status is SessionStatus.INTENDED and sequential
+
+
+def _abandon(session: SessionRecord, reason: str, ports: Ports) -> None:
+    ports.catalog.put_session(replace(session, status=SessionStatus.ABANDONED, reason=reason))
+    log.info("session %d of an earlier run: %s; its days are due", session.number, reason)
+
+
+def _ask(writer: Writer, disc: DiscRecord, session: SessionRecord) -> Observation | None:
+    """The disc of an open session; None when no session of it can be there."""
+    unwritten = session.status is SessionStatus.INTENDED and session.number == 1
+    try:
+        seen = writer.load(disc.label) if writer.loads_itself else writer.observe()
+    except (NoMedium, DamagedDisc):
+        if writer.loads_itself and unwritten:
+            return None  # an image that never got its descriptors
+        raise
+    if seen.state is DiscState.BLANK and unwritten:
+        return None
+    if seen.state is DiscState.DAMAGED:
+        writer.close_damaged()
+        seen = writer.observe()
+    if not writer.loads_itself:
+        _refuse_other(writer, seen, disc, session)
+    return seen
+
+
+def _refuse_other(writer: Writer, seen: Observation, disc: DiscRecord, session: SessionRecord) -> None:
+    advice = f"Insert {disc.label} and run the command again. If it is lost, store with --full on a new disc."
+    if seen.state is DiscState.NONE:
+        raise NoMedium(f"there is no disc in {writer.device}; {disc.label} is needed", advice=advice)
+    if session.number == 1 and len(seen.sessions) <= 1 and not seen.label:
+        return  # cut off before the disc got its label
+    if seen.label != disc.label:
+        raise WrongDisc(
+            f"session {session.number} of {disc.label} was written by an earlier run and is not proven;"
+            f" {writer.device} holds {seen.label or 'another disc'}",
+            advice=advice,
+            needed=disc.label,
+            found=seen.label,
+        )

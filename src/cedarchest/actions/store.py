@@ -1,0 +1,316 @@
+"""The store action: staged days go to a disc as `/YYYY/MM/DD`, are read back, and only then marked.
+
+    choose days → writer → plan → (dry run stops here) → image → consistency check → indicator
+
+`rebuild` does the same for all days of a week, on a new disc.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cedarchest.actions.burn import burn_session, unholdable
+from cedarchest.actions.facts import is_covered, is_stored
+from cedarchest.actions.loading import find_current
+from cedarchest.actions.planning import plan_days
+from cedarchest.actions.prove import prove_again, prove_session
+from cedarchest.actions.reuse import begin_disc
+from cedarchest.actions.settle import settle
+from cedarchest.config.choices import CheckTime
+from cedarchest.config.model import Config
+from cedarchest.errors import CedarchestError, ConfigError, MediaError, StagingError, VerifyError
+from cedarchest.model.days import format_day, parse_day
+from cedarchest.model.disc import CheckKind, SessionRecord, SessionStatus
+from cedarchest.model.names import to_text
+from cedarchest.model.plan import StorePlan
+from cedarchest.ports import DayIndex, Ports, StagedDay, Writer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """What the caller asks: certain days, today again on a new disc, or only the plan."""
+
+    days: tuple[str, ...] = ()
+    full: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoreReport:
+    """What came of a store: days that are proven now, on which discs, and what no disc could hold."""
+
+    plan: StorePlan
+    days: tuple[str, ...] = ()
+    discs: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    deferred: bool = False
+    problem: CedarchestError | None = None
+
+
+def execute_store(
+    config_path: Path | None, options: StoreOptions, config: Config, *, ports: Ports
+) -> StoreReport:
+    """Store every staged day that is not stored, oldest first; or the days that are asked for.
+
+    Raises:
+        ConfigError, StagingError, VerifyError, LockedError: kinds of ValueError.
+        MediaError, ToolError, CatalogError: kinds of OSError.
+    """
+    log.info("store, configured by %s", config_path or "its caller")
+    refuse_unbuilt(config)
+    if options.dry_run:
+        days = choose_days(config, options, ports)
+        with_writer = create_writer(config, ports=ports)
+        return StoreReport(
+            plan_days(config, with_writer, _looked_at(days, ports), ports, always_new=options.full)
+        )
+    with ports.locks.hold(config.options.state_dir):
+        settle_earlier(config, options, ports)
+        days = choose_days(config, options, ports)
+        return store_days(config, days, ports=ports, always_new=options.full)
+
+
+def store_days(config: Config, days: Sequence[StagedDay], *, ports: Ports, always_new: bool) -> StoreReport:
+    """Write, check and mark the days, volume by volume; each volume stands when the next one fails."""
+    indexed, problem = _indexed(days, ports)
+    pending = [day for day in indexed if always_new or not _marked_only(config, day, ports)]
+    directories = {day.day: day.directory for day in indexed}
+    writer = create_writer(config, ports=ports)
+    plan = plan_days(config, writer, pending, ports, always_new=always_new)
+    writer.close()
+    done = [day.day for day in indexed if day not in pending]
+    discs: list[str] = []
+    for volume in plan.volumes:
+        ports.interrupts.check()
+        log.info("%s: %s", ", ".join(volume.days), volume.why)
+        staging_dirs = {directories[day]: day for day in volume.days}
+        try:
+            session = write_image(config, volume.new_disc, staging_dirs, ports=ports)
+            discs += [disc.label for disc in ports.catalog.discs() if disc.disc_id == session.disc_id]
+            if config.require_store().check is CheckTime.DEFERRED:
+                continue
+            consistency_check(config, staging_dirs, ports=ports)
+        except (MediaError, VerifyError) as error:
+            if not done:
+                raise
+            problem = problem or error
+            break
+        write_store_indicator(config, staging_dirs, ports=ports)
+        done += volume.days
+    _finish(config, done, ports)
+    deferred = config.require_store().check is CheckTime.DEFERRED
+    left_out = tuple(
+        f"/{to_text(entry.path)}: {why}"
+        for day in indexed
+        for entry in day.entries
+        if (why := unholdable(entry))
+    )
+    return StoreReport(plan, tuple(sorted(done)), tuple(dict.fromkeys(discs)), left_out, deferred, problem)
+
+
+def create_writer(config: Config, *, ports: Ports) -> Writer:
+    """A writer for the configured drive; all writers have the same interface.
+
+    A mounted device is refused before anything else: experience shows trouble with the backup if it is.
+
+    Raises:
+        ConfigError: the device type is not known.
+        DeviceMounted, DriveMissing, DriveForbidden: the device is mounted, not there, not ours to use.
+    """
+    store = config.require_store()
+    if len(store.device) > 1:
+        ports.reporter.warn(f"several drives are configured; {store.device[0]} is used")
+    return ports.drives.open(store.device[0], str(store.device_type))
+
+
+def write_image(
+    config: Config,
+    new_disc: bool,
+    staging_dirs: Mapping[Path, str],
+    *,
+    ports: Ports,
+) -> SessionRecord:
+    """Write each staging directory to the disc, at the root by date.
+
+    `/opt/stage/2005/02/10` is placed at `/2005/02/10`. Plans, journals and burns; proves nothing.
+
+    Raises:
+        StagingError: what is staged changed since it was indexed.
+        MediaError, ToolError: the disc cannot take it, or the write failed.
+    """
+    writer = create_writer(config, ports=ports)
+    try:
+        days = [ports.staging.index(path, day) for path, day in _by_day(staging_dirs)]
+        current = None if new_disc else find_current(config, writer, ports)
+        disc = current.disc if current else begin_disc(config, writer, ports)
+        return burn_session(config, writer, disc, current, days, ports)
+    finally:
+        writer.close()
+
+
+def write_store_indicator(config: Config, staging_dirs: Mapping[Path, str], *, ports: Ports) -> None:
+    """Mark each staging directory stored, if and only if the catalog proves that it is.
+
+    Raises:
+        StagingError: a directory is not proven to be on disc; it is not marked.
+    """
+    for directory, day in _by_day(staging_dirs):
+        seen = ports.staging.look(directory, day)
+        if not _is_proven(config, seen, ports):
+            raise StagingError(
+                f"{directory} is not marked stored: the catalog does not prove that {day} is on disc",
+                advice="Run `cedarchest store` or, for a disc that was not checked yet, `cedarchest verify`.",
+                day=day,
+            )
+        if not ports.staging.mark_stored(directory):
+            ports.reporter.warn(
+                f"{directory} may not be written: only the catalog knows that {day} is stored"
+            )
+
+
+def consistency_check(config: Config, staging_dirs: Mapping[Path, str], *, ports: Ports) -> None:
+    """Compare the disc with what was staged, by reading the disc itself.
+
+    Sometimes a corrupted multi-session disc is written although no error is seen: this makes sure that
+    what is read matches what was stored. Without an exception there were no problems, which is logged.
+
+    Raises:
+        VerifyError: disc and data differ (a ValueError).
+        MediaError: there is a problem with the medium (an OSError).
+    """
+    writer = create_writer(config, ports=ports)
+    try:
+        for session in _sessions_of(staging_dirs, ports):
+            disc = next(each for each in ports.catalog.discs() if each.disc_id == session.disc_id)
+            if session.status is SessionStatus.BURNT:
+                prove_session(config, writer, disc, session, ports, kind=CheckKind.STORE)
+            else:
+                prove_again(writer, disc, session, ports)
+    finally:
+        writer.close()
+
+
+def choose_days(config: Config, options: StoreOptions, ports: Ports) -> list[StagedDay]:
+    """The staged days to store, oldest first.
+
+    Raises:
+        StagingError: a day that was asked for is not staged.
+    """
+    staged = {day.day: day for day in ports.staging.days(config.require_stage().dir) if day.staged}
+    if options.days or options.full:
+        today = format_day(ports.clock.now().date())
+        asked = sorted({format_day(parse_day(day)) for day in options.days} or {today})
+        if absent := [day for day in asked if day not in staged]:
+            raise StagingError(
+                f"{absent[0]} is not staged below {config.require_stage().dir}",
+                advice="Look at `cedarchest status`; a day is staged when it holds cback.stage.",
+                day=absent[0],
+            )
+        return [staged[day] for day in asked if options.full or not staged[day].marked_stored]
+    chosen = [day for day in staged.values() if not day.marked_stored]
+    if config.require_store().warn_midnight:
+        today = format_day(ports.clock.now().date())
+        for day in chosen:
+            if day.day != today:
+                ports.reporter.warn(f"{day.day} is stored on {today}, after its midnight")
+    return chosen
+
+
+def settle_earlier(config: Config, options: StoreOptions, ports: Ports) -> None:
+    """What an earlier run left open is settled first; `full` may go on without the disc it needs."""
+    writer = create_writer(config, ports=ports)
+    try:
+        settle(config, writer, ports)
+    except MediaError as error:
+        if not options.full:
+            raise
+        ports.reporter.warn(f"{error.message}; a new disc is begun all the same")
+    finally:
+        writer.close()
+
+
+def _indexed(days: Sequence[StagedDay], ports: Ports) -> tuple[list[DayIndex], CedarchestError | None]:
+    """The days with their indexes; a day that cannot be indexed does not hold up the others."""
+    indexed: list[DayIndex] = []
+    problem: CedarchestError | None = None
+    for day in days:
+        try:
+            indexed.append(ports.staging.index(day.directory, day.day))
+        except StagingError as error:
+            if len(days) == 1:
+                raise
+            ports.reporter.warn(error.message)
+            problem = problem or error
+    return indexed, problem
+
+
+def _looked_at(days: Sequence[StagedDay], ports: Ports) -> list[DayIndex]:
+    return [ports.staging.look(day.directory, day.day) for day in days]
+
+
+def _marked_only(config: Config, day: DayIndex, ports: Ports) -> bool:
+    """A day that is proven already gets its mark and needs no disc (a run ended before it wrote it)."""
+    if not _is_proven(config, day, ports):
+        return False
+    write_store_indicator(config, {day.directory: day.day}, ports=ports)
+    return True
+
+
+def _is_proven(config: Config, day: DayIndex, ports: Ports) -> bool:
+    copies = config.require_store().copies
+    if day.digest and is_stored(ports.catalog, day.day, day.digest, copies):
+        return True
+    not_held = [entry.path for entry in day.entries if unholdable(entry)]
+    return is_covered(ports.catalog, day, copies, not_held)
+
+
+def _sessions_of(staging_dirs: Mapping[Path, str], ports: Ports) -> list[SessionRecord]:
+    """The newest session of each day, once each; staged and stored must be the same content."""
+    found: dict[tuple[str, int], SessionRecord] = {}
+    for directory, day in _by_day(staging_dirs):
+        contents = ports.catalog.contents(day)
+        usable = [
+            each for each in contents if each[0].status in (SessionStatus.BURNT, SessionStatus.VERIFIED)
+        ]
+        if not usable:
+            raise MediaError(f"{day} is on no disc that the catalog knows", day=day)
+        session, content = usable[-1]
+        if ports.staging.look(directory, day).digest != content.index_digest:
+            raise VerifyError(f"{directory} is not what was written to disc as {day}", day=day)
+        found[session.disc_id, session.number] = session
+    return list(found.values())
+
+
+def _by_day(staging_dirs: Mapping[Path, str]) -> list[tuple[Path, str]]:
+    return sorted(staging_dirs.items(), key=lambda item: (item[1], item[0]))
+
+
+def _finish(config: Config, done: Sequence[str], ports: Ports) -> None:
+    """Eject when that is wished; a tray that stays shut is no failure of the store."""
+    if not config.require_store().eject or not done:
+        return
+    writer = create_writer(config, ports=ports)
+    try:
+        writer.eject()
+    except CedarchestError as error:
+        ports.reporter.warn(f"the disc was not ejected: {error.message}")
+    finally:
+        writer.close()
+
+
+def refuse_unbuilt(config: Config) -> None:
+    """Refuse what the configuration allows to be written but no store can do yet.
+
+    Raises:
+        ConfigError: names the key.
+    """
+    if config.require_store().copies > 1:
+        raise ConfigError(
+            "more than one copy cannot be written yet",
+            problems=["store.copies: only 1 can be written yet"],
+        )

@@ -1,0 +1,1 @@
+"""The edges: one module for each tool or thing outside."""

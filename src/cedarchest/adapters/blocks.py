@@ -1,0 +1,94 @@
+"""Reads blocks of a disc from the device itself, past the page cache where the kernel lets us.
+
+A verification that reads what the burn left in the cache proves nothing. A device is opened with
+O_DIRECT; a file (a shelf's image) is dropped from the cache at each reload.
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+from pathlib import Path
+
+from cedarchest.errors import DamagedDisc, DriveForbidden, DriveMissing
+from cedarchest.model.media import BLOCK
+
+LARGEST_READ = 512
+"""Blocks a single read may ask for: 1 MiB, so that a bad spot costs little."""
+
+
+class BlockReader:
+    """An open disc or image; not for several threads at once."""
+
+    def __init__(self, path: Path, *, direct: bool) -> None:
+        self._path = path
+        self._direct = direct
+        self._descriptor = -1
+        self._buffer = mmap.mmap(-1, LARGEST_READ * BLOCK)  # aligned to pages, as O_DIRECT wants
+
+    def reopen(self) -> None:
+        """Close, forget what is cached, open when next read."""
+        self.close()
+        self._open()
+        os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def read(self, start: int, count: int) -> bytes:
+        """`count` blocks from `start`; fewer at the end.
+
+        Raises:
+            DamagedDisc: they cannot be read.
+        """
+        if self._descriptor < 0:
+            self._open()
+        parts = []
+        while count > 0:
+            part = self._read_once(start, min(count, LARGEST_READ))
+            parts.append(part)
+            got = len(part) // BLOCK
+            if got < min(count, LARGEST_READ):
+                break
+            start, count = start + got, count - got
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _read_once(self, start: int, count: int) -> bytes:
+        wanted = memoryview(self._buffer)[: count * BLOCK]
+        done = 0
+        while done < len(wanted):
+            try:
+                got = os.preadv(self._descriptor, [wanted[done:]], start * BLOCK + done)
+            except OSError as error:
+                raise DamagedDisc(
+                    f"blocks {start} to {start + count - 1} of {self._path} cannot be read: {error.strerror}",
+                    advice="Clean the disc or try another drive; `cedarchest verify` names the files concerned.",
+                    first_block=start,
+                    last_block=start + count - 1,
+                ) from error
+            if got == 0:
+                break
+            done += got - got % BLOCK if got < len(wanted) - done else got
+            if got % BLOCK:
+                break
+        return bytes(wanted[:done])
+
+    def _open(self) -> None:
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (os.O_DIRECT if self._direct else 0)
+        try:
+            self._descriptor = os.open(self._path, flags)
+        except OSError as error:
+            if error.errno == errno.EINVAL and self._direct:
+                self._direct = False  # a file system without O_DIRECT
+                self._open()
+                return
+            if error.errno in (errno.EACCES, errno.EPERM):
+                raise DriveForbidden(
+                    f"{self._path} may not be read: {error.strerror}",
+                    advice="Run as a user of the device's group (often cdrom), or as root.",
+                ) from error
+            raise DriveMissing(f"{self._path} cannot be opened: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Close the disc; reading opens it again."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

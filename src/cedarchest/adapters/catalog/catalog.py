@@ -1,0 +1,432 @@
+"""The catalog port over SQLAlchemy Core; each call is one transaction.
+
+Rows are known by what the records carry (disc id, session number); integer keys stay inside and
+say in which order records came where their times are equal.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from cedarchest.adapters.catalog import schema
+from cedarchest.adapters.catalog.database import Database, open_database
+from cedarchest.errors import CatalogError
+from cedarchest.model.disc import (
+    CheckKind,
+    CheckRecord,
+    DayContent,
+    DiscRecord,
+    SessionRecord,
+    SessionStatus,
+    StoredEntry,
+)
+from cedarchest.model.media import Medium
+from cedarchest.model.names import from_text, to_text
+
+BUSY_TIMEOUT_S = 30.0
+"""How long another writer is waited for: recording a million entries takes some ten seconds."""
+
+_BATCH = 4096
+_NANO = 1_000_000_000
+_INSERT_ENTRIES = (
+    "INSERT INTO entries (session_id, path, kind, size, mtime_s, mtime_ns, sha256, start) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def open_catalog(url: str, *, read_only: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S) -> SqlCatalog:
+    """The catalog at `sqlite:///PATH`.
+
+    The file (0600) and its folder (0700) are made when absent, and an earlier schema is migrated.
+    With `read_only` no file is made or changed: an absent one is an empty catalog, and what would
+    write raises `CatalogError`.
+
+    Raises:
+        CatalogError: the URL is of no use, or the file cannot be used; says why.
+        DiskFull: there is no room for it.
+    """
+    return SqlCatalog(
+        open_database(_path_of(url), read_only=read_only, busy_timeout_s=busy_timeout_s),
+    )
+
+
+def _path_of(url: str) -> Path:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        parsed = None
+    if parsed is None or parsed.get_backend_name() != "sqlite" or parsed.query:
+        raise CatalogError(
+            "The URL of the catalog is not one of a SQLite file.",
+            advice='Write `url = "sqlite:////absolute/path"` in the table [catalog] of the configuration.',
+        )
+    if parsed.database in (None, "", ":memory:"):
+        raise CatalogError(
+            f"The URL of the catalog, {url}, names no file.",
+            advice='Write `url = "sqlite:////absolute/path"` in the table [catalog] of the configuration.',
+        )
+    return Path(str(parsed.database))
+
+
+class SqlCatalog:
+    """A catalog in a database; made by `open_catalog`, usable as a context manager."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def discs(self) -> tuple[DiscRecord, ...]:
+        """All discs, oldest first."""
+        query = select(schema.discs).order_by(schema.discs.c.created_at, schema.discs.c.id)
+        with self._database.reading() as connection:
+            return tuple(_disc(row) for row in connection.execute(query))
+
+    def put_disc(self, disc: DiscRecord) -> None:
+        """Insert or update by disc id.
+
+        Raises:
+            CatalogError: another disc has this label.
+        """
+        with self._database.writing() as connection:
+            self._put_disc(connection, disc)
+
+    def sessions(self, disc_id: str) -> tuple[SessionRecord, ...]:
+        """The sessions of a disc by number."""
+        table = schema.sessions
+        query = select(table).where(table.c.disc_id == disc_id).order_by(table.c.number)
+        with self._database.reading() as connection:
+            return _sessions(connection, query)
+
+    def open_sessions(self) -> tuple[SessionRecord, ...]:
+        """Sessions that are intended or burnt, of all discs, oldest first."""
+        table = schema.sessions
+        unsettled = (SessionStatus.INTENDED.value, SessionStatus.BURNT.value)
+        query = select(table).where(table.c.status.in_(unsettled)).order_by(table.c.created_at, table.c.id)
+        with self._database.reading() as connection:
+            return _sessions(connection, query)
+
+    def put_session(self, session: SessionRecord, disc: DiscRecord | None = None) -> None:
+        """Insert or update a session by disc and number, with its disc in the same transaction.
+
+        Raises:
+            CatalogError: the disc is not in the catalog, or another one has its label.
+        """
+        with self._database.writing() as connection:
+            if disc is not None:
+                self._put_disc(connection, disc)
+            _put_session(connection, session)
+
+    def record_proof(
+        self, session: SessionRecord, entries: Iterable[StoredEntry], check: CheckRecord
+    ) -> None:
+        """A session's outcome, the entries it holds (replacing any) and the check, all or nothing.
+
+        What `entries` raises comes through, and nothing is changed.
+        """
+        with self._database.writing() as connection:
+            key = _put_session(connection, session)
+            connection.execute(delete(schema.entries).where(schema.entries.c.session_id == key))
+            rows = (_entry_row(key, entry) for entry in entries)
+            while batch := list(islice(rows, _BATCH)):
+                connection.exec_driver_sql(_INSERT_ENTRIES, batch)
+            self._add_check(connection, check)
+
+    def add_check(self, check: CheckRecord) -> None:
+        """A later check of a session that is recorded already.
+
+        Raises:
+            CatalogError: the session is not in the catalog.
+        """
+        with self._database.writing() as connection:
+            self._add_check(connection, check)
+
+    def checks(self, disc_id: str) -> tuple[CheckRecord, ...]:
+        """The checks of a disc, oldest first."""
+        checks, sessions = schema.checks, schema.sessions
+        query = (
+            select(sessions.c.disc_id, sessions.c.number, checks)
+            .join(sessions, checks.c.session_id == sessions.c.id)
+            .where(sessions.c.disc_id == disc_id)
+            .order_by(checks.c.at, checks.c.id)
+        )
+        with self._database.reading() as connection:
+            return tuple(_check(row) for row in connection.execute(query))
+
+    def entries(self, disc_id: str, session: int) -> Iterator[StoredEntry]:
+        """What a session holds, in byte order of the raw paths.
+
+        The iterator holds a read transaction from its first item to its last.
+        """
+        with self._database.reading() as connection:
+            key = _session_key(connection, disc_id, session)
+            if key is not None:
+                yield from _entries(connection, key)
+
+    def contents(self, day: str) -> tuple[tuple[SessionRecord, DayContent], ...]:
+        """Where content of a day stands, on discs not given up, oldest session first, any status."""
+        sessions, days, discs = schema.sessions, schema.days, schema.discs
+        query = (
+            select(sessions)
+            .join(discs, discs.c.disc_id == sessions.c.disc_id)
+            .where(
+                discs.c.given_up.is_(False),
+                sessions.c.id.in_(select(days.c.session_id).where(days.c.day == day)),
+            )
+            .order_by(sessions.c.created_at, sessions.c.id)
+        )
+        with self._database.reading() as connection:
+            found = _sessions(connection, query)
+        return tuple(
+            (session, content) for session in found for content in session.days if content.day == day
+        )
+
+    def copies(self, day: str) -> Mapping[tuple[bytes, bytes], int]:
+        """On how many discs each (path, SHA-256) of a day is verified.
+
+        Directories and the like have an empty SHA-256.
+        """
+        with self._database.reading() as connection:
+            return {
+                (from_text(path), sha256): count
+                for path, sha256, count in connection.execute(_copies_query(day))
+            }
+
+    def days(self) -> tuple[str, ...]:
+        """Days that any session holds, oldest first."""
+        query = select(schema.days.c.day).distinct().order_by(schema.days.c.day)
+        with self._database.reading() as connection:
+            return tuple(connection.scalars(query))
+
+    def close(self) -> None:
+        """Give back what was opened; once more does nothing."""
+        self._database.close()
+
+    def _put_disc(self, connection: Connection, disc: DiscRecord) -> None:
+        table = schema.discs
+        holder = connection.scalar(
+            select(table.c.disc_id).where(table.c.label == disc.label, table.c.disc_id != disc.disc_id)
+        )
+        if holder is not None:
+            raise CatalogError(
+                f"The label {disc.label} belongs to another disc in the catalog {self._database.path}.",
+                advice="Give the new disc another label.",
+                label=disc.label,
+                disc_id=holder,
+            )
+        values = {
+            "label": disc.label,
+            "medium": disc.medium.value,
+            "capacity": disc.capacity,
+            "created_at": disc.created_at,
+            "copy": disc.copy,
+            "accepts_sessions": disc.accepts_sessions,
+            "given_up": disc.given_up,
+        }
+        changed = connection.execute(update(table).where(table.c.disc_id == disc.disc_id).values(values))
+        if changed.rowcount == 0:
+            connection.execute(insert(table).values(disc_id=disc.disc_id, **values))
+
+    def _add_check(self, connection: Connection, check: CheckRecord) -> None:
+        key = _session_key(connection, check.disc_id, check.session)
+        if key is None:
+            raise CatalogError(
+                f"Session {check.session} of disc {check.disc_id} is not in the catalog "
+                f"{self._database.path}; its check cannot be recorded.",
+                disc_id=check.disc_id,
+                session=check.session,
+            )
+        connection.execute(
+            insert(schema.checks).values(
+                session_id=key,
+                kind=check.kind.value,
+                at=check.at,
+                passed=check.passed,
+                drive=check.drive,
+                tool=check.tool,
+                blocks=check.blocks,
+                seconds=check.seconds,
+                findings=check.findings,
+            )
+        )
+
+
+def _put_session(connection: Connection, session: SessionRecord) -> int:
+    """Insert or update a session with its days; returns its key."""
+    table = schema.sessions
+    values = {
+        "base": session.base,
+        "start": session.start,
+        "blocks": session.blocks,
+        "volume_set": session.volume_set,
+        "status": session.status.value,
+        "created_at": session.created_at,
+        "index_sha256": session.index_sha256,
+        "sums_sha256": session.sums_sha256,
+        "tool": session.tool,
+        "drive": session.drive,
+        "reason": session.reason,
+        "block_map": session.block_map,
+    }
+    key = _session_key(connection, session.disc_id, session.number)
+    if key is None:
+        query = insert(table).values(disc_id=session.disc_id, number=session.number, **values)
+        key = int(connection.execute(query.returning(table.c.id)).scalar_one())
+    else:
+        connection.execute(update(table).where(table.c.id == key).values(values))
+        connection.execute(delete(schema.days).where(schema.days.c.session_id == key))
+    if session.days:
+        connection.execute(insert(schema.days), [_day_row(key, *item) for item in enumerate(session.days)])
+    return key
+
+
+def _session_key(connection: Connection, disc_id: str, number: int) -> int | None:
+    table = schema.sessions
+    return connection.scalar(select(table.c.id).where(table.c.disc_id == disc_id, table.c.number == number))
+
+
+def _day_row(key: int, position: int, content: DayContent) -> dict[str, object]:
+    return {
+        "session_id": key,
+        "position": position,
+        "day": content.day,
+        "index_digest": content.index_digest,
+        "entries": content.entries,
+        "data_bytes": content.data_bytes,
+        "partial": content.partial,
+    }
+
+
+def _entry_row(key: int, entry: StoredEntry) -> tuple[int, str, str, int, int, int, bytes, int]:
+    # `str`: the driver is slow with subclasses of it, and an enum is one.
+    return (
+        key,
+        to_text(entry.path),
+        str(entry.kind),
+        entry.size,
+        *divmod(entry.mtime_ns, _NANO),
+        entry.sha256,
+        entry.start,
+    )
+
+
+def _entries(connection: Connection, key: int) -> Iterator[StoredEntry]:
+    """A session's entries in byte order of the raw paths.
+
+    In text form paths sort as the raw ones do unless there is an escape in them; those that have
+    one are few, so they are sorted here and merged.
+    """
+    table = schema.entries
+    query = select(table).where(table.c.session_id == key)
+    escaped = table.c.path.contains("\\", autoescape=True)
+    special = [_entry(row) for row in connection.execute(query.where(escaped))]
+    special.sort(key=_raw_path)
+    plain = connection.execute(
+        query.where(~escaped).order_by(table.c.path), execution_options={"yield_per": _BATCH}
+    )
+    return heapq.merge((_entry(row) for row in plain), special, key=_raw_path)
+
+
+def _raw_path(entry: StoredEntry) -> bytes:
+    return entry.path
+
+
+def _copies_query(day: str) -> Select[str, bytes, int]:
+    entries, sessions, discs = schema.entries, schema.sessions, schema.discs
+    # "0" is the character after "/": from "DAY/" up to "DAY0" is all that lies below the day.
+    below = and_(entries.c.path >= f"{day}/", entries.c.path < f"{day}0")
+    return (
+        select(entries.c.path, entries.c.sha256, func.count(sessions.c.disc_id.distinct()))
+        .join(sessions, entries.c.session_id == sessions.c.id)
+        .join(discs, discs.c.disc_id == sessions.c.disc_id)
+        .where(
+            sessions.c.status == SessionStatus.VERIFIED.value,
+            discs.c.given_up.is_(False),
+            or_(entries.c.path == day, below),
+        )
+        .group_by(entries.c.path, entries.c.sha256)
+    )
+
+
+def _sessions(connection: Connection, query: Select[*tuple[Any, ...]]) -> tuple[SessionRecord, ...]:
+    return tuple(_session(connection, row) for row in connection.execute(query).all())
+
+
+def _session(connection: Connection, row: Row[*tuple[Any, ...]]) -> SessionRecord:
+    table = schema.days
+    days = connection.execute(select(table).where(table.c.session_id == row.id).order_by(table.c.position))
+    return SessionRecord(
+        disc_id=row.disc_id,
+        number=row.number,
+        base=row.base,
+        start=row.start,
+        blocks=row.blocks,
+        volume_set=row.volume_set,
+        status=SessionStatus(row.status),
+        created_at=row.created_at,
+        days=tuple(_day(day) for day in days),
+        index_sha256=row.index_sha256,
+        sums_sha256=row.sums_sha256,
+        tool=row.tool,
+        drive=row.drive,
+        reason=row.reason,
+        block_map=row.block_map,
+    )
+
+
+def _day(row: Row[*tuple[Any, ...]]) -> DayContent:
+    return DayContent(
+        day=row.day,
+        index_digest=row.index_digest,
+        entries=row.entries,
+        data_bytes=row.data_bytes,
+        partial=row.partial,
+    )
+
+
+def _disc(row: Row[*tuple[Any, ...]]) -> DiscRecord:
+    return DiscRecord(
+        disc_id=row.disc_id,
+        label=row.label,
+        medium=Medium(row.medium),
+        capacity=row.capacity,
+        created_at=row.created_at,
+        copy=row.copy,
+        accepts_sessions=row.accepts_sessions,
+        given_up=row.given_up,
+    )
+
+
+def _check(row: Row[*tuple[Any, ...]]) -> CheckRecord:
+    return CheckRecord(
+        disc_id=row.disc_id,
+        session=row.number,
+        kind=CheckKind(row.kind),
+        at=row.at,
+        passed=row.passed,
+        drive=row.drive,
+        tool=row.tool,
+        blocks=row.blocks,
+        seconds=row.seconds,
+        findings=row.findings,
+    )
+
+
+def _entry(row: Row[*tuple[Any, ...]]) -> StoredEntry:
+    _, path, kind, size, mtime_s, mtime_ns, sha256, start = row
+    return StoredEntry(from_text(path), kind, size, mtime_s * _NANO + mtime_ns, sha256, start)

@@ -1,0 +1,188 @@
+"""The tables of the catalog, and how values that no database has a type for are kept in them.
+
+Nothing here is beyond PostgreSQL. Times are ISO 8601 text in UTC with microseconds, so that they
+sort as text and come back as the same instant. Text that tools, drives and file names bring along
+is in the form of `model.names`, so that it is valid UTF-8 without NUL whatever it was. An mtime is
+kept as seconds and nanoseconds: a file may claim a year past 2262, which nanoseconds in 64 bits
+cannot hold. Entries are keyed, and on SQLite clustered, by session and path: the range of a day
+in one session is one stretch of the file, and no second copy of the paths is kept in an index.
+A find by path goes session by session through that key.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Double,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeDecorator
+
+from cedarchest.model.names import from_text, to_text
+
+REVISIONS = ("0001",)
+"""The schema's revisions, oldest first; the last one is what the tables below are."""
+
+HEAD = REVISIONS[-1]
+
+
+class FreeText(TypeDecorator[str]):
+    """Text of any origin, as `surrogateescape` decodes it."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (theirs)
+        """The form in the database."""
+        return None if value is None else to_text(value.encode("utf-8", "surrogateescape"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (theirs)
+        """The text it was."""
+        return None if value is None else from_text(value).decode("utf-8", "surrogateescape")
+
+
+class Instant(TypeDecorator[datetime]):
+    """A time with an offset; it comes back as the same instant in UTC."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (theirs)
+        """The form in the database."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no offset from UTC")
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 (theirs)
+        """The time it was."""
+        return None if value is None else datetime.fromisoformat(value)
+
+
+class TextList(TypeDecorator[tuple[str, ...]]):
+    """Several texts, as JSON in ASCII."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (theirs)
+        """The form in the database."""
+        return None if value is None else json.dumps(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...] | None:  # noqa: ARG002 (theirs)
+        """The texts they were."""
+        return None if value is None else tuple(str(item) for item in json.loads(value))
+
+
+PATH = Text().with_variant(Text(collation="C"), "postgresql")
+"""Compared byte by byte: a range of paths must not depend on a locale."""
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+discs = Table(
+    "discs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("disc_id", FreeText, nullable=False, unique=True),
+    Column("label", FreeText, nullable=False, unique=True),
+    Column("medium", Text, nullable=False),
+    Column("capacity", BigInteger, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("copy", Integer, nullable=False),
+    Column("accepts_sessions", Boolean, nullable=False),
+    Column("given_up", Boolean, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("disc_id", FreeText, ForeignKey("discs.disc_id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("base", Integer, nullable=False),
+    Column("start", BigInteger, nullable=False),
+    Column("blocks", BigInteger, nullable=False),
+    Column("volume_set", FreeText, nullable=False),
+    Column("status", Text, nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("index_sha256", LargeBinary, nullable=False),
+    Column("sums_sha256", LargeBinary, nullable=False),
+    Column("tool", FreeText, nullable=False),
+    Column("drive", FreeText, nullable=False),
+    Column("reason", FreeText, nullable=False),
+    Column("block_map", LargeBinary, nullable=False),
+    UniqueConstraint("disc_id", "number"),
+)
+
+days = Table(
+    "days",
+    metadata,
+    Column("session_id", Integer, ForeignKey("sessions.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("day", Text, nullable=False, index=True),
+    Column("index_digest", LargeBinary, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+    Column("data_bytes", BigInteger, nullable=False),
+    Column("partial", Boolean, nullable=False),
+    PrimaryKeyConstraint("session_id", "position"),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("session_id", Integer, ForeignKey("sessions.id"), nullable=False),
+    Column("path", PATH, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_s", BigInteger, nullable=False),
+    Column("mtime_ns", Integer, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("start", BigInteger, nullable=False),
+    PrimaryKeyConstraint("session_id", "path"),
+    sqlite_with_rowid=False,
+)
+
+checks = Table(
+    "checks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("session_id", Integer, ForeignKey("sessions.id"), nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("passed", Boolean, nullable=False),
+    Column("drive", FreeText, nullable=False),
+    Column("tool", FreeText, nullable=False),
+    Column("blocks", BigInteger, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("findings", TextList, nullable=False),
+)
+
+# Alembic's own table as alembic makes it: a new catalog is stamped without importing alembic.
+alembic_version = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)

@@ -1,0 +1,145 @@
+"""Opens drives by device and type: the checks that come before any drive is touched."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from cedarchest.adapters.locks import HeldLocks
+from cedarchest.adapters.mounts import current_mounts, mount_of
+from cedarchest.adapters.optical import OpticalDrive
+from cedarchest.adapters.shelf import Shelf
+from cedarchest.adapters.xorriso import Xorriso
+from cedarchest.errors import ConfigError, DeviceMounted, DriveForbidden, DriveMissing, LockedError
+from cedarchest.model.media import Medium
+from cedarchest.ports import Writer
+
+SHELF_PREFIX = "shelf:"
+OPTICAL_TYPES = ("cdwriter", "dvdwriter", "bdwriter")
+DEVICE_TYPES = ("auto", *OPTICAL_TYPES, "shelf")
+
+
+class LocalDrives:
+    """The drives of this machine."""
+
+    def __init__(
+        self,
+        xorriso: Xorriso,
+        locks: HeldLocks,
+        *,
+        shelf_medium: Medium,
+        shelf_capacity: int,
+        speed: str,
+        progress: Callable[[int], None],
+    ) -> None:
+        self._xorriso = xorriso
+        self._locks = locks
+        self._shelf_medium = shelf_medium
+        self._shelf_capacity = shelf_capacity
+        self._speed = speed
+        self._progress = progress
+
+    def open(self, device: str, device_type: str) -> Writer:
+        """A writer for the device; a mounted one is refused before anything else."""
+        if device_type not in DEVICE_TYPES:
+            raise ConfigError(
+                f"the device type {device_type!r} is not known",
+                problems=[f"store.device_type: {device_type!r}; allowed: {', '.join(DEVICE_TYPES)}"],
+            )
+        is_shelf = device.startswith(SHELF_PREFIX)
+        if is_shelf != (device_type == "shelf") and device_type != "auto":
+            raise ConfigError(
+                f"the device {device!r} is no {device_type}",
+                problems=["store.device_type: does not fit store.device; allowed: auto"],
+            )
+        if is_shelf:
+            return self._open_shelf(Path(device.removeprefix(SHELF_PREFIX)))
+        return self._open_optical(Path(device))
+
+    def open_path(self, path: Path) -> Writer:
+        """The disc in a device, or an image file wherever it lies, for reading."""
+        if path.is_file():
+            shelf = self._shelf(path.parent)
+            shelf.take_image(path)
+            return shelf
+        return self._open_optical(path)
+
+    def _open_shelf(self, directory: Path) -> Shelf:
+        if directory.exists():
+            if not directory.is_dir():
+                raise DriveMissing(f"the shelf {directory} is not a directory")
+            self._lock(directory, os.O_RDONLY | os.O_DIRECTORY)
+        return self._shelf(directory)
+
+    def _shelf(self, directory: Path) -> Shelf:
+        return Shelf(
+            directory,
+            self._xorriso,
+            medium=self._shelf_medium,
+            capacity=self._shelf_capacity,
+            progress=self._progress,
+        )
+
+    def _open_optical(self, device: Path) -> OpticalDrive:
+        _refuse_mounted(device)
+        _refuse_unusable(device)
+        self._lock(device, os.O_RDONLY | os.O_NONBLOCK)
+        real = Path(os.path.realpath(device))
+        return OpticalDrive(real, self._xorriso, speed=self._speed, progress=self._progress)
+
+    def _lock(self, path: Path, flags: int) -> None:
+        """Lock a device against a run with another state folder; kept until this run ends."""
+        try:
+            descriptor = os.open(path, flags | os.O_CLOEXEC)
+        except OSError as error:
+            raise DriveForbidden(f"{path} cannot be opened: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            if self._locks.has(path):
+                return
+            raise LockedError(f"another run uses {path}", device=str(path)) from None
+        self._locks.keep(path, descriptor)
+
+
+def _refuse_mounted(device: Path) -> None:
+    try:
+        mount = mount_of(device, current_mounts())
+    except OSError:
+        return  # not there: said below, in its own words
+    if mount is not None:
+        raise DeviceMounted(
+            f"{device} is mounted at {mount.point}",
+            advice=f"Unmount it (umount {mount.point}) and run the command again.",
+            device=str(device),
+            mount_point=mount.point,
+        )
+
+
+def _refuse_unusable(device: Path) -> None:
+    try:
+        status = device.stat()
+    except FileNotFoundError:
+        raise DriveMissing(
+            f"there is no device {device}",
+            advice="Check the drive's cable and [store] device in the configuration.",
+            device=str(device),
+        ) from None
+    except OSError as error:
+        raise DriveForbidden(f"{device} cannot be looked at: {error.strerror}", device=str(device)) from error
+    if not stat.S_ISBLK(status.st_mode) and not stat.S_ISCHR(status.st_mode):
+        raise DriveMissing(
+            f"{device} is no drive but a file",
+            advice=f'For a directory of disc images write device = "shelf:{device.parent}".',
+            device=str(device),
+        )
+    if not os.access(device, os.R_OK | os.W_OK):
+        raise DriveForbidden(
+            f"we may not read and write {device}",
+            advice="Run as a user of the device's group (often cdrom), or as root.",
+            device=str(device),
+        )

@@ -1,0 +1,65 @@
+"""SIGINT and SIGTERM: asked once, the run ends at the next safe place; a burner is let to its end."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import types
+from collections.abc import Callable, Iterator
+
+from cedarchest.errors import Interrupted
+
+PATIENCE = 2
+"""Requests during a burn before it is abandoned: the first asks, the second is told what the third costs."""
+
+
+class Signals:
+    """Turns signals into `Interrupted` at places where nothing is half done."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._asked = 0
+        self._shielded = False
+
+    @contextlib.contextmanager
+    def installed(self) -> Iterator[None]:
+        """Handle signals until the block is left."""
+        before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        hangup = signal.signal(signal.SIGHUP, self._hangup)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGHUP, hangup)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _hangup(self, _number: int, _frame: types.FrameType | None) -> None:
+        """A lost terminal ends a run at the next safe place, never a burn."""
+        self._asked = max(self._asked, 1)
+
+    def _handle(self, _number: int, _frame: types.FrameType | None) -> None:
+        self._asked += 1
+        if not self._shielded or self._asked > PATIENCE:
+            raise Interrupted("the run was interrupted")
+        if self._asked == 1:
+            self._say("ending after this session is written and recorded; the burner is not stopped")
+        else:
+            self._say(
+                "the burner is still writing: ending now spoils this session and, on write-once media,"
+                " costs its room on the disc; interrupt once more to do it"
+            )
+
+    @contextlib.contextmanager
+    def shielded(self) -> Iterator[None]:
+        """Within it a first interrupt only asks."""
+        self._shielded = True
+        try:
+            yield
+        finally:
+            self._shielded = False
+        self.check()
+
+    def check(self) -> None:
+        """Raise when the run was asked to end."""
+        if self._asked:
+            raise Interrupted("the run was interrupted")

@@ -1,0 +1,181 @@
+"""An optical burner, driven by xorriso and read by block.
+
+What the disc is, what is free and where the next session goes is what the drive says, each time.
+Sequential media are written incrementally (`-write_type tao`): a session that is cut off leaves a track
+that can be closed, which a reserved one (session-at-once) does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cedarchest.adapters.blocks import BlockReader
+from cedarchest.adapters.xorriso import BurnOptions, Toc, Xorriso
+from cedarchest.errors import (
+    DamagedDisc,
+    ForeignDisc,
+    NoMedium,
+    NotAppendable,
+    UnexpectedOutput,
+    WrongDisc,
+)
+from cedarchest.model.disc import DiscIdentity, DiscState, Observation
+from cedarchest.model.identity import read_identity
+from cedarchest.model.media import Medium
+from cedarchest.ports import Burnt, SessionSource
+
+_MEDIA = {
+    "CD-R": Medium.CD_R,
+    "CD-RW": Medium.CD_RW,
+    "DVD-R sequential recording": Medium.DVD_R,
+    "DVD-RW sequential recording": Medium.DVD_RW,
+    "DVD-RW restricted overwrite": Medium.DVD_RW,
+    "DVD-R/DL sequential recording": Medium.DVD_R_DL,
+    "DVD+R": Medium.DVD_PLUS_R,
+    "DVD+R/DL": Medium.DVD_PLUS_R_DL,
+    "DVD+RW": Medium.DVD_PLUS_RW,
+    "DVD-RAM": Medium.DVD_RAM,
+    "BD-R sequential recording": Medium.BD_R,
+    "BD-R random recording": Medium.BD_R,
+    "BD-RE": Medium.BD_RE,
+}
+"""Profile names as xorriso prints them behind "Media current". Source: libburn 1.5.4, mmc.c."""
+
+
+class OpticalDrive:
+    """A writer over a burner's device node."""
+
+    loads_itself = False
+
+    def __init__(self, path: Path, xorriso: Xorriso, *, speed: str, progress: Callable[[int], None]) -> None:
+        self._path = path
+        self._xorriso = xorriso
+        self._speed = speed
+        self._progress = progress
+        self._reader = BlockReader(path, direct=True)
+
+    @property
+    def device(self) -> str:
+        """The device as configured."""
+        return str(self._path)
+
+    def labels(self) -> tuple[str, ...]:
+        """The disc in the drive, if it is ours; nothing else can be loaded without a hand."""
+        seen = self.observe()
+        return (seen.label,) if seen.identity else ()
+
+    def observe(self) -> Observation:
+        """The disc in the drive as it is now."""
+        self._reader.close()
+        toc = self._xorriso.toc(self.device)
+        if toc.state is DiscState.NONE:
+            return Observation(self.device, DiscState.NONE, Medium.CD_R, drive_model=toc.model)
+        if toc.profile not in _MEDIA:
+            raise UnexpectedOutput(
+                f"{self.device} holds a medium we do not know: {toc.profile!r}",
+                advice="Insert a recordable CD, DVD or BD.",
+            )
+        seen = Observation(
+            self.device,
+            toc.state,
+            _MEDIA[toc.profile],
+            capacity=toc.readable + toc.writable,
+            free=toc.writable,
+            next_address=toc.next_address,
+            sessions=toc.sessions,
+            identity=self._identity(toc),
+            drive_model=toc.model,
+        )
+        self._reader.close()
+        return seen
+
+    def _identity(self, toc: Toc) -> DiscIdentity | None:
+        """Who the disc says it is: in its newest session, or an earlier one where that is torn."""
+        found = (read_identity(self.read, session.start) for session in reversed(toc.sessions))
+        return next((identity for identity in found if identity), None)
+
+    def load(self, label: str) -> Observation:
+        """See that the disc of this label is in the drive; there is no hand of ours to change it."""
+        seen = self._loaded(f"Insert the disc {label}.")
+        if seen.label != label or seen.identity is None:
+            raise WrongDisc(
+                f"{self.device} holds {_described(seen)}, {label} is needed",
+                advice=f"Insert the disc {label} and run the command again.",
+                needed=label,
+                found=seen.label,
+            )
+        return seen
+
+    def load_blank(self, label: str) -> Observation:
+        """See that a blank disc is in the drive."""
+        seen = self._loaded("Insert a blank disc.")
+        if seen.state is DiscState.BLANK:
+            return seen
+        advice = f"Insert a blank disc; it will be labelled {label}."
+        if seen.identity is None:
+            raise ForeignDisc(f"{self.device} holds {_described(seen)}", advice=advice, found=seen.label)
+        raise NotAppendable(
+            f"{self.device} holds {_described(seen)}, a blank disc is needed", advice=advice, found=seen.label
+        )
+
+    def _loaded(self, advice: str) -> Observation:
+        seen = self.observe()
+        if seen.state is DiscState.NONE:
+            raise NoMedium(f"there is no disc in {self.device}", advice=advice)
+        if seen.state is DiscState.DAMAGED:
+            raise DamagedDisc(f"the disc in {self.device} is damaged", advice="Insert another disc.")
+        return seen
+
+    def write(self, source: SessionSource, confirm: Callable[[int], None]) -> Burnt:
+        """Burn a session onto the disc in the drive."""
+        seen = self._loaded("Insert a disc.")
+        self._reader.close()  # the burner is opened exclusively
+        options = BurnOptions(
+            address=self.device,
+            newest=seen.sessions[-1].number if seen.sessions else 0,
+            padding_blocks=seen.traits.padding,
+            md5=True,
+            optical=True,
+            speed=self._speed,
+        )
+        return self._xorriso.burn(source, options, confirm, self._progress)
+
+    def blank(self) -> None:
+        """Erase a rewritable disc."""
+        seen = self._loaded("Insert a disc.")
+        if not seen.traits.rewritable:
+            raise NotAppendable(
+                f"{self.device} holds a {seen.medium} disc, which is written once",
+                advice="Insert a blank disc.",
+            )
+        self._reader.close()
+        self._xorriso.blank(self.device)
+
+    def close_damaged(self) -> None:
+        """Close what a torn write left open."""
+        self._reader.close()
+        self._xorriso.close_damaged(self.device)
+
+    def reload(self) -> None:
+        """Open the device anew, past what the kernel has cached."""
+        self._reader.reopen()
+
+    def read(self, start: int, count: int) -> bytes:
+        """Blocks from the disc."""
+        return self._reader.read(start, count)
+
+    def eject(self) -> None:
+        """Open the tray."""
+        self._reader.close()
+        self._xorriso.eject(self.device)
+
+    def close(self) -> None:
+        """Give the device back."""
+        self._reader.close()
+
+
+def _described(seen: Observation) -> str:
+    if seen.identity is not None:
+        return f"our disc {seen.label}"
+    return f"a disc that is not ours ({seen.label or 'no label'})"

@@ -1,0 +1,201 @@
+"""Runs other programs: the only module that does.
+
+Argument lists only, never a shell; no inherited standard input; `LC_ALL=C` and no variable that
+would change a tool's results; bytes decoded so that nothing is lost; every wait has a limit. A
+child stays in our process group. What has begun to write is never killed at once: it gets a
+SIGTERM and time, then SIGKILL. The argument list is logged at INFO, the transcript at DEBUG.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import queue
+import shlex
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from cedarchest.errors import ToolFailed, ToolMissing, ToolTimeout
+
+log = logging.getLogger(__name__)
+
+GRACE_S = 20.0
+TAIL_LINES = 12
+_KEPT_VARIABLES = ("PATH", "LD_PRELOAD", "TMPDIR")
+_KEPT_PREFIXES = ("FAKEBURN_",)
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A program that ended: what it was, its status, its lines."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    lines: tuple[str, ...]
+
+    @property
+    def tail(self) -> str:
+        """The last lines it said, for a message."""
+        return tail_of(self.lines)
+
+
+def tail_of(lines: Sequence[str]) -> str:
+    """The last lines of a transcript as one text."""
+    return "\n".join(line for line in lines[-TAIL_LINES:] if line.strip())
+
+
+def tool_environment() -> dict[str, str]:
+    """The environment of every program we run: nothing in it changes what a tool does."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIXES)
+    }
+    return {**kept, "LC_ALL": "C", "HOME": "/nonexistent"}
+
+
+@dataclass
+class Running:
+    """A program at work: read its lines, write to its command pipe, wait for its end."""
+
+    argv: tuple[str, ...]
+    process: subprocess.Popen[bytes]
+    commands: int  # descriptor of the pipe it takes commands from
+    stall_s: float
+    transcript: list[str] = field(default_factory=list)
+    _lines: queue.Queue[str | None] = field(default_factory=queue.Queue)
+
+    def __post_init__(self) -> None:
+        threading.Thread(target=self._pump, daemon=True).start()
+
+    def _pump(self) -> None:
+        assert self.process.stdout is not None
+        for raw in self.process.stdout:
+            self._lines.put(raw.decode("utf-8", "surrogateescape").rstrip("\n"))
+        self._lines.put(None)
+
+    def lines(self) -> Iterator[str]:
+        """Lines as they come, until the program closes its output.
+
+        Raises:
+            ToolTimeout: it was silent for longer than `stall_s`; it has been ended.
+        """
+        while True:
+            try:
+                line = self._lines.get(timeout=self.stall_s)
+            except queue.Empty:
+                self.end()
+                raise ToolTimeout(
+                    f"{self.argv[0]} said nothing for {self.stall_s:.0f} seconds and was ended",
+                    advice="See whether the drive hangs (power it off and on), then run the command again.",
+                    transcript=tail_of(self.transcript),
+                ) from None
+            if line is None:
+                self._lines.put(None)  # whoever asks again sees the end again
+                return
+            self.transcript.append(line)
+            yield line
+
+    def send(self, script: bytes) -> None:
+        """Write commands to the program.
+
+        Raises:
+            ToolFailed: it takes no more of them.
+        """
+        view = memoryview(script)
+        try:
+            while view:
+                view = view[os.write(self.commands, view) :]
+        except BrokenPipeError as error:
+            raise ToolFailed(
+                f"{self.argv[0]} ended before it had all its commands",
+                transcript=tail_of(self.transcript),
+            ) from error
+
+    def finish(self) -> Completed:
+        """No more commands; read to the end and wait."""
+        self.end_of_commands()
+        for _ in self.lines():
+            pass
+        return Completed(self.argv, self.process.wait(timeout=self.stall_s), tuple(self.transcript))
+
+    def end(self) -> None:
+        """End the program by grades: commands closed, SIGTERM, SIGKILL. Nothing if it has ended."""
+        self.end_of_commands()
+        for hasten in (self.process.poll, self.process.terminate, self.process.kill):
+            hasten()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=min(GRACE_S, self.stall_s))
+                break
+
+    def end_of_commands(self) -> None:
+        """No more commands will come."""
+        if self.commands >= 0:
+            os.close(self.commands)
+            self.commands = -1
+
+
+COMMANDS_FD_MARK = "{commands}"
+"""Stands in an argument list for the number of the descriptor that commands come from."""
+
+
+@contextlib.contextmanager
+def running(argv: Sequence[str], *, stall_s: float, pass_fds: Sequence[int] = ()) -> Iterator[Running]:
+    """Start a program with a command pipe; on the way out it has ended, whatever happened.
+
+    Raises:
+        ToolMissing: there is no such program.
+    """
+    reading, writing = os.pipe()
+    try:
+        filled = tuple(argument.replace(COMMANDS_FD_MARK, str(reading)) for argument in argv)
+        log.info("running %s", shlex.join(filled))
+        process = _start(filled, (*pass_fds, reading))
+    except BaseException:
+        os.close(writing)
+        raise
+    finally:
+        os.close(reading)
+    child = Running(filled, process, writing, stall_s)
+    try:
+        yield child
+    finally:
+        child.end()
+        assert process.stdout is not None
+        log.debug("%s ended with %s; it said:\n%s", argv[0], process.returncode, "\n".join(child.transcript))
+
+
+def _start(argv: tuple[str, ...], pass_fds: Sequence[int]) -> subprocess.Popen[bytes]:
+    program = shutil.which(argv[0])
+    if program is None:
+        raise ToolMissing(
+            f"{argv[0]} is not installed",
+            advice=f"Install it: apt-get install {argv[0]}",
+            tool=argv[0],
+        )
+    try:
+        return subprocess.Popen(
+            argv,
+            executable=program,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=tool_environment(),
+            pass_fds=pass_fds,
+        )
+    except OSError as error:
+        raise ToolFailed(f"{program} cannot be run: {error.strerror}", tool=argv[0]) from error
+
+
+def run(argv: Sequence[str], *, timeout_s: float, pass_fds: Sequence[int] = ()) -> Completed:
+    """Run a program that takes no commands to its end.
+
+    Raises:
+        ToolMissing, ToolFailed, ToolTimeout: each what it says.
+    """
+    with running(argv, stall_s=timeout_s, pass_fds=pass_fds) as child:
+        return child.finish()

@@ -1,0 +1,185 @@
+"""Looks at a tree of files without following links, and digests files while watching that they hold still."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import grp
+import hashlib
+import os
+import pwd
+import stat
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from cedarchest.errors import StagingError
+from cedarchest.model.index import Entry, Fingerprint, Kind
+from cedarchest.model.names import to_text
+
+READ_SIZE = 1 << 20
+
+_KINDS = {
+    stat.S_IFREG: Kind.FILE,
+    stat.S_IFDIR: Kind.DIR,
+    stat.S_IFLNK: Kind.LINK,
+    stat.S_IFIFO: Kind.FIFO,
+    stat.S_IFSOCK: Kind.SOCKET,
+    stat.S_IFCHR: Kind.CHAR,
+    stat.S_IFBLK: Kind.BLOCK,
+}
+
+
+class Found(NamedTuple):
+    """An entry as it stands in the file system, without digest."""
+
+    entry: Entry
+    fingerprint: Fingerprint
+
+
+def scan(root: os.PathLike[str], *, prefix: bytes, leave_out: Collection[str] = ()) -> list[Found]:
+    """Everything below `root` in byte order of path; `leave_out` names are skipped at its top only.
+
+    Raises:
+        StagingError: a directory or entry cannot be looked at.
+    """
+    top = os.fsencode(root)
+    left_out = {os.fsencode(name) for name in leave_out}
+    found: list[Found] = []
+    shared: dict[tuple[int, int], list[int]] = {}
+    for path, relative, status in _walk(top, left_out):
+        if status.st_nlink > 1 and stat.S_ISREG(status.st_mode):
+            shared.setdefault((status.st_dev, status.st_ino), []).append(len(found))
+        found.append(_found(path, prefix + relative, status))
+    for members in shared.values():
+        first, *others = sorted(members, key=lambda position: found[position].entry.path)
+        for position in others:
+            item = found[position]
+            found[position] = item._replace(entry=replace(item.entry, hardlink=found[first].entry.path))
+    found.sort(key=lambda item: item.entry.path)
+    return found
+
+
+def _walk(top: bytes, left_out: set[bytes]) -> Iterator[tuple[bytes, bytes, os.stat_result]]:
+    pending = [b""]
+    while pending:
+        below = pending.pop()
+        directory = top + b"/" + below if below else top
+        try:
+            with os.scandir(directory) as items:
+                for item in items:
+                    if not below and item.name in left_out:
+                        continue
+                    relative = below + b"/" + item.name if below else item.name
+                    status = item.stat(follow_symlinks=False)
+                    yield item.path, relative, status
+                    if stat.S_ISDIR(status.st_mode):
+                        pending.append(relative)
+        except OSError as error:
+            raise StagingError(
+                f"{to_text(directory)} cannot be looked at: {error.strerror}",
+                advice="Check its permissions, or run as a user who may read all that is staged.",
+                path=to_text(directory),
+            ) from error
+
+
+def scan_one(path: bytes, disc_path: bytes) -> Found:
+    """A single entry.
+
+    Raises:
+        StagingError: it is not there or cannot be looked at.
+    """
+    try:
+        return _found(path, disc_path, os.lstat(path))
+    except OSError as error:
+        raise StagingError(f"{to_text(path)} cannot be looked at: {error.strerror}") from error
+
+
+def _found(path: bytes, disc_path: bytes, status: os.stat_result) -> Found:
+    kind = _KINDS[stat.S_IFMT(status.st_mode)]
+    entry = Entry(
+        path=disc_path,
+        kind=kind,
+        size=status.st_size if kind is Kind.FILE else 0,
+        mode=stat.S_IMODE(status.st_mode),
+        uid=status.st_uid,
+        gid=status.st_gid,
+        mtime_ns=status.st_mtime_ns,
+        user=_user(status.st_uid),
+        group=_group(status.st_gid),
+        target=os.readlink(path) if kind is Kind.LINK else b"",
+        xattrs=() if kind is Kind.LINK else _xattrs(path),
+        rdev=status.st_rdev if kind in (Kind.CHAR, Kind.BLOCK) else 0,
+    )
+    return Found(entry, Fingerprint(status.st_ino, status.st_ctime_ns))
+
+
+@functools.cache
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return ""
+
+
+@functools.cache
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return ""
+
+
+def _xattrs(path: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    try:
+        names = os.listxattr(path, follow_symlinks=False)
+        if not names:
+            return ()
+        raw = sorted(os.fsencode(name) for name in names)
+        return tuple((name, os.getxattr(path, name, follow_symlinks=False)) for name in raw)
+    except OSError as error:
+        if error.errno in (errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.ENODATA):
+            return ()
+        raise
+
+
+def digest_file(path: bytes, entry: Entry, fingerprint: Fingerprint) -> bytes:
+    """The SHA-256 of a file that is and stays the one that was looked at.
+
+    Raises:
+        StagingError: it cannot be read, or is another one or another size than before.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise StagingError(
+            f"{to_text(path)} cannot be read: {error.strerror}",
+            advice="Correct its permissions, or run as a user who may read all that is staged.",
+            path=to_text(path),
+        ) from error
+    try:
+        digest = _digest_descriptor(descriptor, entry.size)
+        status = os.fstat(descriptor)
+    except OSError as error:
+        raise StagingError(f"{to_text(path)} cannot be read: {error.strerror}") from error
+    finally:
+        os.close(descriptor)
+    if digest is None or (status.st_ino, status.st_ctime_ns, status.st_size) != (*fingerprint, entry.size):
+        raise StagingError(
+            f"{to_text(path)} changed while it was read",
+            advice="Let whatever writes it finish, then run the command again.",
+            path=to_text(path),
+        )
+    return digest
+
+
+def _digest_descriptor(descriptor: int, size: int) -> bytes | None:
+    digest = hashlib.sha256()
+    left = size
+    while left > 0:
+        part = os.read(descriptor, min(READ_SIZE, left + 1))
+        if not part:
+            return None
+        digest.update(part)
+        left -= len(part)
+    return digest.digest() if left == 0 else None

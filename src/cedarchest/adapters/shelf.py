@@ -1,0 +1,218 @@
+"""A shelf: a directory of disc images that acts as a drive which loads its own discs.
+
+An image `LABEL.iso` is one disc. It is blank only when the file is absent or empty: xorriso calls a
+file of zeros blank as well and a truncated one appendable, so the length is held against the last
+session here. The capacity is the configured one, since xorriso takes the whole file system for it.
+Durability: xorriso syncs the image at the end of a burn (`-stdio_sync end`), the directory is synced here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from cedarchest.adapters.blocks import BlockReader
+from cedarchest.adapters.durable import sync_directory
+from cedarchest.adapters.xorriso import BurnOptions, Xorriso
+from cedarchest.errors import (
+    DamagedDisc,
+    DiskFull,
+    DriveForbidden,
+    MediumFull,
+    NoMedium,
+    NotAppendable,
+    WrongDisc,
+)
+from cedarchest.model.disc import DiscState, Observation
+from cedarchest.model.identity import read_identity
+from cedarchest.model.media import BLOCK, TRAITS, Medium
+from cedarchest.model.names import LABEL
+from cedarchest.ports import Burnt, SessionSource
+
+SUFFIX = ".iso"
+FIRST_SESSION = 32
+"""Sessions on overwritable media begin at block 32; 0 to 31 hold the newest session's descriptors."""
+
+
+class Shelf:
+    """A writer over `DIR/LABEL.iso`."""
+
+    loads_itself = True
+
+    def __init__(
+        self,
+        directory: Path,
+        xorriso: Xorriso,
+        *,
+        medium: Medium,
+        capacity: int,
+        progress: Callable[[int], None],
+    ) -> None:
+        self._directory = directory
+        self._xorriso = xorriso
+        self._medium = medium
+        self._capacity = capacity
+        self._progress = progress
+        self._image: Path | None = None
+        self._reader: BlockReader | None = None
+
+    @property
+    def device(self) -> str:
+        """The shelf as configured."""
+        return f"shelf:{self._directory}"
+
+    def labels(self) -> tuple[str, ...]:
+        """Labels of images on the shelf by name; whether an image is ours shows when it is loaded."""
+        names = (path.name.removesuffix(SUFFIX) for path in self._directory.glob(f"*{SUFFIX}"))
+        return tuple(sorted(name for name in names if LABEL.fullmatch(name)))
+
+    def load(self, label: str) -> Observation:
+        """Take the image of this label."""
+        image = self._directory / f"{label}{SUFFIX}"
+        if not LABEL.fullmatch(label) or not image.is_file():
+            raise NoMedium(
+                f"there is no disc {label} on the shelf {self._directory}",
+                advice=f"Put {label}{SUFFIX} back on the shelf.",
+                label=label,
+            )
+        self.take_image(image)
+        seen = self.observe()
+        if seen.sessions and seen.label != label:
+            raise WrongDisc(
+                f"{image} holds a disc labelled {seen.label!r}",
+                advice="Give the image the name of its label again.",
+                label=label,
+            )
+        return seen
+
+    def load_blank(self, label: str) -> Observation:
+        """Begin a new image of this label."""
+        image = self._directory / f"{label}{SUFFIX}"
+        if image.exists() and image.stat().st_size > 0:
+            raise NotAppendable(f"{image} is there already and not empty", label=label)
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DriveForbidden(
+                f"the shelf {self._directory} cannot be made: {error.strerror}",
+                advice="Make the directory or name another in [store] device.",
+            ) from error
+        self.take_image(image)
+        return self.observe()
+
+    def take_image(self, image: Path) -> None:
+        """Take an image file by its path, whatever its name."""
+        self.close()
+        self._image, self._reader = image, BlockReader(image, direct=False)
+
+    def observe(self) -> Observation:
+        """The loaded image as it is now."""
+        if self._image is None:
+            return Observation(self.device, DiscState.NONE, self._medium, self._capacity)
+        size = self._image.stat().st_size if self._image.exists() else 0
+        if size == 0:
+            return Observation(
+                self.device,
+                DiscState.BLANK,
+                self._medium,
+                self._capacity,
+                free=self._capacity - FIRST_SESSION,
+                next_address=FIRST_SESSION,
+                drive_model="shelf",
+            )
+        toc = self._xorriso.toc(self._address)
+        if not toc.sessions or toc.sessions[-1].end * BLOCK > size:
+            wanted = toc.sessions[-1].end * BLOCK if toc.sessions else 0
+            raise DamagedDisc(
+                f"{self._image} is no whole disc image: it has {size} bytes"
+                + (f", its sessions end at {wanted}" if wanted else " and no session"),
+                advice="Put the image back from a copy, or take it off the shelf.",
+                path=str(self._image),
+            )
+        return Observation(
+            self.device,
+            DiscState.APPENDABLE,
+            self._medium,
+            self._capacity,
+            free=max(0, self._capacity - toc.next_address),
+            next_address=toc.next_address,
+            sessions=toc.sessions,
+            identity=read_identity(self.read, toc.sessions[-1].start),
+            drive_model="shelf",
+        )
+
+    @property
+    def _address(self) -> str:
+        assert self._image is not None
+        return f"stdio:{self._image}"
+
+    def write(self, source: SessionSource, confirm: Callable[[int], None]) -> Burnt:
+        """Write a session to the loaded image."""
+        seen = self.observe()
+        if seen.state is DiscState.NONE:
+            raise NoMedium(f"no disc of {self.device} is loaded")
+
+        def confirm_room(blocks: int) -> None:
+            room = self._free_on_disk()
+            if blocks > seen.free:
+                raise MediumFull(
+                    f"the session needs {blocks} blocks, {source.volume_id} has {seen.free} left",
+                    advice="Store on a new disc.",
+                    needed=blocks,
+                    free=seen.free,
+                )
+            if blocks * BLOCK > room:
+                raise DiskFull(
+                    f"the session needs {blocks * BLOCK} bytes, the file system of {self._directory}"
+                    f" has {room} left"
+                )
+            confirm(blocks)
+
+        options = BurnOptions(
+            address=self._address,
+            newest=seen.sessions[-1].number if seen.sessions else 0,
+            padding_blocks=TRAITS[self._medium].padding,
+        )
+        burnt = self._xorriso.burn(source, options, confirm_room, self._progress)
+        sync_directory(self._directory)
+        return burnt
+
+    def _free_on_disk(self) -> int:
+        status = os.statvfs(self._directory)
+        return status.f_bavail * status.f_frsize
+
+    def blank(self) -> None:
+        """Empty the image; only where the shelf stands for rewritable media."""
+        assert self._image is not None
+        if not TRAITS[self._medium].rewritable:
+            raise NotAppendable(
+                f"{self._image} stands for a {self._medium} disc, which is written once",
+                advice="A shelf begins a new disc by itself; nothing needs to be erased.",
+            )
+        os.truncate(self._image, 0)
+        self.reload()
+
+    def close_damaged(self) -> None:
+        """Nothing is ever torn on a shelf: a session shows only when its last block is there."""
+
+    def reload(self) -> None:
+        """Make the next read come from the disk below the image."""
+        if self._reader is not None:
+            self._reader.reopen()
+
+    def read(self, start: int, count: int) -> bytes:
+        """Blocks of the loaded image."""
+        if self._reader is None:
+            raise NoMedium(f"no disc of {self.device} is loaded")
+        return self._reader.read(start, count)
+
+    def eject(self) -> None:
+        """A shelf has no tray; the image is put back."""
+        self.close()
+
+    def close(self) -> None:
+        """Put the image back."""
+        if self._reader is not None:
+            self._reader.close()
+        self._image = self._reader = None

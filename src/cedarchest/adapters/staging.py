@@ -1,0 +1,326 @@
+"""The staging folder: which days there are, what each holds, its index and its indicators.
+
+A day's index is made by reading each file once and stands in the day (`INDEX.jsonl.gz`, with
+`SHA256SUMS` beside it), or in `state_dir` where staging may not be written. Inode and change time
+of each entry are kept in `state_dir`: as long as they are the same a file is not read again; where they
+are not, its digest decides. A file that differs from its index is never taken silently.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from cedarchest.adapters.durable import durable_file, sync_directory
+from cedarchest.adapters.scan import Found, digest_file, scan, scan_one
+from cedarchest.errors import DiskFull, StagingError
+from cedarchest.model.findings import Finding, FindingKind
+from cedarchest.model.index import Entry, Fingerprint, Kind, read_index, write_index
+from cedarchest.model.names import sums_line, to_text
+from cedarchest.ports import DayIndex, StagedDay
+
+log = logging.getLogger(__name__)
+
+INDEX_NAME = "INDEX.jsonl.gz"
+SUMS_NAME = "SHA256SUMS"
+FINGERPRINTS_NAME = "FINGERPRINTS"
+STAGED_MARK = "cback.stage"
+STORED_MARK = "cback.store"
+NOT_INDEXED = (STORED_MARK, INDEX_NAME, SUMS_NAME)
+SHOWN = 5
+
+_NUMBERS = {"year": r"\d{4}", "month": r"0[1-9]|1[0-2]", "day": r"0[1-9]|[12]\d|3[01]"}
+
+
+class StagingFolder:
+    """Staged days of this machine; `state_dir` holds what staging cannot."""
+
+    def __init__(self, state_dir: Path, progress: Callable[[str, int, int], None]) -> None:
+        self._state = state_dir / "days"
+        self._progress = progress
+
+    def days(self, root: Path) -> tuple[StagedDay, ...]:
+        """All `YYYY/MM/DD` folders below `root`, oldest first; links are not followed."""
+        try:
+            years = _numbered(root, "year")
+            found = [
+                day for year in years for month in _numbered(year, "month") for day in _numbered(month, "day")
+            ]
+        except OSError as error:
+            raise StagingError(
+                f"the staging folder {root} cannot be read: {error.strerror}",
+                advice="Check that its disk is mounted and [stage] dir is right.",
+                path=str(root),
+            ) from error
+        return tuple(
+            StagedDay(
+                day="/".join(path.parts[-3:]),
+                directory=path,
+                staged=(path / STAGED_MARK).is_file(),
+                marked_stored=(path / STORED_MARK).is_file(),
+            )
+            for path in found
+        )
+
+    def look(self, directory: Path, day: str) -> DayIndex:
+        """The day as it stands, with the digests its index knows."""
+        found = scan(directory, prefix=day.encode() + b"/", leave_out=NOT_INDEXED)
+        if (path := self._index_path(directory, day)) is None:
+            return _without_index(directory, day, found)
+        return self._joined(directory, day, found, path)
+
+    def _index_path(self, directory: Path, day: str) -> Path | None:
+        for path in (directory / INDEX_NAME, self._day_state(directory, day) / INDEX_NAME):
+            if path.is_file() and not path.is_symlink():
+                return path
+        return None
+
+    def _day_state(self, directory: Path, day: str) -> Path:
+        place = hashlib.sha256(os.fsencode(directory.absolute())).hexdigest()[:8]
+        return self._state / f"{day.replace('/', '-')}-{place}"
+
+    def _joined(self, directory: Path, day: str, found: list[Found], path: Path) -> DayIndex:
+        """The day's entries, each from its index where it is unchanged, else as found."""
+        try:
+            with path.open("rb") as stream:
+                index = read_index(stream, prefix=day.encode() + b"/")
+        except (OSError, EOFError, ValueError) as error:
+            raise StagingError(
+                f"the index {path} cannot be read: {error}",
+                advice=f"Remove {path} to have the day indexed again from the files that are there.",
+                path=str(path),
+            ) from error
+        known = dict(zip((entry.path for entry in index.entries), index.entries, strict=True))
+        fingerprints = self._load_fingerprints(directory, day, index.digest, len(index.entries))
+        remembered = dict(zip(known, fingerprints, strict=True)) if fingerprints else {}
+        entries: list[Entry] = []
+        differences: list[Finding] = []
+        same = len(found) == len(known)
+        for item in found:
+            entry = known.pop(item.entry.path, None)
+            kept = _reconcile(directory, day, item, entry, remembered.get(item.entry.path))
+            if isinstance(kept, Finding):
+                differences.append(kept)
+            else:
+                entries.append(kept)
+                same = same and kept is entry
+        differences += [_finding(FindingKind.MISSING, path, "was staged and is gone") for path in known]
+        if differences:
+            raise _changed(directory, differences)
+        prints = [item.fingerprint for item in found]
+        if same and not fingerprints:
+            self._save_fingerprints(directory, day, index.digest, prints)
+        return DayIndex(day, directory, entries, prints, index.digest if same else b"")
+
+    def index(self, directory: Path, day: str) -> DayIndex:
+        """The day with all digests, its index saved."""
+        seen = self.look(directory, day)
+        if seen.digest:
+            return seen
+        entries = self._digested(seen)
+        return replace(seen, entries=entries, digest=self._save(seen, entries))
+
+    def _digested(self, seen: DayIndex) -> list[Entry]:
+        total, done = seen.data_bytes, 0
+        entries: list[Entry] = []
+        masters: dict[bytes, bytes] = {}
+        prefix = len(seen.day) + 1
+        for entry, fingerprint in zip(seen.entries, seen.fingerprints, strict=True):
+            if entry.kind is Kind.FILE and not entry.sha256:
+                digest = masters.get(entry.hardlink) or digest_file(
+                    os.fsencode(seen.directory) + b"/" + entry.path[prefix:], entry, fingerprint
+                )
+                entry = replace(entry, sha256=digest)  # noqa: PLW2901 - the same entry, completed
+                if not entry.hardlink:
+                    done += entry.size
+                    self._progress("indexing", done, total)
+            if entry.kind is Kind.FILE and not entry.hardlink:
+                masters[entry.path] = entry.sha256
+            entries.append(entry)
+        return entries
+
+    def _save(self, seen: DayIndex, entries: Sequence[Entry]) -> bytes:
+        try:
+            digest = _write_index_and_sums(seen.directory, seen.day, entries)
+        except OSError as error:
+            if isinstance(error, DiskFull):
+                raise
+            state = self._day_state(seen.directory, seen.day)
+            log.info("%s may not be written (%s); its index is kept in %s", seen.directory, error, state)
+            state.mkdir(parents=True, exist_ok=True, mode=0o700)
+            digest = _write_index_and_sums(state, seen.day, entries)
+        self._save_fingerprints(seen.directory, seen.day, digest, seen.fingerprints)
+        return digest
+
+    def _save_fingerprints(
+        self, directory: Path, day: str, digest: bytes, fingerprints: Sequence[Fingerprint]
+    ) -> None:
+        state = self._day_state(directory, day)
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with durable_file(state / FINGERPRINTS_NAME) as stream:
+            stream.write(digest.hex().encode() + b"\n")
+            stream.writelines(b"%d %d\n" % fingerprint for fingerprint in fingerprints)
+
+    def _load_fingerprints(self, directory: Path, day: str, digest: bytes, count: int) -> list[Fingerprint]:
+        """The fingerprints that were saved with this index; none when they belong to another."""
+        path = self._day_state(directory, day) / FINGERPRINTS_NAME
+        try:
+            first, *lines = path.read_bytes().splitlines()
+            if first != digest.hex().encode() or len(lines) != count:
+                return []
+            return [Fingerprint(*map(int, line.split())) for line in lines]
+        except (OSError, ValueError, TypeError):
+            return []
+
+    def changes(self, day_index: DayIndex) -> tuple[Finding, ...]:
+        """What is no longer as indexed, found by looking at every entry."""
+        now = scan(day_index.directory, prefix=day_index.day.encode() + b"/", leave_out=NOT_INDEXED)
+        before = dict(
+            zip(
+                (entry.path for entry in day_index.entries),
+                zip(day_index.entries, day_index.fingerprints, strict=True),
+                strict=True,
+            )
+        )
+        findings = []
+        for item in now:
+            entry, fingerprint = before.pop(item.entry.path, (None, None))
+            if entry is None:
+                findings.append(
+                    _finding(FindingKind.UNEXPECTED, item.entry.path, "came after it was indexed")
+                )
+            elif item.fingerprint != fingerprint or not _looks_same(item.entry, entry):
+                findings.append(_finding(FindingKind.DIFFERENT, entry.path, _difference(item.entry, entry)))
+        findings += [_finding(FindingKind.MISSING, path, "has vanished") for path in before]
+        return tuple(findings)
+
+    def companions(self, day_index: DayIndex) -> tuple[Entry, ...]:
+        """The day's folder, and its index and sums where they stand in it."""
+        day = day_index.day.encode()
+        found = [scan_one(os.fsencode(day_index.directory), day).entry]
+        for name in (INDEX_NAME, SUMS_NAME):
+            path = os.fsencode(day_index.directory / name)
+            if Path(os.fsdecode(path)).is_file():
+                item = scan_one(path, day + b"/" + name.encode())
+                found.append(replace(item.entry, sha256=digest_file(path, item.entry, item.fingerprint)))
+        return tuple(found)
+
+    def mark_stored(self, directory: Path) -> bool:
+        """Write `cback.store` durably; False where staging may not be written."""
+        mark = directory / STORED_MARK
+        try:
+            if not mark.is_file() or mark.is_symlink():
+                with durable_file(mark, mode=0o644):
+                    pass
+            else:
+                sync_directory(directory)
+        except DiskFull:
+            raise
+        except OSError as error:
+            log.info("%s cannot be written: %s", mark, error)
+            return False
+        return True
+
+    def unmark_stored(self, directory: Path) -> None:
+        """Take `cback.store` away, durably."""
+        try:
+            (directory / STORED_MARK).unlink()
+            sync_directory(directory)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            log.warning("%s cannot be taken away: %s", directory / STORED_MARK, error)
+
+
+def _numbered(directory: Path, part: str) -> list[Path]:
+    with os.scandir(directory) as found:
+        names = [
+            item.name
+            for item in found
+            if re.fullmatch(_NUMBERS[part], item.name) and item.is_dir(follow_symlinks=False)
+        ]
+    return [directory / name for name in sorted(names)]
+
+
+def _without_index(directory: Path, day: str, found: list[Found]) -> DayIndex:
+    return DayIndex(day, directory, [item.entry for item in found], [item.fingerprint for item in found])
+
+
+def _reconcile(
+    directory: Path, day: str, item: Found, entry: Entry | None, remembered: Fingerprint | None
+) -> Entry | Finding:
+    """The indexed entry when it still holds, the found one when it is new, a finding otherwise."""
+    if entry is None:
+        return item.entry
+    if not _looks_same(item.entry, entry):
+        if entry.kind is Kind.DIR and item.entry.kind is Kind.DIR:
+            return item.entry  # something was added below it
+        return _finding(FindingKind.DIFFERENT, entry.path, _difference(item.entry, entry))
+    if remembered == item.fingerprint:
+        return entry
+    if entry.kind is Kind.FILE:
+        relative = entry.path[len(day) + 1 :]
+        digest = digest_file(os.fsencode(directory) + b"/" + relative, item.entry, item.fingerprint)
+        if digest != entry.sha256:
+            return _finding(FindingKind.DIFFERENT, entry.path, "its content is not what was indexed")
+    if replace(item.entry, sha256=entry.sha256, user=entry.user, group=entry.group) == entry:
+        return entry
+    return replace(item.entry, sha256=entry.sha256)
+
+
+def _looks_same(found: Entry, entry: Entry) -> bool:
+    return (
+        found.kind is entry.kind
+        and found.size == entry.size
+        and found.mtime_ns == entry.mtime_ns
+        and found.target == entry.target
+    )
+
+
+def _difference(found: Entry, entry: Entry) -> str:
+    if found.kind is not entry.kind:
+        return f"was a {entry.kind}, is a {found.kind}"
+    if found.size != entry.size:
+        return f"had {entry.size} bytes, has {found.size}"
+    if found.target != entry.target:
+        return f"pointed to {to_text(entry.target)}, points to {to_text(found.target)}"
+    if found.mtime_ns != entry.mtime_ns:
+        return "was modified"
+    return "was replaced or its attributes were changed"
+
+
+def _finding(kind: FindingKind, path: bytes, detail: str) -> Finding:
+    return Finding(kind, "/" + to_text(path), detail)
+
+
+def _changed(directory: Path, differences: Sequence[Finding]) -> StagingError:
+    shown = "; ".join(f"{finding.path} {finding.detail}" for finding in differences[:SHOWN])
+    more = f" and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
+    return StagingError(
+        f"{directory} is not what was indexed: {shown}{more}",
+        advice=f"Put the files back; or, if the change is wanted, remove {directory / INDEX_NAME} and run again.",
+        path=str(directory),
+        findings=[str(finding) for finding in differences],
+    )
+
+
+def _write_index_and_sums(directory: Path, day: str, entries: Sequence[Entry]) -> bytes:
+    prefix = len(day) + 1
+    with durable_file(directory / SUMS_NAME) as stream:
+        stream.writelines(
+            sums_line(entry.sha256, entry.path[prefix:])
+            for entry in entries
+            if entry.kind is Kind.FILE and not entry.path.rpartition(b"/")[2].startswith(b"cback.")
+        )
+    with durable_file(directory / INDEX_NAME) as stream:
+        return write_index(stream, {"day": day}, _relative(entries, prefix))
+
+
+def _relative(entries: Sequence[Entry], prefix: int) -> Iterator[Entry]:
+    for entry in entries:
+        yield replace(entry, path=entry.path[prefix:], hardlink=entry.hardlink[prefix:])

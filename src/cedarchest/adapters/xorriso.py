@@ -1,0 +1,412 @@
+"""xorriso: argument lists and scripts beside the parsers of what it answers.
+
+One short process a step. Every call begins with `-no_rc`, since start-up files change results, and
+ends in `-rollback_end`, since xorriso commits at its end: only a script that says `-end` writes.
+A burn's script comes through a pipe that we hold: should we die before we said `-end`, the pipe
+ends, `-rollback_end` is reached and nothing is written. Exit statuses are one input of several; the
+state of the disc is asked for again after each write by the caller.
+
+Source: man xorriso; seen with xorriso 1.5.4.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from cedarchest.adapters.process import COMMANDS_FD_MARK, Completed, Running, run, running, tail_of
+from cedarchest.errors import (
+    DamagedDisc,
+    DiskFull,
+    MediaError,
+    MediumFull,
+    NotAppendable,
+    ToolFailed,
+    ToolTooOld,
+    UnexpectedOutput,
+)
+from cedarchest.model.disc import DiscState, TocEntry
+from cedarchest.model.names import shell_word
+from cedarchest.ports import Burnt, SessionSource
+
+log = logging.getLogger(__name__)
+
+TOOL = "xorriso"
+MINIMUM = (1, 5, 4)
+SHOWN_PROBLEMS = 5
+
+PROBLEMS_TOLERATED = 32
+"""The status of a run that went on after a SORRY: of a burn whose input changed, of a torn disc's TOC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long xorriso may be silent, in seconds."""
+
+    question_s: float = 180.0
+    burn_s: float = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Toc:
+    """What `-toc` says of the loaded medium; sizes in blocks."""
+
+    state: DiscState
+    profile: str
+    model: str
+    readable: int
+    writable: int
+    next_address: int
+    sessions: tuple[TocEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BurnOptions:
+    """How a session is written, beside what is in it."""
+
+    address: str  # /dev/sr0 or stdio:FILE
+    newest: int = 0  # the session that is last on the disc now, 0 for a blank one
+    padding_blocks: int = 0
+    md5: bool = False
+    optical: bool = False
+    speed: str = ""
+
+
+# -- what is asked and how the answer is read ------------------------------------------------------
+
+
+def version_argv() -> tuple[str, ...]:
+    """Ask for the version; touches no drive."""
+    return (TOOL, "-no_rc", "-version", "-rollback_end")
+
+
+def parse_version(lines: Sequence[str]) -> tuple[int, ...]:
+    """The version in what `-version` says.
+
+    Raises:
+        UnexpectedOutput: there is none.
+    """
+    for line in lines:
+        if match := re.match(r"xorriso version\s*:\s*(\d+)\.(\d+)\.(\d+)", line):
+            return tuple(int(part) for part in match.groups())
+    raise UnexpectedOutput("xorriso did not tell its version", transcript=tail_of(lines))
+
+
+def toc_argv(address: str) -> tuple[str, ...]:
+    """Ask what is loaded, without reading the tree and without writing."""
+    return (TOOL, "-no_rc", "-pkt_output", "on", "-outdev", address, "-toc", "-rollback_end")
+
+
+_RESULT = re.compile(r"R:\d+: (?P<key>[^:]+?)\s*: (?P<value>.*)", re.DOTALL)
+_SESSION = re.compile(r"\s*(\d+) ,\s*(\d+) ,\s*(\d+)s ,(.*)", re.DOTALL)
+_BLOCKS = re.compile(r"(\d+) readable , (\d+) writable , (\d+) overall")
+_MODEL = re.compile(r"vendor '(.*)' product '(.*)' revision '(.*)'")
+_STATES = {
+    "is not present": DiscState.NONE,
+    "is blank": DiscState.BLANK,
+    "is written , is appendable": DiscState.APPENDABLE,
+    "is written , is closed": DiscState.CLOSED,
+}
+
+
+def parse_toc(lines: Sequence[str]) -> Toc:
+    """The state of medium and drive in what `-toc` says.
+
+    Raises:
+        UnexpectedOutput: something is missing or new; no state is assumed.
+    """
+    values: dict[str, str] = {}
+    sessions = []
+    for line in lines:
+        match = _RESULT.match(line)
+        if match is None:
+            continue
+        if match["key"] in ("ISO session", "Other session"):
+            sessions.append(_parse_session(match["value"], lines))
+        else:
+            values.setdefault(match["key"], match["value"].strip())
+    try:
+        state = _parse_state(values["Media status"])
+        model = _MODEL.fullmatch(values["Drive type"])
+        blocks = _BLOCKS.match(values.get("Media blocks", "0 readable , 0 writable , 0 overall"))
+        if model is None or blocks is None:
+            raise KeyError("Drive type or Media blocks")
+    except KeyError as error:
+        raise UnexpectedOutput(
+            f"xorriso's table of contents is not understood ({error.args[0]}); nothing is assumed of the disc",
+            advice="Run the command again with -v and report the transcript.",
+            transcript=tail_of(lines),
+        ) from None
+    next_address = re.match(r"(\d+)s", values.get("Media nwa", "0s"))
+    return Toc(
+        state=state,
+        profile=values.get("Media current", ""),
+        model=" ".join(part.strip() for part in model.groups() if part.strip()),
+        readable=int(blocks[1]),
+        writable=int(blocks[2]),
+        next_address=int(next_address[1]) if next_address else 0,
+        sessions=tuple(sessions),
+    )
+
+
+def _parse_state(text: str) -> DiscState:
+    if "damaged" in text:
+        return DiscState.DAMAGED
+    return _STATES[text.strip()]
+
+
+def _parse_session(value: str, lines: Sequence[str]) -> TocEntry:
+    match = _SESSION.match(value)
+    if match is None:
+        raise UnexpectedOutput(
+            f"xorriso's session line is not understood: {value}", transcript=tail_of(lines)
+        )
+    return TocEntry(int(match[1]), int(match[2]), int(match[3]), match[4].strip())
+
+
+def blank_argv(address: str) -> tuple[str, ...]:
+    """Erase a rewritable disc; this one writes."""
+    return (
+        TOOL, "-no_rc", "-signal_handling", "sig_ign", "-pkt_output", "on",
+        "-outdev", address, "-blank", "as_needed", "-rollback_end",
+    )  # fmt: skip
+
+
+def burn_argv() -> tuple[str, ...]:
+    """A burn that takes its script from a pipe and writes only when the script says so."""
+    return (
+        TOOL, "-no_rc", "-signal_handling", "sig_ign", "-abort_on", "FATAL", "-pkt_output", "on",
+        "-options_from_file", f"/dev/fd/{COMMANDS_FD_MARK}", "-rollback_end",
+    )  # fmt: skip
+
+
+def burn_script(source: SessionSource, options: BurnOptions) -> bytes:
+    """The commands of a session up to the question for its size.
+
+    What the disc keeps: `-hardlinks`, `-acl` and `-xattr` must stand before the drive is opened. Names
+    are taken to the letter (`-iso_rr_pattern off`). Parents of a day are made explicitly, or they would
+    get the attributes of the staging folder's parents.
+    """
+    commands: list[bytes] = [
+        b"-hardlinks on -acl on -xattr any",
+        b"-md5 on" if options.md5 else b"-md5 off",
+        b"-joliet on -compliance joliet_long_names",
+        b"-iso_rr_pattern off -disk_pattern off -follow mount",
+        b"-padding %ds" % options.padding_blocks,
+        b"-close off -stdio_sync end",
+        b"-volid " + shell_word(source.volume_id.encode()),
+    ]
+    if options.optical:
+        commands.append(b"-write_type tao")
+        if options.speed:
+            commands.append(b"-speed " + shell_word(options.speed.encode()))
+    address = shell_word(options.address.encode("utf-8", "surrogateescape"))
+    if options.newest:
+        commands += [b"-load session %d" % (source.base or options.newest), b"-dev " + address]
+    else:
+        commands.append(b"-outdev " + address)
+    if options.newest and not source.base:  # only torn sessions so far: nothing of their trees is taken over
+        commands.append(b"-find / -mindepth 1 -maxdepth 1 -exec rm_r --")
+    commands += [b"-mkdir " + shell_word(path) + b" --" for path in source.made_dirs]
+    for graft in source.grafts:
+        verb = b"-map_single " if graft.single else b"-map "
+        commands.append(verb + shell_word(graft.source) + b" " + shell_word(graft.target))
+    commands += [b"-rm_r " + shell_word(path) + b" --" for path in source.removed]
+    for path in source.made_dirs:
+        word = shell_word(path) + b" --"
+        commands += [b"-chown 0 " + word, b"-chgrp 0 " + word, b"-chmod 0755 " + word]
+        commands.append(b"-alter_date b '=%d' " % source.made_at + word)
+    for graft in source.grafts:
+        verb = b"-alter_date" if graft.single else b"-alter_date_r"
+        commands.append(verb + b" a-c '=%d' " % source.access_time + shell_word(graft.target) + b" --")
+    commands.append(b"-print_size")
+    return b"\n".join(commands) + b"\n"
+
+
+_SIZE = re.compile(r"R:\d+: Image size\s*: (\d+)s")
+_SEVERE = re.compile(r"I:\d+: (.*?)(?: : |: )(SORRY|MISHAP|FAILURE|FATAL|ABORT) : (.*)", re.DOTALL)
+_DONE = re.compile(r"I:\d+: Writing to .* completed successfully\.", re.DOTALL)
+
+
+def parse_problems(lines: Sequence[str]) -> list[str]:
+    """Messages from SORRY upwards, in the order they came; for reading by a person, never paths."""
+    return [match[3].strip() for line in lines if (match := _SEVERE.match(line))]
+
+
+_WRITING = re.compile(r"I:\d+: xorriso : UPDATE : Writing: +(\d+)s ")
+
+
+def parse_progress(line: str) -> int | None:
+    """Blocks written so far, when the line is a pacifier's."""
+    match = _WRITING.match(line)
+    return int(match[1]) if match else None
+
+
+# -- doing it -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Xorriso:
+    """Calls xorriso; `inherited` gives the descriptors (our locks) that a burn keeps open."""
+
+    limits: Limits = Limits()
+    inherited: Callable[[], Sequence[int]] = tuple
+
+    def version(self) -> str:
+        """Its version, found to be new enough.
+
+        Raises:
+            ToolMissing, ToolTooOld, UnexpectedOutput: each what it says.
+        """
+        found = parse_version(run(version_argv(), timeout_s=self.limits.question_s).lines)
+        text, needed = (".".join(map(str, version)) for version in (found, MINIMUM))
+        if found < MINIMUM:
+            raise ToolTooOld(
+                f"xorriso is {text}; {needed} or later is needed",
+                advice="Install a newer xorriso.",
+                found=text,
+                needed=needed,
+            )
+        return f"xorriso {text}"
+
+    def toc(self, address: str) -> Toc:
+        """What is loaded at an address.
+
+        Raises:
+            ToolFailed: the drive could not be opened.
+            UnexpectedOutput: what it said is not understood.
+        """
+        answer = run(toc_argv(address), timeout_s=self.limits.question_s)
+        if answer.returncode not in (0, PROBLEMS_TOLERATED):  # the latter where no session was ever finished
+            raise ToolFailed(
+                f"xorriso could not look at {address}: {_reason(answer.lines, answer.returncode)}",
+                advice=_drive_advice(answer.lines),
+                transcript=answer.tail,
+            )
+        return parse_toc(answer.lines)
+
+    def blank(self, address: str) -> None:
+        """Erase a rewritable disc."""
+        answer = run(blank_argv(address), timeout_s=self.limits.burn_s, pass_fds=self.inherited())
+        if answer.returncode != 0 or parse_problems(answer.lines):
+            raise MediaError(
+                f"the disc in {address} could not be erased: {_reason(answer.lines, answer.returncode)}",
+                advice="Try another disc; this one may be worn.",
+                transcript=answer.tail,
+            )
+
+    def close_damaged(self, address: str) -> None:
+        """Close the track that a torn write left open. What came of it shows in the next `toc`."""
+        argv = (TOOL, "-no_rc", "-signal_handling", "sig_ign", "-pkt_output", "on", "-outdev", address)
+        answer = run(
+            (*argv, "-close_damaged", "as_needed", "-rollback_end"),
+            timeout_s=self.limits.burn_s,
+            pass_fds=self.inherited(),
+        )
+        if answer.returncode != 0:
+            raise MediaError(
+                f"the torn session on the disc in {address} could not be closed:"
+                f" {_reason(answer.lines, answer.returncode)}",
+                advice="Insert a blank disc and run the command again.",
+                transcript=answer.tail,
+            )
+
+    def eject(self, address: str) -> None:
+        """Open the tray."""
+        argv = (TOOL, "-no_rc", "-pkt_output", "on", "-outdev", address, "-rollback", "-eject", "all")
+        answer = run((*argv, "-rollback_end"), timeout_s=self.limits.question_s)
+        if answer.returncode != 0:
+            raise ToolFailed(f"{address} did not eject: {_reason(answer.lines, answer.returncode)}")
+
+    def burn(
+        self,
+        source: SessionSource,
+        options: BurnOptions,
+        confirm: Callable[[int], None],
+        progress: Callable[[int], None],
+    ) -> Burnt:
+        """Write a session; `confirm` gets its size in blocks and may refuse by raising."""
+        with running(burn_argv(), stall_s=self.limits.burn_s, pass_fds=self.inherited()) as child:
+            child.send(burn_script(source, options))
+            size = _wait_for_size(child)
+            confirm(size)
+            child.send(b"-end\n")
+            child.end_of_commands()  # it reads to the end of the pipe before it acts on `-end`
+            for line in child.lines():
+                if (done := parse_progress(line)) is not None:
+                    progress(min(done, size))
+            answer = child.finish()
+        return _judge(answer, options)
+
+
+def _wait_for_size(child: Running) -> int:
+    """The size it computed; any severe message before it means that nothing may be written."""
+    for line in child.lines():
+        if match := _SIZE.match(line):
+            break
+    else:
+        match = None
+    problems = parse_problems(child.transcript)
+    if match is None or problems:
+        child.end()
+        raise _burn_error(child.transcript, child.process.returncode, "Nothing was written.")
+    return int(match[1])
+
+
+def _judge(answer: Completed, options: BurnOptions) -> Burnt:
+    """What a finished burn amounts to: the status, and that it says it wrote."""
+    done = any(_DONE.match(line) for line in answer.lines)
+    if done and answer.returncode == 0:
+        return Burnt(tool="", input_changed=False)
+    if done and answer.returncode == PROBLEMS_TOLERATED:
+        return Burnt(tool="", input_changed=True)
+    if answer.returncode == 0:
+        raise UnexpectedOutput(
+            f"xorriso ended without a complaint, but does not say that it wrote to {options.address}",
+            advice="Run the command again: it looks at the disc itself before it writes.",
+            transcript=answer.tail,
+        )
+    raise _burn_error(answer.lines, answer.returncode, "")
+
+
+def _burn_error(
+    lines: Sequence[str], status: int | None, addition: str
+) -> MediaError | ToolFailed | DiskFull:
+    reason = _reason(lines, status)
+    text = "\n".join(lines)
+    message = f"xorriso could not write the session: {reason} {addition}".strip()
+    transcript = tail_of(lines)
+    if "exceeds free space" in text:
+        return MediumFull(message, advice="Insert an empty disc.", transcript=transcript)
+    if "No space left on device" in text or "File too large" in text or "Disk quota exceeded" in text:
+        return DiskFull(message, transcript=transcript)
+    if "Unsuitable target media state" in text:
+        return NotAppendable(message, advice="Insert another disc.", transcript=transcript)
+    if re.search(r"SCSI error on write.*\[(3|4) ", text):
+        return DamagedDisc(
+            message, advice="Run the command again with another disc of another make.", transcript=transcript
+        )
+    return ToolFailed(message, advice=_drive_advice(lines), transcript=transcript)
+
+
+def _reason(lines: Sequence[str], status: int | None) -> str:
+    problems = parse_problems(lines)
+    shown = "; ".join(dict.fromkeys(problems[:SHOWN_PROBLEMS]))
+    return shown or f"it ended with status {status}"
+
+
+def _drive_advice(lines: Sequence[str]) -> str:
+    text = "\n".join(lines)
+    if "busy" in text.lower():
+        return "Another program uses the drive; end it and run the command again."
+    if "Lost connection" in text:
+        return "Check the drive's cable and power, then run the command again."
+    return "Run the command again with -v for the whole transcript."
+
+
+def script_lines(script: bytes) -> Iterator[str]:
+    """A script for the log: one line a command, names as they are."""
+    for line in script.splitlines():
+        yield line.decode("utf-8", "backslashreplace")

@@ -1,0 +1,381 @@
+"""The command line: parse, load the configuration, wire the adapters, call one action, say what came of it.
+
+Only here an error becomes an exit code. With `--json` there is one object on standard output whatever
+happens; everything else goes to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cedarchest import __version__
+from cedarchest.errors import CedarchestError, ConfigError, ExitCode, Interrupted
+from cedarchest.report.outcome import Result, failed
+from cedarchest.report.progress import ProgressReporter
+
+if TYPE_CHECKING:
+    from cedarchest.config.model import Config
+    from cedarchest.ports import Ports
+
+EXIT_STATUS = """
+Exit status: 0 done or nothing to do; 2 usage; 3 logging; 4 configuration; 5 interrupted; 6 failed;
+7 disc and data differ; 8 medium; 9 tool or drive; 10 locked; 11 done, but something was left out.
+"""
+
+
+@dataclass(slots=True)
+class Invocation:
+    """What was said before any action: config file, output, how much to tell; and what came of it."""
+
+    config_path: Path | None = None
+    json: bool = False
+    verbosity: int = 0
+    action: str = ""
+    reporter: ProgressReporter = field(default_factory=ProgressReporter)
+    result: Result | None = None
+
+
+app = typer.Typer(
+    name="cedarchest",
+    help="Backups you can hold: staged days on discs, read back and proven." + EXIT_STATUS,
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+_HOISTED = {"-c": 1, "--config": 1, "--json": 0, "-v": 0, "--verbose": 0, "-q": 0, "--quiet": 0, "-vv": 0}
+
+
+def hoist(arguments: Sequence[str]) -> list[str]:
+    """The arguments with those that belong to no action in front, wherever they were given."""
+    front: list[str] = []
+    rest: list[str] = []
+    queue = list(arguments)
+    while queue:
+        argument = queue.pop(0)
+        if argument == "--":
+            rest += [argument, *queue]
+            break
+        name = argument.partition("=")[0]
+        if argument in _HOISTED:
+            front += [argument, *queue[: _HOISTED[argument]]]
+            del queue[: _HOISTED[argument]]
+        elif name == "--config" or (argument.startswith("-c") and not argument.startswith("--")):
+            front.append(argument)
+        else:
+            rest.append(argument)
+    return front + rest
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Do what the command line says; returns the exit status."""
+    invocation = Invocation()
+    hoisted = hoist(arguments)
+    invocation.json = "--json" in hoisted
+    try:
+        status = app(args=hoisted, standalone_mode=False, obj=invocation, prog_name="cedarchest")
+        if invocation.result is None:
+            return status or ExitCode.OK
+    except typer.TyperException as error:
+        return _usage(invocation, error)
+    except typer.Abort:
+        invocation.result = failed(invocation.action, Interrupted("the run was interrupted"))
+    except CedarchestError as error:
+        invocation.result = failed(invocation.action, error)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return ExitCode.FAILED
+    return _conclude(invocation, invocation.result)
+
+
+def _usage(invocation: Invocation, error: typer.TyperException) -> int:
+    message = error.format_message()
+    if invocation.json:
+        described = {"code": ExitCode.USAGE, "kind": "UsageError", "message": message, "advice": ""}
+        sys.stdout.write(json.dumps({"action": "", "outcome": "failed", "days": [], "discs": [],
+                                     "left_out": [], "warnings": [], "error": described}) + "\n")  # fmt: skip
+    else:
+        sys.stderr.write(f"cedarchest: {message}\n  `cedarchest --help` and `cedarchest ACTION --help` say what there is.\n")
+    return ExitCode.USAGE
+
+
+def _conclude(invocation: Invocation, result: Result) -> int:
+    """Say what came of it, on the channel that was asked for."""
+    invocation.reporter.finish()
+    if invocation.json:
+        json.dump(result.as_json(invocation.reporter.warnings), sys.stdout, ensure_ascii=True, indent=1)
+        sys.stdout.write("\n")
+    elif invocation.verbosity >= 0:
+        for line in result.text:
+            sys.stdout.write(f"{line}\n")
+    for problem in result.problems:
+        sys.stderr.write(f"cedarchest: {problem.message}\n")
+        if problem.advice:
+            sys.stderr.write(f"  {problem.advice}\n")
+    sys.stdout.flush()
+    return result.exit_code
+
+
+@app.callback()
+def main(
+    context: typer.Context,
+    config: Annotated[Path | None, typer.Option("-c", "--config", help="The configuration file.")] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    verbose: Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more; twice: all.")] = 0,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Say the version and end.")] = False,
+) -> None:
+    """Read what holds for every action."""
+    invocation: Invocation = context.obj
+    if version:
+        sys.stdout.write(f"cedarchest {__version__}\n")
+        raise typer.Exit
+    invocation.config_path, invocation.json = config, json_output
+    invocation.verbosity = -1 if quiet else verbose
+    invocation.action = context.invoked_subcommand or ""
+    invocation.reporter = ProgressReporter(quiet=quiet)
+    level = logging.ERROR if quiet else [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
+    logging.basicConfig(level=level, format="%(levelname)s %(message)s", stream=sys.stderr, force=True)
+
+
+def _configured(invocation: Invocation) -> tuple[Path, Config]:
+    """The configuration that this run goes by, and its file; the run says which."""
+    from cedarchest.config.load import find_config, load_config
+
+    path = find_config(invocation.config_path, os.environ, cwd=Path.cwd(), uid=os.geteuid())
+    logging.getLogger(__name__).info("configuration: %s", path)
+    config = load_config(path)
+    if config.options.log_file:
+        _log_to(config.options.log_file)
+    return path, config
+
+
+def _log_to(path: Path) -> None:
+    class LoggingFailed(CedarchestError):
+        """The log file cannot be written."""
+
+        exit_code = ExitCode.LOGGING
+        advice = "Correct [options] log_file or the file's permissions."
+
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o640)
+    except OSError as error:
+        raise LoggingFailed(f"the log {path} cannot be written: {error.strerror}") from error
+    handler = logging.StreamHandler(os.fdopen(descriptor, "a", encoding="utf-8", errors="surrogateescape"))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setLevel(logging.INFO)
+    logging.getLogger().addHandler(handler)
+    if logging.getLogger().level > logging.INFO:
+        for each in logging.getLogger().handlers[:-1]:
+            each.setLevel(logging.getLogger().level)
+        logging.getLogger().setLevel(logging.INFO)
+
+
+def _act(
+    context: typer.Context, act: Callable[[Path, Config, Ports], Result], *, read_only: bool = False
+) -> None:
+    """Run an action with a configuration and its ports; keep the result for the end."""
+    from cedarchest.wiring import wired
+
+    invocation: Invocation = context.obj
+    path, config = _configured(invocation)
+    with wired(config, invocation.reporter, read_only=read_only) as ports:
+        invocation.result = act(path, config, ports)
+
+
+Days = Annotated[
+    list[str] | None, typer.Option("--day", metavar="YYYY-MM-DD", help="Only this day; may be repeated.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
+
+
+@app.command(epilog=EXIT_STATUS)
+def store(
+    context: typer.Context,
+    day: Days = None,
+    full: Annotated[bool, typer.Option("--full", help="Today again, stored or not, on a new disc.")] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Store staged days on a disc, read them back, mark them stored."""
+    from cedarchest.actions.store import StoreOptions, execute_store
+    from cedarchest.report import text
+
+    days = tuple(_day(each) for each in day or ())
+    options = StoreOptions(days=days, full=full, dry_run=dry_run)
+    _act(
+        context,
+        lambda path, config, ports: text.stored(
+            "store", execute_store(path, options, config, ports=ports), dry_run=dry_run
+        ),
+        read_only=dry_run,
+    )
+
+
+def _day(value: str) -> str:
+    from cedarchest.model.days import format_day, parse_day
+
+    try:
+        return format_day(parse_day(value))
+    except ValueError:
+        raise typer.BadParameter(f"{value!r} is no day; write it as 2026-11-22", param_hint="--day") from None
+
+
+@app.command(epilog=EXIT_STATUS)
+def rebuild(context: typer.Context, dry_run: DryRun = False) -> None:
+    """Store the whole week of the newest staged day, stored or not, on a new disc."""
+    from cedarchest.actions.rebuild import execute_rebuild
+    from cedarchest.actions.store import StoreOptions
+    from cedarchest.report import text
+
+    options = StoreOptions(dry_run=dry_run)
+    _act(
+        context,
+        lambda path, config, ports: text.stored(
+            "rebuild", execute_rebuild(path, options, config, ports=ports), dry_run=dry_run
+        ),
+        read_only=dry_run,
+    )
+
+
+@app.command(epilog=EXIT_STATUS)
+def verify(
+    context: typer.Context,
+    targets: Annotated[
+        list[str] | None, typer.Argument(metavar="[LABEL | DEVICE | IMAGE]...", show_default=False)
+    ] = None,
+) -> None:
+    """Read discs again and compare them with the catalog, or with what they hold themselves."""
+    from cedarchest.actions.verify import execute_verify
+    from cedarchest.report import text
+
+    named = targets or []
+    if named and all("/" in each or Path(each).is_file() for each in named):
+        _verify_paths(context, named)
+        return
+    _act(context, lambda _path, config, ports: text.verified(execute_verify(config, named, ports=ports)))
+
+
+def _verify_paths(context: typer.Context, paths: Sequence[str]) -> None:
+    """Discs named by path need neither configuration nor catalog."""
+    import tempfile
+
+    from cedarchest.actions.verify import execute_verify
+    from cedarchest.report import text
+    from cedarchest.wiring import wired, without_configuration
+
+    invocation: Invocation = context.obj
+    with tempfile.TemporaryDirectory(prefix="cedarchest-") as scratch:
+        config = without_configuration(Path(scratch))
+        with wired(config, invocation.reporter, read_only=True) as ports:
+            absolute = [str(Path(path).absolute()) for path in paths]
+            invocation.result = text.verified(execute_verify(None, absolute, ports=ports))
+
+
+@app.command(epilog=EXIT_STATUS)
+def discs(context: typer.Context, label: Annotated[str | None, typer.Argument()] = None) -> None:
+    """List the discs of the catalog, or tell all about one."""
+    from cedarchest.actions.discs import execute_discs
+    from cedarchest.report import text
+
+    _act(
+        context,
+        lambda _path, _config, ports: text.listed(
+            execute_discs(label, ports=ports), detailed=label is not None
+        ),
+        read_only=True,
+    )
+
+
+@app.command(epilog=EXIT_STATUS)
+def status(context: typer.Context) -> None:
+    """Tell which days are staged and stored, on which discs, what is due and what to insert."""
+    from cedarchest.actions.status import execute_status
+    from cedarchest.report import text
+
+    _act(
+        context,
+        lambda _path, config, ports: text.status(execute_status(config, ports=ports)),
+        read_only=True,
+    )
+
+
+@app.command(epilog=EXIT_STATUS)
+def validate(context: typer.Context) -> None:
+    """Check configuration, tools, folders, drive and disc without writing anything."""
+    from cedarchest.actions.validate import execute_validate
+    from cedarchest.report import text
+
+    _act(
+        context,
+        lambda path, config, ports: text.validated(path, execute_validate(config, ports=ports)),
+        read_only=True,
+    )
+
+
+@app.command(epilog=EXIT_STATUS)
+def initialize(
+    context: typer.Context,
+    yes: Annotated[bool, typer.Option("--yes", help="Erase without a question.")] = False,
+    overwrite_foreign: Annotated[
+        str,
+        typer.Option(metavar="LABEL-OR-FINGERPRINT", help="The foreign disc that may be erased."),
+    ] = "",
+) -> None:
+    """Make the disc in the drive one that the next store can begin on."""
+    from cedarchest.actions.initialize import InitializeOptions, execute_initialize
+    from cedarchest.report import text
+
+    def ask(question: str) -> bool:
+        return sys.stdin.isatty() and typer.confirm(question, err=True)
+
+    options = InitializeOptions(overwrite_foreign=overwrite_foreign, confirmed=yes)
+    _act(
+        context,
+        lambda _path, config, ports: text.initialized(
+            execute_initialize(config, options, ports=ports, confirm=ask)
+        ),
+    )
+
+
+@app.command(epilog=EXIT_STATUS)
+def init(
+    context: typer.Context,
+    directory: Annotated[Path, typer.Argument(metavar="[DIR]", show_default=False)] = Path(),
+) -> None:
+    """Write a commented configuration and its folders, ready to use with a shelf."""
+    invocation: Invocation = context.obj
+    target = (directory / "cedarchest.toml").absolute()
+    from cedarchest.config.template import template
+
+    try:
+        for folder in (target.parent, *(target.parent / name for name in ("staging", "shelf", "state"))):
+            folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(template())
+    except FileExistsError:
+        raise ConfigError(
+            f"{target} is there already", advice="Choose another folder, or edit that file.", path=str(target)
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            f"{target} cannot be written: {error.strerror}", advice="Choose another folder."
+        ) from error
+    invocation.result = Result(
+        "init",
+        figures={"config": str(target)},
+        text=(
+            f"wrote {target}",
+            f"next: put a day into {target.parent}/staging and run cedarchest -c {target} store",
+        ),
+    )

@@ -1,0 +1,1 @@
+"""TOML to typed, frozen values; all validation of the configuration."""

@@ -1,0 +1,126 @@
+"""The fixed choices of a configuration, by the texts that stand in the file."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from cedarchest.model.plan import NewDisc
+
+
+class Weekday(StrEnum):
+    """Days of the week, Monday first as in `datetime`."""
+
+    MONDAY = "monday"
+    TUESDAY = "tuesday"
+    WEDNESDAY = "wednesday"
+    THURSDAY = "thursday"
+    FRIDAY = "friday"
+    SATURDAY = "saturday"
+    SUNDAY = "sunday"
+
+
+class CollectMode(StrEnum):
+    """When a source is collected whole."""
+
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    INCR = "incr"
+
+
+class ArchiveFormat(StrEnum):
+    """How an archive is packed."""
+
+    TAR = "tar"
+    TAR_GZ = "tar.gz"
+    TAR_BZ2 = "tar.bz2"
+    TAR_XZ = "tar.xz"
+    TAR_ZST = "tar.zst"
+
+
+class AdvanceOn(StrEnum):
+    """What makes an incremental collect forget the changes it has handed over."""
+
+    STORED = "stored"
+    STAGED = "staged"
+
+
+class IgnoreFailures(StrEnum):
+    """Runs in which a peer may fail without failing the run."""
+
+    NONE = "none"
+    ALL = "all"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+
+
+class DeviceType(StrEnum):
+    """What a device is."""
+
+    AUTO = "auto"
+    CDWRITER = "cdwriter"
+    DVDWRITER = "dvdwriter"
+    BDWRITER = "bdwriter"
+    SHELF = "shelf"
+
+
+class CheckTime(StrEnum):
+    """When a session is read back."""
+
+    NOW = "now"
+    DEFERRED = "deferred"
+
+
+class CloseDisc(StrEnum):
+    """When a disc is closed for good."""
+
+    NEVER = "never"
+    WHEN_FULL = "when-full"
+    ALWAYS = "always"
+
+
+class HookTime(StrEnum):
+    """On which side of an action a hook runs."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class ActionName(StrEnum):
+    """Actions that hooks may be tied to."""
+
+    COLLECT = "collect"
+    STAGE = "stage"
+    STORE = "store"
+    REBUILD = "rebuild"
+    PURGE = "purge"
+    VALIDATE = "validate"
+    INITIALIZE = "initialize"
+    VERIFY = "verify"
+    FIND = "find"
+    RESTORE = "restore"
+    AUDIT = "audit"
+
+
+class Outcome(StrEnum):
+    """How a run ended, as in the JSON output."""
+
+    OK = "ok"
+    NOTHING_TO_DO = "nothing-to-do"
+    PARTIAL = "partial"
+    FAILED = "failed"
+
+
+__all__ = [
+    "ActionName",
+    "AdvanceOn",
+    "ArchiveFormat",
+    "CheckTime",
+    "CloseDisc",
+    "CollectMode",
+    "DeviceType",
+    "HookTime",
+    "IgnoreFailures",
+    "NewDisc",
+    "Outcome",
+    "Weekday",
+]

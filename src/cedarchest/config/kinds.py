@@ -1,0 +1,296 @@
+"""The kinds of values a configuration holds: for each, how it is read and the words for what is allowed.
+
+The same words serve the error messages and the reference page. Values are taken as TOML types them:
+`"yes"` is no boolean and `"3"` no number. Paths are made absolute from the folder of the file, which
+comes as validation context.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, ValidationInfo
+from pydantic_core import CoreSchema, core_schema
+
+from cedarchest.config.units import parse_duration, parse_margin, parse_percent, parse_size
+from cedarchest.config.wording import Malformed, shown
+
+
+class Rule(ValueError):
+    """A value that is well formed but not allowed where it stands; the message says what is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of value: what is allowed, in words, and how it is read."""
+
+    words: str
+    parse: Callable[[Any, ValidationInfo], object]
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(self.parse)
+
+
+def plain(words: str, parse: Callable[[Any], object]) -> Kind:
+    """A kind that is read without looking at anything else."""
+    return Kind(words, lambda value, _info: parse(value))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise Malformed(f"{shown(value)} is not a text")
+    if not value:
+        raise Malformed("is empty")
+    if "\0" in value:
+        raise Malformed(f"{shown(value)} holds a NUL character")
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError:
+        raise Malformed(f"{shown(value)} cannot be written in UTF-8") from None
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise Malformed(f"{shown(value)} is neither true nor false")
+    return value
+
+
+def whole(low: int, high: int) -> Kind:
+    """A whole number in a range."""
+
+    def parse(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise Malformed(f"{shown(value)} is not a whole number")
+        if not low <= value <= high:
+            raise Malformed(f"{shown(value)} is too {'small' if value < low else 'large'}")
+        return value
+
+    return plain(f"a whole number from {low} to {high}", parse)
+
+
+def _factor(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise Malformed(f"{shown(value)} is not a number")
+    if not 0 <= value <= 1_000_000 or math.isnan(value):
+        raise Malformed(f"{shown(value)} is not between 0 and a million")
+    return float(value)
+
+
+def either(values: Iterable[str], *, also: str = "") -> str:
+    """The words for a choice of texts."""
+    listed = ", ".join(f'"{value}"' for value in values)
+    return f"one of {listed}{also}"
+
+
+def choose(value: object, values: Iterable[str]) -> str:
+    """The value, when it is one of those.
+
+    Raises:
+        Malformed: it is none of them; names the one that was probably meant.
+    """
+    known = [str(each) for each in values]
+    if not isinstance(value, str):
+        raise Malformed(f"{shown(value)} is not a text")
+    if value in known:
+        return value
+    close = difflib.get_close_matches(value.lower()[:60], known, 1)
+    raise Malformed(f"{shown(value)} is not known" + (f', did you mean "{close[0]}"?' if close else ""))
+
+
+def one_of(choices: type[StrEnum]) -> Kind:
+    """One of the texts of an enumeration."""
+    values = [str(choice) for choice in choices]
+    return plain(either(values), lambda value: choices(choose(value, values)))
+
+
+def some_of(choices: type[StrEnum]) -> Kind:
+    """One or several of the texts of an enumeration."""
+    values = [str(choice) for choice in choices]
+
+    def parse(value: object) -> tuple[StrEnum, ...]:
+        items = value if isinstance(value, list | tuple) else [value]
+        if not items:
+            raise Malformed("is empty")
+        return tuple(choices(choose(item, values)) for item in items)
+
+    return plain(either(values, also=", or a list of them"), parse)
+
+
+def base_of(info: ValidationInfo) -> Path:
+    """The folder that relative paths start from.
+
+    Raises:
+        Rule: there is none.
+    """
+    base = (info.context or {}).get("base")
+    if not isinstance(base, Path):
+        raise Rule("is relative, and there is no file it could be relative to; an absolute path")
+    return base
+
+
+def absolute(value: object, info: ValidationInfo) -> Path:
+    """An absolute path; `~` and `~user` are homes, and `..` is followed where it leads.
+
+    Raises:
+        Malformed: it is no path.
+    """
+    text = _text(str(value) if isinstance(value, Path) else value)
+    if text.startswith("~"):
+        try:
+            return Path(text).expanduser()
+        except RuntimeError:
+            raise Malformed(f"{shown(text)} starts at a home folder that is not known") from None
+    path = Path(text)
+    if not path.is_absolute():
+        path = base_of(info) / path
+    # A link before `..` leads elsewhere than the text says: only the file system knows where.
+    return Path(os.path.realpath(path)) if ".." in path.parts else path
+
+
+_RESERVED = ("SHA256SUMS", "INDEX.jsonl.gz")
+
+
+def _file_name(value: object) -> str:
+    name = _text(value)
+    if "/" in name or name in {".", ".."}:
+        raise Malformed(f"{shown(name)} cannot be the name of a file or folder")
+    if len(os.fsencode(name)) > 255:
+        raise Malformed(f"{shown(name)} has more than 255 bytes")
+    return name
+
+
+def _own_name(value: object) -> str:
+    name = _file_name(value)
+    if name.startswith("cback.") or name in _RESERVED:
+        raise Malformed(f"{shown(name)} is the name of a file of ours")
+    return name
+
+
+def _remote_name(value: object) -> str:
+    name = _text(value)
+    if name.startswith("-") or re.search(r"[\s/@\x00-\x1f\x7f]", name):
+        raise Malformed(f"{shown(name)} is not such a name")
+    return name
+
+
+def _action_name(value: object) -> str:
+    name = _text(value)
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+        raise Malformed(f"{shown(name)} is not the name of an action")
+    return name
+
+
+def _regex(value: object) -> str:
+    pattern = _text(value)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise Malformed(f"{shown(pattern)} is not a regular expression ({error})") from None
+    return pattern
+
+
+def _secret_url(value: object) -> str:
+    if not isinstance(value, str) or not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://.", value):
+        raise Malformed("is not an address")  # not shown: such addresses hold tokens
+    return _text(value)
+
+
+def _sqlite_url(value: object, info: ValidationInfo) -> str:
+    text = _text(value)
+    prefix = "sqlite:///"
+    name = text.removeprefix(prefix)
+    if name == text or not name or name.startswith(":") or "?" in name:
+        raise Malformed("is not the address of an SQLite file")  # not shown: it may hold a password
+    return f"{prefix}{absolute(name, info)}"
+
+
+SHELF = "shelf:"
+"""What the name of a device starts with when it is a shelf."""
+
+
+def _devices(value: object, info: ValidationInfo) -> tuple[str, ...]:
+    items = value if isinstance(value, list | tuple) else [value]
+    if not items:
+        raise Malformed("is empty")
+    devices = tuple(_device(item, info) for item in items)
+    for device in devices:
+        if devices.count(device) > 1:
+            raise Malformed(f"{shown(device)} is named twice")
+    return devices
+
+
+def _device(value: object, info: ValidationInfo) -> str:
+    text = _text(value)
+    if text.startswith(SHELF):
+        return f"{SHELF}{absolute(text.removeprefix(SHELF), info)}"
+    if not text.startswith("/"):
+        raise Malformed(f"{shown(text)} is neither an absolute path nor a shelf")
+    return str(absolute(text, info))
+
+
+def _duration(*, calendar: bool = False, positive: bool = False) -> Kind:
+    def parse(value: object) -> object:
+        duration = parse_duration(value, calendar=calendar)
+        if positive and not duration:
+            raise Malformed(f"{shown(value)} is too short")
+        return duration
+
+    units = "s, min, h, days, weeks, months, years" if calendar else "s, min, h, days, weeks"
+    return plain(f"a time with its unit ({units})", parse)
+
+
+def size(low: int = 0) -> Kind:
+    """A size of at least so many bytes."""
+
+    def parse(value: object) -> int:
+        parsed = parse_size(value)
+        if parsed < low:
+            raise Malformed(f"{shown(value)} is too small")
+        return parsed
+
+    least = f", at least {low}" if low else ""
+    return plain(f'a size such as "64 MiB" or "4.7 GB", or a number of bytes{least}', parse)
+
+
+def _share(value: object) -> object:
+    percent = parse_percent(value)
+    if not percent:
+        raise Malformed(f"{shown(value)} is nothing")
+    return percent
+
+
+def _reserved(_value: object) -> object:
+    # The value is not shown: it may be a passphrase or a key.
+    raise Rule("reserved: not built yet; nothing is written in plain that is meant to be secret")
+
+
+TEXT = plain("a text", _text)
+FLAG = plain("true or false", _flag)
+FACTOR = plain("a number from 0 up", _factor)
+PATH = Kind("a path", absolute)
+FILE_NAME = plain("the name of a file, without folders", _file_name)
+OWN_NAME = plain("a name that a folder can have, not one of ours (`cback.…`)", _own_name)
+REMOTE_NAME = plain("a name without spaces, `/`, `@` or a leading dash", _remote_name)
+ACTION_NAME = plain("the name of an action in lower case", _action_name)
+REGEX = plain("a regular expression", _regex)
+NOTIFY_URL = plain("an address as apprise takes it, such as `mailto://…`", _secret_url)
+CATALOG_URL = Kind("`sqlite:///PATH`", _sqlite_url)
+DEVICES = Kind("the absolute path of a drive, `shelf:DIR`, or a list of them", _devices)
+DURATION = _duration()
+TIMEOUT = _duration(positive=True)
+CALENDAR = _duration(calendar=True)
+INTERVAL = _duration(calendar=True, positive=True)
+SHARE = plain('a percentage such as "10 %"', _share)
+MARGIN = plain('a percentage such as "0.5 %", or a size such as "64 MiB"', parse_margin)
+RESERVED = plain("nothing yet", _reserved)

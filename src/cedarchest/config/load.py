@@ -1,0 +1,181 @@
+"""Finds the configuration file and reads it.
+
+A file in the current folder counts only where nobody else could have put it, and never for root:
+a configuration names programs to run and folders to delete from. Whatever is wrong with a file ends
+in one `ConfigError` that names the file and every place in it. Nothing is written here.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import stat
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from cedarchest.config.model import Config, told
+from cedarchest.config.wording import readable
+from cedarchest.errors import ConfigError
+
+NAME = "cedarchest.toml"
+VARIABLE = "CEDARCHEST_CONFIG"
+SYSTEM = Path("/etc/cedarchest") / NAME
+LARGEST = 1 << 20
+
+_PLACE = re.compile(r"^(?P<what>.*) \(at (?P<place>line \d+, column \d+|end of document)\)$", re.DOTALL)
+
+
+_ROOT_REASON = "root takes no file from the current folder"
+
+
+def find_config(
+    explicit: Path | None, environ: Mapping[str, str], *, cwd: Path, uid: int, system: Path = SYSTEM
+) -> Path:
+    """The file to use, absolute: the one that is named, else the first that is there and may be trusted.
+
+    A file that `explicit` or the variable names is taken unseen: `load_config` says what is wrong with it.
+
+    Raises:
+        ConfigError: there is none; its `problems` say where was looked and what was passed over.
+    """
+    if explicit is not None:
+        return cwd / explicit
+    if named := environ.get(VARIABLE):
+        return cwd / named
+    user_file = _user_folder(environ, uid) / NAME
+    root = uid == 0
+    looked: list[str] = []
+    for path, reason in (
+        (cwd / NAME, _ROOT_REASON if root else _passed_over(cwd / NAME, uid, ours_only=True)),
+        (user_file, _passed_over(user_file, uid, ours_only=root)),
+        (system, _passed_over(system, uid, ours_only=False)),
+    ):
+        if not reason:
+            return path
+        looked.append(f"{readable(path)}: {reason}")
+    raise ConfigError(
+        "\n  ".join(["no configuration was found:", *looked]),
+        problems=looked,
+        advice=f"Name one with -c or in {VARIABLE}, or write one with `cedarchest init DIR`.",
+    )
+
+
+def _user_folder(environ: Mapping[str, str], uid: int) -> Path:
+    # Source: XDG Base Directory Specification 0.8: a relative path is to be ignored.
+    folder = environ.get("XDG_CONFIG_HOME", "")
+    if folder.startswith("/"):
+        return Path(folder) / "cedarchest"
+    home = environ.get("HOME", "")
+    if not home.startswith("/"):
+        try:
+            home = pwd.getpwuid(uid).pw_dir
+        except KeyError:
+            home = "/nonexistent"
+    return Path(home) / ".config" / "cedarchest"
+
+
+def _passed_over(path: Path, uid: int, *, ours_only: bool) -> str:
+    """Why a file is not taken, empty when it is."""
+    try:
+        if not path.exists():
+            return "not there"
+        if not ours_only:
+            return ""
+        # A link leads to a file that others could own, so what it leads to is looked at as well.
+        real = Path(os.path.realpath(path))
+        for each in (path.parent, path, real.parent, real):
+            if reason := _not_ours(each, uid):
+                return reason
+    except OSError as error:
+        return (error.strerror or "cannot be looked at").lower()
+    return ""
+
+
+def _not_ours(path: Path, uid: int) -> str:
+    status = path.lstat()
+    what = "folder" if stat.S_ISDIR(status.st_mode) else "file"
+    if status.st_uid not in {uid, 0}:
+        return f"passed over, the {what} {readable(path)} belongs to another user"
+    if not stat.S_ISLNK(status.st_mode) and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return f"passed over, others may write the {what} {readable(path)}"
+    return ""
+
+
+def load_config(path: Path) -> Config:
+    """The configuration in a file; relative paths in it start from the file's folder.
+
+    Raises:
+        ConfigError: the file cannot be read or something in it is wrong; `problems` names every place.
+    """
+    path = path.absolute()
+    mapping = _parse(path, _read(path))
+    try:
+        return Config.from_mapping(mapping, path.parent)
+    except ConfigError as error:
+        message = f"{readable(path)}: {told(error.problems)}"
+        raise ConfigError(message, problems=error.problems, path=readable(path)) from None
+
+
+def _wrong(path: Path, problem: str, advice: str = "") -> ConfigError:
+    return ConfigError(f"{readable(path)}: {problem}", problems=[problem], advice=advice, path=readable(path))
+
+
+def _read(path: Path) -> str:
+    descriptor = _open(path)
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        what = "a directory" if stat.S_ISDIR(mode) else "not a plain file"
+        raise _wrong(path, f"this is {what}", f"Name a file with -c, such as {NAME}.")
+    with os.fdopen(descriptor, "rb") as file:
+        try:
+            raw = file.read(LARGEST + 1)
+        except OSError as error:
+            raise _unreadable(path, error) from None
+    if len(raw) > LARGEST:
+        raise _wrong(path, "is larger than 1 MiB, so it is no configuration", "Name another file with -c.")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise _wrong(path, f"line {line}: is not UTF-8", "Save the file as UTF-8.") from None
+
+
+def _open(path: Path) -> int:
+    try:
+        # Without O_NONBLOCK opening a pipe would wait for a writer.
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except FileNotFoundError:
+        advice = "Name another with -c, or write one with `cedarchest init DIR`."
+        raise _wrong(path, "there is no such file", advice) from None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    except ValueError:  # a NUL in it
+        raise _wrong(path, "this cannot be the name of a file", "Name a file with -c.") from None
+
+
+def _unreadable(path: Path, error: OSError) -> ConfigError:
+    reason = (error.strerror or "error").lower()
+    return _wrong(path, f"cannot be read: {reason}", "Make the file readable for the user who runs this.")
+
+
+def _parse(path: Path, text: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _wrong(path, f"{readable(_slip(str(error), text))}; this is no TOML") from None
+    except RecursionError:
+        raise _wrong(path, "is nested too deeply; tables lie at most two deep") from None
+    except ValueError:
+        raise _wrong(path, "holds a number that is too large") from None
+
+
+def _slip(message: str, text: str) -> str:
+    """What the parser says, with line and column in front."""
+    match = _PLACE.match(message)
+    if match is None:
+        return message
+    end = f"line {text.count(chr(10)) + 1}, column {len(text) - text.rfind(chr(10))}"
+    return f"{end if match['place'].startswith('end') else match['place']}: {match['what']}"

@@ -1,0 +1,109 @@
+"""The commented configuration that `cedarchest init` writes: ready for a shelf in the same folder.
+
+What starts with `#` and a letter is a key at its default; taking the `#` away changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+
+_TEMPLATE = """\
+# Configuration of cedarchest. `cedarchest validate` tells whether it is right.
+# Relative paths start from the folder of this file. Sizes: "64 MiB", "4.7 GB".
+# Times: "10 s", "2 h", "14 days", "24 months". Lines as `#key = value` show the defaults.
+
+[options]
+# The day on which a week begins.
+#starting_day = "monday"
+# The program's own files: catalog, journal, locks.
+state_dir = {state}
+#working_dir = {working}
+# A file that every run adds its log to.
+#log_file = "/var/log/cedarchest.log"
+
+[stage]
+# Days wait for the disc below this folder, as YYYY/MM/DD.
+dir = {staging}
+# How many peers are staged at once.
+#parallel = 4
+# Space left free on the file system of the staging folder.
+#reserve = "0 B"
+
+# The machines that are backed up, a [[peer]] for each. Without `host` it is this one.
+#[[peer]]
+#name = "here"
+#collect_dir = "collect"
+#
+#[[peer]]
+#name = "other"
+#host = "other.example.org"
+#user = "backup"
+#collect_dir = "/var/backups/collect"
+
+[store]
+# A shelf keeps disc images in a folder and loads its own discs. For a burner: "/dev/sr0".
+device = {device}
+# What the device is: auto, cdwriter, dvdwriter, bdwriter, shelf.
+#device_type = "auto"
+# The medium; auto is whatever is in the drive, on a shelf dvd+r.
+#media = "auto"
+# A smaller disc, only for a shelf.
+#capacity = "4700372992 B"
+# When a new disc is begun: when-full, weekly, daily.
+#new_disc = "when-full"
+# On how many discs a day must be proven before it counts as stored.
+#copies = 1
+# now: each session is read back at once. deferred: it is unproven until `cedarchest verify` ran.
+#check = "now"
+# Nothing younger is given up when a disc is reused.
+#retention = "14 days"
+# Whether the label of the disc is compared with the one expected.
+#check_media = true
+# Whether a day that is stored after its midnight is warned of.
+#warn_midnight = false
+# How long a drive gets to settle after its tray closed.
+#load_delay = "10 s"
+# Whether the disc is ejected at the end.
+#eject = false
+# When a disc is closed, so that nothing more can be added: never, when-full, always.
+#close = "never"
+# Whether the drive itself replaces bad blocks, at half the speed.
+#defect_management = false
+# Whether names are kept to what every system can read, or else refused.
+#portable = false
+# Space of a disc that is left free: a size or a share. Without it "0.5 %", on a shelf nothing.
+#margin = "0 B"
+
+# What is deleted when it is old, and proven to be on disc. A [[purge.dir]] for each directory.
+#[[purge.dir]]
+#path = {staging}
+#retain_days = 14
+#require_stored = true
+
+# Programs run before or after an action, a [[hook]] for each. No shell is involved.
+#[[hook]]
+#action = "store"
+#when = "after"
+#argv = ["/usr/local/bin/label-the-disc", "--again"]
+
+[audit]
+# How long a proof is good before a disc is due again.
+#every = "12 months"
+# How much of a disc an audit reads.
+#sample = "100 %"
+"""
+
+
+def template(*, staging: str = "staging", device: str = "shelf:shelf", state: str = "state") -> str:
+    """A configuration as TOML, with these folders below its own and this device."""
+    return _TEMPLATE.format(
+        staging=quoted(staging), device=quoted(device), state=quoted(state), working=quoted(f"{state}/work")
+    )
+
+
+def quoted(text: str) -> str:
+    """A text as a TOML basic string.
+
+    Source: TOML 1.0, "String"; it differs from JSON in that DEL has to be escaped as well.
+    """
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,1 @@
+"""What is known about days, discs, sessions and images, without doing anything."""

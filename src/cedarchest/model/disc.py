@@ -1,0 +1,171 @@
+"""Discs and their sessions: what a drive reports, and what the catalog remembers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from cedarchest.model.media import TRAITS, Medium, MediumTraits
+
+
+class DiscState(StrEnum):
+    """What can be written to a disc, as the drive says."""
+
+    NONE = "none"
+    BLANK = "blank"
+    APPENDABLE = "appendable"
+    CLOSED = "closed"
+    DAMAGED = "damaged"
+
+
+@dataclass(frozen=True, slots=True)
+class TocEntry:
+    """A session as the drive's table of contents shows it; addresses and sizes in blocks."""
+
+    number: int
+    start: int
+    blocks: int
+    volume_id: str
+
+    @property
+    def end(self) -> int:
+        """The block behind the last one."""
+        return self.start + self.blocks
+
+
+@dataclass(frozen=True, slots=True)
+class DiscIdentity:
+    """What `/CEDARCHEST/disc.json` says: fixed by the disc's first session."""
+
+    disc_id: str  # a UUID
+    label: str
+    copy: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The disc in a drive as it is now; reading it changed nothing.
+
+    `capacity` and `free` are blocks; `next_address` is where the next session would start.
+    `identity` is there only for a disc of ours.
+    """
+
+    device: str
+    state: DiscState
+    medium: Medium
+    capacity: int = 0
+    free: int = 0
+    next_address: int = 0
+    sessions: tuple[TocEntry, ...] = ()
+    identity: DiscIdentity | None = None
+    drive_model: str = ""
+
+    @property
+    def traits(self) -> MediumTraits:
+        """What this kind of medium can do."""
+        return TRAITS[self.medium]
+
+    @property
+    def label(self) -> str:
+        """The volume id of the newest session that has one, empty on a blank disc."""
+        return next((session.volume_id for session in reversed(self.sessions) if session.volume_id), "")
+
+
+class SessionStatus(StrEnum):
+    """How far a session has come; only our own reading makes it `verified`."""
+
+    INTENDED = "intended"  # the burn was about to begin
+    BURNT = "burnt"  # written, not yet read back
+    VERIFIED = "verified"
+    BAD = "bad"  # read back and not what it should be
+    ABANDONED = "abandoned"  # never came to be on the disc
+    CLAIMED = "claimed"  # a disc or an imported catalog says so
+
+
+@dataclass(frozen=True, slots=True)
+class DiscRecord:
+    """A disc as the catalog knows it."""
+
+    disc_id: str
+    label: str
+    medium: Medium
+    capacity: int
+    created_at: datetime
+    copy: int = 1
+    accepts_sessions: bool = True  # false once a session on it went bad, or it was given up
+    given_up: bool = False  # blanked or overwritten: nothing on it counts any more
+
+
+@dataclass(frozen=True, slots=True)
+class DayContent:
+    """What of a day a session holds: the digest of the day's whole index, and whether it is all of it."""
+
+    day: str  # YYYY/MM/DD
+    index_digest: bytes
+    entries: int
+    data_bytes: int
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """A session as the catalog knows it; the intent is the same record before the burn.
+
+    `number` counts from 1 on its disc. `base` is the session whose tree it goes on top of (0: none).
+    `start` and `blocks` are expected values in an intent and the disc's own afterwards.
+    `index_sha256` is the digest of the session's `INDEX.jsonl.gz` file, `sums_sha256` that of its
+    `SHA256SUMS` file. `block_map` is the concatenated SHA-256 of each MiB, empty until proven.
+    """
+
+    disc_id: str
+    number: int
+    base: int
+    start: int
+    blocks: int
+    volume_set: str
+    status: SessionStatus
+    created_at: datetime
+    days: tuple[DayContent, ...] = ()
+    index_sha256: bytes = b""
+    sums_sha256: bytes = b""
+    tool: str = ""
+    drive: str = ""
+    reason: str = ""  # why it is bad or abandoned
+    block_map: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """An entry as it stands on a disc; `path` is raw bytes from the disc's root."""
+
+    path: bytes
+    kind: str
+    size: int
+    mtime_ns: int
+    sha256: bytes
+    start: int  # block address of the data, -1 where there are none
+
+
+class CheckKind(StrEnum):
+    """Why a disc was read."""
+
+    STORE = "store"
+    SETTLE = "settle"
+    VERIFY = "verify"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRecord:
+    """A reading of a session compared with its index, as an event."""
+
+    disc_id: str
+    session: int
+    kind: CheckKind
+    at: datetime
+    passed: bool
+    drive: str
+    tool: str
+    blocks: int
+    seconds: float
+    findings: tuple[str, ...] = ()

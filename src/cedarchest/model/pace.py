@@ -1,0 +1,51 @@
+"""How fast a drive reads along a disc; slow areas are the first sign of a dying one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cedarchest.model.media import BLOCK, MIB
+
+AREA = 64 * MIB // BLOCK
+SLOW_FACTOR = 4.0
+NOTICEABLE_S = 1.0
+
+
+class Pace:
+    """Times reads by area of 64 MiB; the stopwatch comes from outside."""
+
+    def __init__(self, stopwatch: Callable[[], float]) -> None:
+        self._stopwatch = stopwatch
+        self._areas: dict[int, tuple[int, float]] = {}
+
+    def measured(self, read: Callable[[int, int], bytes]) -> Callable[[int, int], bytes]:
+        """The same reader, timed."""
+
+        def timed(start: int, count: int) -> bytes:
+            began = self._stopwatch()
+            try:
+                return read(start, count)
+            finally:
+                blocks, seconds = self._areas.get(start // AREA, (0, 0.0))
+                self._areas[start // AREA] = (blocks + count, seconds + self._stopwatch() - began)
+
+        return timed
+
+    @property
+    def blocks_per_second(self) -> float:
+        """The rate over all that was read, 0 when nothing was."""
+        blocks = sum(each[0] for each in self._areas.values())
+        seconds = sum(each[1] for each in self._areas.values())
+        return blocks / seconds if seconds > 0 else 0.0
+
+    def slow_areas(self) -> list[str]:
+        """Areas that took noticeably longer than the median one, for a person."""
+        rates = {area: seconds / blocks for area, (blocks, seconds) in self._areas.items() if blocks}
+        if len(rates) < 3:
+            return []
+        median = sorted(rates.values())[len(rates) // 2]
+        return [
+            f"blocks {area * AREA} to {area * AREA + AREA - 1} ({BLOCK / rate / MIB:.1f} MiB/s)"
+            for area, rate in sorted(rates.items())
+            if rate > SLOW_FACTOR * median and self._areas[area][1] > NOTICEABLE_S
+        ]

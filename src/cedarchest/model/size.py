@@ -1,0 +1,102 @@
+"""How large a session becomes at most: an upper bound of what xorriso makes of a tree.
+
+Additive, so that plans can weigh days against discs before any tool is asked. Every session rewrites
+the whole tree (Rock Ridge and Joliet), also that of earlier sessions; their data stay where they are.
+The bound is held against xorriso's own figure by a property test.
+
+Source: ECMA-119 6.8, 9.1, 9.4; RRIP 4.1; Joliet; AAIP 2.0; layout seen with libisofs 1.5.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cedarchest.model.index import Entry, Kind
+from cedarchest.model.media import BLOCK, MediumTraits
+
+ISO_RECORD = 33 + 37  # ECMA-119 9.1: fixed part, identifier of level 3 with version, padding
+RR_FIXED = 5 + 44 + 26 + 28  # RR, PX, TF with three times, a CE
+FIELD = 250  # what a SUSP field holds besides its header
+FIELD_HEADER = 5
+DOT_RECORDS = 2 * (34 + 44 + 26 + 28)
+PATH_TABLE_RECORD = 8 + 38
+JOLIET_RECORD = 34
+JOLIET_DOTS = 2 * 34
+JOLIET_PATH_RECORD = 8 + 2 * 103 + 2
+MD5_OF_FILE = 16 + 40  # checksum array, and the attribute that points into it
+FIXED_BLOCKS = 96  # system area, descriptors, root, ER, checksums tags, rounding to 32 twice
+RECORDS_PER_BLOCK = (BLOCK - 254) / BLOCK  # a record does not cross a block's end: so much is used
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a set of entries costs: blocks of data, bytes of records, directories."""
+
+    data_blocks: int = 0
+    tree_bytes: int = 0
+    directories: int = 0
+    entries: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        """The cost of both sets."""
+        return Tally(
+            self.data_blocks + other.data_blocks,
+            self.tree_bytes + other.tree_bytes,
+            self.directories + other.directories,
+            self.entries + other.entries,
+        )
+
+    @property
+    def tree_only(self) -> Tally:
+        """The cost where the data are on the disc already."""
+        return Tally(0, self.tree_bytes, self.directories, self.entries)
+
+
+def tally(entries: Iterable[Entry]) -> Tally:
+    """The cost of entries, hard links to one file counted once for data."""
+    data_blocks = tree_bytes = directories = count = 0
+    for entry in entries:
+        count += 1
+        name = len(entry.path) - entry.path.rfind(b"/") - 1
+        attributes = sum(len(key) + len(value) + 8 for key, value in entry.xattrs)
+        tree_bytes += record_bytes(name, len(entry.target), attributes, entry.size)
+        if entry.kind is Kind.FILE and not entry.hardlink:
+            data_blocks += -(-entry.size // BLOCK)
+        elif entry.kind is Kind.DIR:
+            directories += 1
+    return Tally(data_blocks, tree_bytes, directories, count)
+
+
+def record_bytes(name: int, target: int = 0, attributes: int = 0, size: int = 0) -> int:
+    """Bytes of tree for an entry with a name, link target and attributes of so many bytes."""
+    fields = name + 2 * target + 16 + attributes * 2
+    rock_ridge = ISO_RECORD + RR_FIXED + fields + FIELD_HEADER * (fields // FIELD + 3)
+    joliet = JOLIET_RECORD + 2 * min(name, 103)
+    extents = size // (4 << 30) + 1
+    return (rock_ridge + joliet) * extents + MD5_OF_FILE
+
+
+def session_blocks(new: Tally, earlier: Tally, traits: MediumTraits) -> int:
+    """Blocks that a session takes at most: new data, and the tree of all that is visible."""
+    whole = new + earlier
+    directory_bytes = DOT_RECORDS + JOLIET_DOTS + PATH_TABLE_RECORD * 2 + JOLIET_PATH_RECORD * 2
+    tree_bytes = whole.tree_bytes + whole.directories * directory_bytes
+    tree_blocks = int(tree_bytes / RECORDS_PER_BLOCK) // BLOCK + 1
+    # A directory, its continuation area and its Joliet twin each end in a partly filled block.
+    return new.data_blocks + tree_blocks + 3 * (whole.directories + 1) + FIXED_BLOCKS + traits.padding
+
+
+def gap_blocks(sessions: int, traits: MediumTraits) -> int:
+    """Blocks that closing a session costs before the next one can start."""
+    return traits.first_gap if sessions == 0 else traits.later_gap
+
+
+def shown(blocks: int) -> str:
+    """A number of blocks for a person."""
+    size = float(blocks * BLOCK)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"

@@ -1,0 +1,471 @@
+"""What actions need from the world outside, as protocols; adapters provide them, tests provide fakes.
+
+Each protocol has one contract suite in `tests/contract` that every provider passes. `Ports` is the
+bundle that the composition root wires and every action gets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from cedarchest.model.disc import (
+    CheckRecord,
+    DayContent,
+    DiscRecord,
+    Observation,
+    SessionRecord,
+    StoredEntry,
+)
+from cedarchest.model.findings import Finding
+from cedarchest.model.index import Entry, Fingerprint
+
+
+class Clock(Protocol):
+    """The one source of the wall clock."""
+
+    def now(self) -> datetime:
+        """The time now, with the local offset."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary point, for rates and limits."""
+        ...
+
+
+class Reporter(Protocol):
+    """Tells a person how far a run is; never raises."""
+
+    def phase(self, name: str, total: int, unit: str = "B") -> None:
+        """A phase begins; `total` units of work are ahead, 0 when that is unknown."""
+        ...
+
+    def advance(self, done: int) -> None:
+        """So many units of the phase are done, counted from its beginning."""
+        ...
+
+    def warn(self, message: str) -> None:
+        """Something that needs no hand now, said once at the end as well."""
+        ...
+
+    def note(self, message: str) -> None:
+        """A fact worth a line."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Graft:
+    """A staged path and the absolute path it takes on the disc, both raw bytes.
+
+    A directory brings all below it, unless `single`: then only itself.
+    """
+
+    source: bytes
+    target: bytes
+    single: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSource:
+    """What a session is made of.
+
+    `base` is the number of the session whose tree the new one goes on top of; 0 begins an empty tree.
+    `made_dirs` are absolute disc paths that we make (0755, root, time `made_at`), parents first.
+    `removed` are disc paths taken out of the tree, after `grafts`. `access_time` (seconds) is what
+    the disc shows as access time of all that is grafted: the real one is not kept.
+    """
+
+    volume_id: str
+    base: int
+    made_dirs: tuple[bytes, ...]
+    grafts: tuple[Graft, ...]
+    removed: tuple[bytes, ...]
+    made_at: int
+    access_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Burnt:
+    """What the tool said after a write: its version, and whether it met input that changed."""
+
+    tool: str
+    input_changed: bool
+
+
+class Writer(Protocol):
+    """A drive: a burner, or a shelf that loads its own discs. Nothing is ever guessed.
+
+    Reading works on blocks of 2048 bytes of the loaded disc, at rising addresses, from the device
+    and not from a cache once `reload` was called.
+    """
+
+    @property
+    def device(self) -> str:
+        """The device as configured."""
+        ...
+
+    @property
+    def loads_itself(self) -> bool:
+        """Whether `load` needs no hand (a shelf)."""
+        ...
+
+    def labels(self) -> tuple[str, ...]:
+        """Labels of the discs of ours that can be loaded without a hand, in order of name."""
+        ...
+
+    def observe(self) -> Observation:
+        """The disc that is loaded now. Writes nothing; a blank disc stays blank.
+
+        Raises:
+            MediaError: the disc is damaged in a way that leaves its state unknown.
+            ToolError: the drive or the tool did not answer in a way we understand.
+        """
+        ...
+
+    def load(self, label: str) -> Observation:
+        """Have the disc of this label in the drive.
+
+        Raises:
+            NoMedium, WrongDisc: another one or none is there, and no hand of ours can change that.
+        """
+        ...
+
+    def load_blank(self, label: str) -> Observation:
+        """Have a disc in the drive on which a first session labelled `label` can be written.
+
+        Raises:
+            NoMedium, NotAppendable, ForeignDisc: the disc that is there cannot become it.
+        """
+        ...
+
+    def write(self, source: SessionSource, confirm: Callable[[int], None]) -> Burnt:
+        """Write a session to the loaded disc.
+
+        `confirm` gets the session's size in blocks as the tool computed it, before a block is
+        written; when it raises, nothing is written and the exception comes through.
+
+        Raises:
+            MediumFull: the tool refused for want of space; nothing is written.
+            ToolError, MediaError, DiskFull: the write failed; what is on the disc is unknown.
+        """
+        ...
+
+    def blank(self) -> None:
+        """Erase the loaded rewritable disc.
+
+        Raises:
+            NotAppendable: it is write-once.
+        """
+        ...
+
+    def close_damaged(self) -> None:
+        """Close what a torn write left open on sequential media; what came of it shows in `observe`.
+
+        Raises:
+            MediaError: it cannot be closed.
+        """
+        ...
+
+    def reload(self) -> None:
+        """Make the next read come from the disc itself."""
+        ...
+
+    def read(self, start: int, count: int) -> bytes:
+        """`count` blocks from block `start`; fewer only at the end of the disc.
+
+        Raises:
+            DamagedDisc: the drive could not read them.
+        """
+        ...
+
+    def eject(self) -> None:
+        """Open the tray; a shelf has none. Failing is the caller's warning, never harm."""
+        ...
+
+    def close(self) -> None:
+        """Give back what was opened; the writer is not used any more."""
+        ...
+
+
+class Drives(Protocol):
+    """Opens drives by configured device and type."""
+
+    def open(self, device: str, device_type: str) -> Writer:
+        """A writer for the device; refuses a mounted device before anything else.
+
+        Raises:
+            ConfigError: no such device type.
+            DeviceMounted, DriveMissing, DriveForbidden: each what it says.
+        """
+        ...
+
+    def open_path(self, path: Path) -> Writer:
+        """The disc in a device, or an image file wherever it lies, for reading.
+
+        Raises:
+            DeviceMounted, DriveMissing, DriveForbidden: each what it says.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StagedDay:
+    """A day folder below staging."""
+
+    day: str  # YYYY/MM/DD
+    directory: Path
+    staged: bool  # cback.stage is there
+    marked_stored: bool  # cback.store is there
+
+
+@dataclass(frozen=True, slots=True)
+class DayIndex:
+    """A staged day's entries, paths from the disc's root, with the fingerprint of each.
+
+    Files whose digest is not known yet have an empty `sha256`; `digest` is that of the saved index and
+    empty until all are known and it is saved.
+    """
+
+    day: str
+    directory: Path
+    entries: Sequence[Entry]
+    fingerprints: Sequence[Fingerprint]
+    digest: bytes = b""
+
+    @property
+    def data_bytes(self) -> int:
+        """Bytes of all files, each hard link group counted once."""
+        return sum(entry.size for entry in self.entries if not entry.hardlink)
+
+
+class Staging(Protocol):
+    """The staging folder: days, their indexes and indicators."""
+
+    def days(self, root: Path) -> tuple[StagedDay, ...]:
+        """All day folders below `root`, oldest first.
+
+        Raises:
+            StagingError: `root` is not there or cannot be read.
+        """
+        ...
+
+    def look(self, directory: Path, day: str) -> DayIndex:
+        """The day as it stands, with the digests its index knows. Writes nothing.
+
+        Reads file content only where the index is older than a file's fingerprint.
+
+        Raises:
+            StagingError: staged entries differ from the index; names them.
+        """
+        ...
+
+    def index(self, directory: Path, day: str) -> DayIndex:
+        """The day with all digests, its index saved durably; reads what has no digest yet.
+
+        Raises:
+            StagingError: as `look`, and where an entry cannot be read or changes while it is.
+        """
+        ...
+
+    def changes(self, day_index: DayIndex) -> tuple[Finding, ...]:
+        """What is no longer as indexed (kind, size, times, inode), by looking, not reading."""
+        ...
+
+    def companions(self, day_index: DayIndex) -> tuple[Entry, ...]:
+        """What belongs to the day but is not in its index: its folder, its index and sums files."""
+        ...
+
+    def mark_stored(self, directory: Path) -> bool:
+        """Write `cback.store` durably; False where staging may not be written. Idempotent."""
+        ...
+
+    def unmark_stored(self, directory: Path) -> None:
+        """Take `cback.store` away, durably; nothing happens when it is not there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSession:
+    """A session's own files as kept in `state_dir`, ready to be put on the disc."""
+
+    grafts: tuple[Graft, ...]
+    index_sha256: bytes
+    sums_sha256: bytes
+
+
+class Workspace(Protocol):
+    """Our own files in `state_dir`: what of us goes on the disc with each session, kept afterwards."""
+
+    def save(
+        self,
+        disc_id: str,
+        session: int,
+        files: Mapping[str, bytes],
+        *,
+        header: dict[str, object],
+        entries: Iterable[Entry],
+        made_at: int,
+    ) -> SavedSession:
+        """Write a session's files durably, with an index and sums of `entries` and `files`.
+
+        `files` are small ones by path from the disc's root; a session saved before is replaced. Folders
+        of ours get the time `made_at` (seconds).
+
+        Raises:
+            DiskFull: there is no room for them.
+        """
+        ...
+
+    def expected(self, disc_id: str, session: int) -> Sequence[Entry]:
+        """All that the session put on the disc, its index and sums files included.
+
+        Raises:
+            CatalogError: the files of the session are gone or damaged.
+        """
+        ...
+
+
+class Catalog(Protocol):
+    """The database of discs, sessions, days, entries and checks. Each call is one transaction."""
+
+    def discs(self) -> tuple[DiscRecord, ...]:
+        """All discs, oldest first."""
+        ...
+
+    def put_disc(self, disc: DiscRecord) -> None:
+        """Insert or update by disc id.
+
+        Raises:
+            CatalogError: another disc has this label.
+        """
+        ...
+
+    def sessions(self, disc_id: str) -> tuple[SessionRecord, ...]:
+        """The sessions of a disc by number."""
+        ...
+
+    def open_sessions(self) -> tuple[SessionRecord, ...]:
+        """Sessions that are intended or burnt, of all discs, oldest first."""
+        ...
+
+    def put_session(self, session: SessionRecord, disc: DiscRecord | None = None) -> None:
+        """Insert or update a session by disc and number, with its disc in the same transaction."""
+        ...
+
+    def record_proof(
+        self, session: SessionRecord, entries: Iterable[StoredEntry], check: CheckRecord
+    ) -> None:
+        """A session's outcome, the entries it holds (replacing any) and the check, all or nothing."""
+        ...
+
+    def add_check(self, check: CheckRecord) -> None:
+        """A later check of a session that is recorded already."""
+        ...
+
+    def checks(self, disc_id: str) -> tuple[CheckRecord, ...]:
+        """The checks of a disc, oldest first."""
+        ...
+
+    def entries(self, disc_id: str, session: int) -> Iterator[StoredEntry]:
+        """What a session holds, in order of path."""
+        ...
+
+    def contents(self, day: str) -> tuple[tuple[SessionRecord, DayContent], ...]:
+        """Where content of a day stands, on discs not given up, oldest session first, any status."""
+        ...
+
+    def copies(self, day: str) -> Mapping[tuple[bytes, bytes], int]:
+        """On how many discs each (path, SHA-256) of a day is verified.
+
+        Directories and the like have an empty SHA-256.
+        """
+        ...
+
+    def days(self) -> tuple[str, ...]:
+        """Days that any session holds, oldest first."""
+        ...
+
+    def close(self) -> None:
+        """Give back what was opened."""
+        ...
+
+
+class Locks(Protocol):
+    """One run at a time for a state folder and for a device."""
+
+    def hold(self, state_dir: Path) -> AbstractContextManager[None]:
+        """Hold the lock of a state folder; a writer we started that outlived us is waited for.
+
+        Raises:
+            LockedError: another run holds it; says which.
+        """
+        ...
+
+
+class Interrupts(Protocol):
+    """Whether the operator asked the run to end."""
+
+    def shielded(self) -> AbstractContextManager[None]:
+        """Within it a first interrupt only asks: the burner ends cleanly."""
+        ...
+
+    def check(self) -> None:
+        """Raise when the run was asked to end.
+
+        Raises:
+            Interrupted: it was.
+        """
+        ...
+
+
+class Tools(Protocol):
+    """The programs we need."""
+
+    def xorriso_version(self) -> str:
+        """Its version, after it was found to be there and new enough.
+
+        Raises:
+            ToolMissing, ToolTooOld, UnexpectedOutput: each what it says.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The bundle that the composition root wires."""
+
+    catalog: Catalog
+    drives: Drives
+    staging: Staging
+    workspace: Workspace
+    locks: Locks
+    interrupts: Interrupts
+    clock: Clock
+    reporter: Reporter
+    tools: Tools
+
+
+__all__ = [
+    "Burnt",
+    "Catalog",
+    "Clock",
+    "DayIndex",
+    "Drives",
+    "Entry",
+    "Graft",
+    "Interrupts",
+    "Locks",
+    "Ports",
+    "Reporter",
+    "SavedSession",
+    "SessionSource",
+    "StagedDay",
+    "Staging",
+    "Tools",
+    "Workspace",
+    "Writer",
+]

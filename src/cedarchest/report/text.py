@@ -1,0 +1,253 @@
+"""Reports of actions as results: their figures for scripts and their lines for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cedarchest.actions.discs import DiscSummary
+from cedarchest.actions.initialize import InitializeReport
+from cedarchest.actions.status import StatusReport
+from cedarchest.actions.store import StoreReport
+from cedarchest.actions.validate import CheckedThing
+from cedarchest.actions.verify import VerifyReport
+from cedarchest.model.media import BLOCK
+from cedarchest.model.plan import StorePlan
+from cedarchest.model.size import shown
+from cedarchest.report.outcome import Outcome, Result
+
+SHOWN_FINDINGS = 20
+
+
+def stored(action: str, report: StoreReport, *, dry_run: bool) -> Result:
+    """The result of `store` and `rebuild`."""
+    volumes = _volumes(report.plan)
+    if dry_run:
+        lines = [_volume_line(volume) for volume in volumes] or ["nothing to store"]
+    elif report.deferred and report.plan.volumes:
+        lines = [f"burnt on {', '.join(report.discs)}, not proven yet: run `cedarchest verify`"]
+    elif report.days:
+        lines = [
+            f"stored {', '.join(report.days)}" + (f" on {', '.join(report.discs)}" if report.discs else "")
+        ]
+        lines.append("no problems found: every entry was read back from the disc and matches")
+    else:
+        lines = ["nothing to store"]
+    lines += [f"left out: {each}" for each in report.left_out]
+    outcome = Outcome.OK if report.days or report.plan.volumes else Outcome.NOTHING_TO_DO
+    return Result(
+        action,
+        outcome,
+        days=report.days,
+        discs=report.discs,
+        left_out=() if dry_run else report.left_out,
+        figures={"dry_run": dry_run, "deferred": report.deferred, "volumes": volumes},
+        text=lines,
+        problems=(report.problem,) if report.problem else (),
+    )
+
+
+def _volumes(plan: StorePlan) -> list[dict[str, object]]:
+    return [
+        {
+            "disc": volume.label,
+            "new_disc": volume.new_disc,
+            "days": list(volume.days),
+            "blocks_at_most": volume.blocks,
+            "free_blocks": volume.free,
+            "bytes": volume.data_bytes,
+            "why": volume.why,
+        }
+        for volume in plan.volumes
+    ]
+
+
+def _volume_line(volume: dict[str, object]) -> str:
+    days = volume["days"]
+    names = ", ".join(days) if isinstance(days, list) else ""
+    blocks, free = volume["blocks_at_most"], volume["free_blocks"]
+    sizes = f"{shown(blocks)} of {shown(free)}" if isinstance(blocks, int) and isinstance(free, int) else ""
+    return f"would store {names} on {volume['disc'] or 'a new disc'}: up to {sizes} ({volume['why']})"
+
+
+def verified(report: VerifyReport) -> Result:
+    """The result of `verify`."""
+    lines: list[str] = []
+    for verdict in report.verdicts:
+        rate = verdict.blocks * BLOCK / verdict.seconds / 1e6 if verdict.seconds else 0.0
+        size = f"{verdict.sessions} sessions, {shown(verdict.blocks)}"
+        if verdict.passed:
+            lines.append(f"{verdict.disc}: no problems found ({size}, {rate:.0f} MB/s)")
+        else:
+            lines.append(f"{verdict.disc}: FAILED ({size})")
+            lines += [f"  {finding}" for finding in verdict.findings[:SHOWN_FINDINGS]]
+    return Result(
+        "verify",
+        Outcome.OK if report.verdicts else Outcome.NOTHING_TO_DO,
+        discs=[verdict.disc for verdict in report.verdicts],
+        figures={
+            "verdicts": [
+                {
+                    "disc": verdict.disc,
+                    "passed": verdict.passed,
+                    "sessions": verdict.sessions,
+                    "blocks": verdict.blocks,
+                    "seconds": round(verdict.seconds, 3),
+                    "findings": [str(finding) for finding in verdict.findings],
+                }
+                for verdict in report.verdicts
+            ]
+        },
+        text=lines or ["there is nothing to verify"],
+        problems=report.problems,
+    )
+
+
+def listed(summaries: Sequence[DiscSummary], *, detailed: bool) -> Result:
+    """The result of `discs`."""
+    lines: list[str] = []
+    for each in summaries:
+        state = (
+            "given up" if each.disc.given_up else "in use" if each.disc.accepts_sessions else "no more writes"
+        )
+        last = f", last read {each.checks[-1].at:%Y-%m-%d}" if each.checks else ""
+        lines.append(
+            f"{each.disc.label:16}  {each.disc.medium:8} {len(each.sessions):3} sessions"
+            f"  {shown(each.used_blocks):>9} of {shown(each.disc.capacity):>9}"
+            f"  {len(each.days):3} days  {state}{last}"
+        )
+        if detailed:
+            lines += _details(each)
+    return Result(
+        "discs",
+        Outcome.OK if summaries else Outcome.NOTHING_TO_DO,
+        days=sorted({day for each in summaries for day in each.days}),
+        discs=[each.disc.label for each in summaries],
+        figures={"details": [_disc_figures(each) for each in summaries]},
+        text=lines or ["the catalog knows no disc yet"],
+    )
+
+
+def _details(each: DiscSummary) -> list[str]:
+    lines = [f"  id {each.disc.disc_id}, begun {each.disc.created_at:%Y-%m-%d %H:%M}"]
+    for session in each.sessions:
+        days = ", ".join(content.day for content in session.days) or "repair"
+        reason = f": {session.reason}" if session.reason else ""
+        lines.append(
+            f"  session {session.number:3}  blocks {session.start} to {session.start + session.blocks - 1}"
+            f"  {session.status:9} {days}{reason}"
+        )
+    lines += [
+        f"  {check.at:%Y-%m-%d %H:%M}  session {check.session} {check.kind}"
+        f" {'passed' if check.passed else 'FAILED'} in {check.drive}"
+        for check in each.checks
+    ]
+    return lines
+
+
+def _disc_figures(each: DiscSummary) -> dict[str, object]:
+    return {
+        "disc_id": each.disc.disc_id,
+        "label": each.disc.label,
+        "medium": each.disc.medium.value,
+        "capacity_blocks": each.disc.capacity,
+        "used_blocks": each.used_blocks,
+        "accepts_sessions": each.disc.accepts_sessions,
+        "given_up": each.disc.given_up,
+        "days": list(each.days),
+        "sessions": [
+            {
+                "number": session.number,
+                "status": session.status.value,
+                "start": session.start,
+                "blocks": session.blocks,
+                "days": [content.day for content in session.days],
+                "reason": session.reason,
+            }
+            for session in each.sessions
+        ],
+        "checks": [
+            {
+                "at": check.at.isoformat(),
+                "session": check.session,
+                "kind": check.kind.value,
+                "passed": check.passed,
+                "drive": check.drive,
+                "findings": list(check.findings),
+            }
+            for check in each.checks
+        ],
+    }
+
+
+def status(report: StatusReport) -> Result:
+    """The result of `status`."""
+    lines = []
+    for day in report.days:
+        if day.due:
+            state = "due" + (f", not proven on {', '.join(day.unproven)}" if day.unproven else "")
+        elif day.discs:
+            state = f"stored on {', '.join(day.discs)}"
+        else:
+            state = "stored" if day.stored else "not staged yet"
+        lines.append(f"{day.day}  {state}{'' if day.staged else '  (no longer staged)'}")
+    if report.current:
+        more = f", about {report.days_until_full} more days" if report.days_until_full is not None else ""
+        lines.append(f"{report.current} has {shown(report.free_blocks)} left{more}")
+    if report.problem is not None:
+        lines += [report.problem.message, f"  {report.problem.advice}"]
+    elif report.plan is not None:
+        lines += [_volume_line(volume) for volume in _volumes(report.plan)]
+    due = [day.day for day in report.days if day.due]
+    return Result(
+        "status",
+        days=[day.day for day in report.days],
+        discs=sorted({label for day in report.days for label in day.discs}),
+        figures={
+            "due": due,
+            "table": [
+                {
+                    "day": day.day,
+                    "staged": day.staged,
+                    "stored": day.stored,
+                    "discs": list(day.discs),
+                    "unproven": list(day.unproven),
+                }
+                for day in report.days
+            ],
+            "volumes": _volumes(report.plan) if report.plan else [],
+            "current": report.current,
+            "free_blocks": report.free_blocks,
+            "days_until_full": report.days_until_full,
+            "drive_problem": report.problem.message if report.problem else "",
+            "insert": report.advice,
+        },
+        text=lines or ["nothing is staged and nothing is stored"],
+    )
+
+
+def validated(path: Path, things: Sequence[CheckedThing]) -> Result:
+    """The result of `validate`."""
+    lines = [f"{'ok' if each.problem is None else 'WRONG':5}  {each.what}: {each.found}" for each in things]
+    return Result(
+        "validate",
+        figures={
+            "config": str(path),
+            "checked": [
+                {"what": each.what, "ok": each.problem is None, "found": each.found} for each in things
+            ],
+        },
+        text=[f"ok     configuration: {path}", *lines],
+        problems=tuple(each.problem for each in things if each.problem),
+    )
+
+
+def initialized(report: InitializeReport) -> Result:
+    """The result of `initialize`."""
+    done = "was erased; the next store begins on it" if report.erased else "nothing needs to be done"
+    return Result(
+        "initialize",
+        Outcome.OK if report.erased else Outcome.NOTHING_TO_DO,
+        figures={"found": report.found, "erased": report.erased},
+        text=[f"{report.found}: {done}"],
+    )

@@ -1,0 +1,83 @@
+"""Puts the adapters behind the ports: what a run needs is opened here, and nothing it does not need."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from cedarchest.adapters.catalog import open_catalog
+from cedarchest.adapters.clock import SystemClock
+from cedarchest.adapters.drives import LocalDrives
+from cedarchest.adapters.interrupts import Signals
+from cedarchest.adapters.locks import HeldLocks
+from cedarchest.adapters.staging import StagingFolder
+from cedarchest.adapters.workspace import StateWorkspace
+from cedarchest.adapters.xorriso import Xorriso
+from cedarchest.config.model import Config
+from cedarchest.model.media import BLOCK, TRAITS, Medium
+from cedarchest.ports import Ports, Reporter
+
+
+class InstalledTools:
+    """The programs of this machine; asked once a run."""
+
+    def __init__(self, xorriso: Xorriso) -> None:
+        self._xorriso = xorriso
+        self._version = ""
+
+    def xorriso_version(self) -> str:
+        """The version of xorriso, found to be new enough."""
+        self._version = self._version or self._xorriso.version()
+        return self._version
+
+
+@contextlib.contextmanager
+def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Ports]:
+    """The ports of a run; everything is given back at the end.
+
+    With `read_only` nothing on this machine is made or changed by looking.
+
+    Raises:
+        CatalogError: the catalog cannot be opened.
+    """
+    locks = HeldLocks(waiting=reporter.warn)
+    xorriso = Xorriso(inherited=locks.descriptors)
+    store = config.store
+    drives = LocalDrives(
+        xorriso,
+        locks,
+        shelf_medium=store.shelf_medium if store else Medium.DVD_PLUS_R,
+        shelf_capacity=store.shelf_blocks if store else TRAITS[Medium.DVD_PLUS_R].nominal_blocks,
+        speed=str(store.speed) if store and store.speed else "",
+        progress=lambda blocks: reporter.advance(blocks * BLOCK),
+    )
+    signals = Signals(reporter.warn)
+    catalog = open_catalog(config.catalog.url, read_only=read_only)
+
+    def indexing(phase: str, done: int, total: int) -> None:
+        if done == 0:
+            reporter.phase(phase, total)
+        reporter.advance(done)
+
+    try:
+        with signals.installed():
+            yield Ports(
+                catalog=catalog,
+                drives=drives,
+                staging=StagingFolder(config.options.state_dir, indexing),
+                workspace=StateWorkspace(config.options.state_dir),
+                locks=locks,
+                interrupts=signals,
+                clock=SystemClock(),
+                reporter=reporter,
+                tools=InstalledTools(xorriso),
+            )
+    finally:
+        catalog.close()
+        locks.release()
+
+
+def without_configuration(directory: Path) -> Config:
+    """A configuration for what needs none: reading a disc that is named by its path."""
+    return Config.from_mapping({"options": {"state_dir": str(directory / "state")}}, directory)

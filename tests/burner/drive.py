@@ -1,0 +1,145 @@
+"""The drive as a mechanism: tray, disc, pending events, write parameters, counters. No commands here."""
+
+import threading
+from collections import Counter, deque
+from pathlib import Path
+
+from tests.burner import sense
+from tests.burner.disc import Disc
+from tests.burner.faults import Fault, FaultPlan
+from tests.burner.mmc_descriptors import WRITE_PARAMETERS_PAGE, new_write_parameters
+from tests.burner.profiles import BY_NAME, Profile
+from tests.burner.sense import CheckCondition, Sense
+from tests.burner.wire import Json
+
+LOG_LINES = 5000
+
+# Media event codes (MMC-6, GET EVENT STATUS NOTIFICATION, class 4)
+NO_CHANGE, NEW_MEDIA, MEDIA_REMOVAL = 0, 2, 3
+
+WRITE_TYPE_TAO, WRITE_TYPE_SAO = 1, 2  # mode page 05h, byte 2
+
+
+class Drive:
+    """One drive; `lock` is held for each command, as a drive does one thing at a time."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.tray_open = False
+        self.unit_attention: Sense | None = None
+        self.media_event = NO_CHANGE
+        self.write_parameters = new_write_parameters()
+        self.cue_sheet_end: int | None = None
+        self.plan = FaultPlan()
+        self.delay_s = 0.0
+        self.counts: Counter[int] = Counter()
+        self.log: deque[str] = deque(maxlen=LOG_LINES)
+        self._disc: Disc | None = None
+
+    # -- the tray ---------------------------------------------------------------------------------
+
+    @property
+    def profile(self) -> Profile:
+        """The current profile; NONE without a disc inside."""
+        return self._disc.profile if self._disc and not self.tray_open else Profile.NONE
+
+    def disc(self) -> Disc:
+        """Give the disc inside; raises CheckCondition when there is none."""
+        if self.tray_open:
+            raise CheckCondition(sense.NO_MEDIUM_TRAY_OPEN)
+        if self._disc is None:
+            raise CheckCondition(sense.NO_MEDIUM_TRAY_CLOSED)
+        return self._disc
+
+    def insert(self, directory: Path, profile: str, blocks: int) -> None:
+        """Put another disc in, "none" for an empty tray, and close the tray."""
+        if self._disc:
+            self._disc.release()
+        found = BY_NAME[profile]
+        self._disc = Disc(directory, found, blocks) if found else None
+        self.tray_open = True
+        self.load()
+
+    def eject(self) -> None:
+        if not self.tray_open:
+            self.tray_open = True
+            self.media_event = MEDIA_REMOVAL
+            self.unit_attention = None
+
+    def load(self) -> None:
+        if self.tray_open:
+            self.tray_open = False
+            self.media_event = NEW_MEDIA
+            self.unit_attention = sense.MEDIUM_MAY_HAVE_CHANGED
+
+    def lose_power(self) -> None:
+        if self._disc:
+            self._disc.lose_power()
+
+    def save(self) -> None:
+        if self._disc:
+            self._disc.save()
+
+    # -- how sessions end -------------------------------------------------------------------------
+
+    @property
+    def write_type(self) -> int:
+        return self.write_parameters[2] & 15
+
+    @property
+    def multi_session(self) -> bool:
+        """Mode page 05h, multi-session field: whether another session may follow."""
+        return bool(self.write_parameters[3] & 0xC0)
+
+    def set_write_parameters(self, page: bytes) -> None:
+        if len(page) > 2 and page[0] & 0x3F == WRITE_PARAMETERS_PAGE:
+            settings = page[2 : len(self.write_parameters)]
+            self.write_parameters[2 : 2 + len(settings)] = settings
+
+    def close_session(self, *, final: bool) -> None:
+        """Close the session; the event lets a kernel read the capacity anew at its next open."""
+        disc = self.disc()
+        disc.close_session(final=final, run_out=disc.profile.is_cd and self.write_type != WRITE_TYPE_SAO)
+        self.media_event = NEW_MEDIA
+
+    def end_full_session(self) -> None:
+        """End a session at once that is full: CD SAO up to its cue sheet, DVD-R(W) DAO up to its reservation.
+
+        After these libburn sends only SYNCHRONIZE CACHE, and no CLOSE TRACK SESSION.
+        """
+        disc = self.disc()
+        last = disc.tracks[-1] if disc.tracks else None
+        if last is None or last.closed or self.write_type != WRITE_TYPE_SAO:
+            return
+        end = self.cue_sheet_end if disc.profile.is_cd else last.end if last.reserved else None
+        if end is None or not (disc.profile.is_cd or disc.profile.is_dvd_minus):
+            return
+        if last.next_writable >= end:
+            self.close_session(final=not self.multi_session)
+            self.cue_sheet_end = None
+
+    # -- what a test sees -------------------------------------------------------------------------
+
+    def obey(self, order: Json) -> None:
+        """Do what a test orders."""
+        if "faults" in order:
+            self.plan.faults = [Fault.from_json(fault) for fault in order["faults"]]
+        if "delay_s" in order:
+            self.delay_s = order["delay_s"]
+        if order.get("reset_counts"):
+            self.counts.clear()
+            self.log.clear()
+        if "disc" in order:
+            directory, profile, blocks = order["disc"]
+            self.insert(Path(directory), profile, blocks)
+        if "tray_open" in order:
+            (self.eject if order["tray_open"] else self.load)()
+
+    def report(self) -> Json:
+        return {
+            "counts": {f"{opcode:02X}": count for opcode, count in sorted(self.counts.items())},
+            "disc": self._disc.to_json() if self._disc else None,
+            "faults": [fault.to_json() for fault in self.plan.faults],
+            "log": list(self.log),
+            "tray_open": self.tray_open,
+        }

@@ -1,0 +1,117 @@
+"""What tests of all kinds share: a project on a shelf, staged days, the program as users run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@dataclass
+class Ran:
+    """A run of the program as a user sees it."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, object]:
+        """The object on standard output."""
+        value = json.loads(self.out)
+        assert isinstance(value, dict)
+        return value
+
+
+@dataclass
+class Project:
+    """A folder made by `cedarchest init`, with ways to stage days and to run the program."""
+
+    root: Path
+    environ: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def config(self) -> Path:
+        """The configuration file."""
+        return self.root / "cedarchest.toml"
+
+    @property
+    def staging(self) -> Path:
+        """The staging folder."""
+        return self.root / "staging"
+
+    @property
+    def shelf(self) -> Path:
+        """The shelf."""
+        return self.root / "shelf"
+
+    def images(self) -> list[Path]:
+        """The discs on the shelf, oldest first."""
+        return sorted(self.shelf.glob("*.iso"))
+
+    def configure(self, **store: object) -> None:
+        """Replace the store table by the shelf and these keys."""
+        values = {"device": "shelf:shelf", **store}
+        lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+        self.config.write_text(
+            '[options]\nstate_dir = "state"\n[stage]\ndir = "staging"\n[store]\n' + "\n".join(lines) + "\n"
+        )
+
+    def stage(self, day: str, files: Mapping[str, bytes] | None = None) -> Path:
+        """A staged day `YYYY/MM/DD` with these files below peer `alpha`."""
+        folder = self.staging / day
+        for name, content in (files or {"a.txt": f"{day}\n".encode(), "sub/b.bin": bytes(5000)}).items():
+            path = folder / "alpha" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        (folder / "cback.stage").touch()
+        return folder
+
+    def is_marked(self, day: str) -> bool:
+        """Whether a day has its store indicator."""
+        return (self.staging / day / "cback.store").is_file()
+
+    def run(self, *arguments: str, environ: Mapping[str, str] | None = None, timeout: float = 120) -> Ran:
+        """Run the program in a process of its own."""
+        done = subprocess.run(
+            [sys.executable, "-m", "cedarchest", "-c", str(self.config), *arguments],
+            env={**os.environ, **self.environ, **(environ or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout,
+            cwd=self.root,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode("utf-8", "backslashreplace"))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty project on a shelf."""
+    made = Project(tmp_path / "project")
+    for folder in (made.staging, made.shelf):
+        folder.mkdir(parents=True)
+    made.configure()
+    return made
+
+
+@pytest.fixture
+def flip() -> Callable[[Path, int], None]:
+    """Flips one bit of a file at an offset."""
+
+    def flip_bit(path: Path, offset: int) -> None:
+        with path.open("r+b") as stream:
+            stream.seek(offset)
+            byte = stream.read(1)[0]
+            stream.seek(offset)
+            stream.write(bytes([byte ^ 0x10]))
+
+    return flip_bit
