@@ -105,7 +105,9 @@ def _usage(invocation: Invocation, error: typer.TyperException) -> int:
         sys.stdout.write(json.dumps({"action": "", "outcome": "failed", "days": [], "discs": [],
                                      "left_out": [], "warnings": [], "error": described}) + "\n")  # fmt: skip
     else:
-        sys.stderr.write(f"cedarchest: {message}\n  `cedarchest --help` and `cedarchest ACTION --help` say what there is.\n")
+        sys.stderr.write(
+            f"cedarchest: {message}\n  `cedarchest --help` and `cedarchest ACTION --help` say what there is.\n"
+        )
     return ExitCode.USAGE
 
 

@@ -75,8 +75,7 @@ class SessionSource:
 
     `base` is the number of the session whose tree the new one goes on top of; 0 begins an empty tree.
     `made_dirs` are absolute disc paths that we make (0755, root, time `made_at`), parents first.
-    `removed` are disc paths taken out of the tree, after `grafts`. `access_time` (seconds) is what
-    the disc shows as access time of all that is grafted: the real one is not kept.
+    `removed` are disc paths taken out of the tree, after `grafts`.
     """
 
     volume_id: str
@@ -85,7 +84,6 @@ class SessionSource:
     grafts: tuple[Graft, ...]
     removed: tuple[bytes, ...]
     made_at: int
-    access_time: int
 
 
 @dataclass(frozen=True, slots=True)

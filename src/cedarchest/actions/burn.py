@@ -260,7 +260,6 @@ def _source_of(
         grafts=(*selection.grafts, *saved.grafts),
         removed=selection.removed,
         made_at=_made_at(session),
-        access_time=_made_at(session),
     )
 
 

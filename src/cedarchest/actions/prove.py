@@ -22,6 +22,7 @@ from cedarchest.model.disc import (
 from cedarchest.model.findings import Finding, FindingKind
 from cedarchest.model.media import BLOCK
 from cedarchest.model.pace import Pace
+from cedarchest.model.volume import check_anchor
 from cedarchest.ports import Ports, Writer
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ def read_session(writer: Writer, seen: Observation, session: SessionRecord, port
     ports.reporter.phase(f"checking {label} session {session.number}", session.blocks * BLOCK)
     pace = Pace(ports.clock.monotonic)
     began = ports.clock.monotonic()
+    anchor = _anchor_findings(writer, seen, session)
     check = check_session(
         pace.measured(writer.read),
         session.start,
@@ -55,11 +57,22 @@ def read_session(writer: Writer, seen: Observation, session: SessionRecord, port
         earlier,
         volume_id=label,
         known_map=session.block_map,
-        access_time=int(session.created_at.timestamp()),
+        one_time=True,
         progress=lambda blocks: ports.reporter.advance(blocks * BLOCK),
         finding_limit=KEPT_FINDINGS,
     )
+    if anchor:
+        check = replace(check, findings=(*check.findings, *anchor))
     return Reading(check, ports.clock.monotonic() - began, pace)
+
+
+def _anchor_findings(writer: Writer, seen: Observation, session: SessionRecord) -> list[Finding]:
+    """Blocks 0 to 31 of overwritable media and shelves, which repeat the newest session's descriptors."""
+    findings: list[Finding] = []
+    newest = seen.sessions[-1]
+    if (writer.loads_itself or seen.traits.overwritable) and newest.number == session.number:
+        check_anchor(writer.read, newest.start, findings.append)
+    return findings
 
 
 def prove_session(

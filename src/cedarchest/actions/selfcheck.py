@@ -29,6 +29,7 @@ from cedarchest.model.session import (
     session_folder,
     session_sums,
 )
+from cedarchest.model.volume import check_anchor
 from cedarchest.ports import Ports, Writer
 
 LARGEST_INDEX = 1 << 30
@@ -86,6 +87,10 @@ def _has_index(writer: Writer, seen: Observation) -> bool:
 def _check_sessions(writer: Writer, seen: Observation, ports: Ports) -> SelfCheck:
     maps = _block_maps(writer, seen)
     findings: list[Finding] = []
+    if (
+        seen.sessions[0].start > 0
+    ):  # overwritable media and files begin behind a copy of the newest descriptors
+        check_anchor(writer.read, seen.sessions[-1].start, findings.append)
     shown: dict[int, dict[bytes, StoredEntry]] = {0: {}}
     blocks = 0
     for entry in seen.sessions:
@@ -103,6 +108,7 @@ def _check_sessions(writer: Writer, seen: Observation, ports: Ports) -> SelfChec
             earlier,
             volume_id=entry.volume_id,
             known_map=maps.get(entry.number, b""),
+            one_time=True,
             progress=lambda done: ports.reporter.advance(done * BLOCK),
         )
         findings += check.findings

@@ -90,11 +90,12 @@ def store_days(config: Config, days: Sequence[StagedDay], *, ports: Ports, alway
         log.info("%s: %s", ", ".join(volume.days), volume.why)
         staging_dirs = {directories[day]: day for day in volume.days}
         try:
-            session = write_image(config, volume.new_disc, staging_dirs, ports=ports)
+            of_volume = [day for day in indexed if day.day in volume.days]
+            session = _write_days(config, of_volume, ports, new_disc=volume.new_disc)
             discs += [disc.label for disc in ports.catalog.discs() if disc.disc_id == session.disc_id]
             if config.require_store().check is CheckTime.DEFERRED:
                 continue
-            consistency_check(config, staging_dirs, ports=ports)
+            _check_sessions(config, [session], ports)
         except (MediaError, VerifyError) as error:
             if not done:
                 raise
@@ -143,9 +144,13 @@ def write_image(
         StagingError: what is staged changed since it was indexed.
         MediaError, ToolError: the disc cannot take it, or the write failed.
     """
+    days = [ports.staging.index(path, day) for path, day in _by_day(staging_dirs)]
+    return _write_days(config, days, ports, new_disc=new_disc)
+
+
+def _write_days(config: Config, days: Sequence[DayIndex], ports: Ports, *, new_disc: bool) -> SessionRecord:
     writer = create_writer(config, ports=ports)
     try:
-        days = [ports.staging.index(path, day) for path, day in _by_day(staging_dirs)]
         current = None if new_disc else find_current(config, writer, ports)
         disc = current.disc if current else begin_disc(config, writer, ports)
         return burn_session(config, writer, disc, current, days, ports)
@@ -183,9 +188,13 @@ def consistency_check(config: Config, staging_dirs: Mapping[Path, str], *, ports
         VerifyError: disc and data differ (a ValueError).
         MediaError: there is a problem with the medium (an OSError).
     """
+    _check_sessions(config, _sessions_of(staging_dirs, ports), ports)
+
+
+def _check_sessions(config: Config, sessions: Sequence[SessionRecord], ports: Ports) -> None:
     writer = create_writer(config, ports=ports)
     try:
-        for session in _sessions_of(staging_dirs, ports):
+        for session in sessions:
             disc = next(each for each in ports.catalog.discs() if each.disc_id == session.disc_id)
             if session.status is SessionStatus.BURNT:
                 prove_session(config, writer, disc, session, ports, kind=CheckKind.STORE)

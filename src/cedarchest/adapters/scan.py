@@ -9,7 +9,7 @@ import hashlib
 import os
 import pwd
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -37,17 +37,52 @@ class Found(NamedTuple):
     fingerprint: Fingerprint
 
 
-def scan(root: os.PathLike[str], *, prefix: bytes, leave_out: Collection[str] = ()) -> list[Found]:
-    """Everything below `root` in byte order of path; `leave_out` names are skipped at its top only.
+class Look(NamedTuple):
+    """What tells whether an entry is still the one that is known."""
+
+    fingerprint: Fingerprint
+    kind: Kind
+    size: int
+    mtime_ns: int
+
+
+def look_over(
+    root: os.PathLike[str], *, prefix: bytes, leave_out: Collection[str] = ()
+) -> Iterator[tuple[bytes, Look]]:
+    """Everything below `root` at a glance, in no order; nothing but directories is opened.
 
     Raises:
         StagingError: a directory or entry cannot be looked at.
     """
-    top = os.fsencode(root)
-    left_out = {os.fsencode(name) for name in leave_out}
+    for _, relative, status in _walk(os.fsencode(root), {os.fsencode(name) for name in leave_out}):
+        kind = _KINDS[stat.S_IFMT(status.st_mode)]
+        size = status.st_size if kind is Kind.FILE else 0
+        fingerprint = Fingerprint(status.st_ino, status.st_ctime_ns)
+        yield prefix + relative, Look(fingerprint, kind, size, status.st_mtime_ns)
+
+
+def scan(
+    root: os.PathLike[str],
+    *,
+    prefix: bytes,
+    leave_out: Collection[str] = (),
+    known: Callable[[bytes, Fingerprint], Entry | None] = lambda _path, _fingerprint: None,
+) -> list[Found]:
+    """Everything below `root` in byte order of path; `leave_out` names are skipped at its top only.
+
+    An entry that is `known` by its fingerprint is not looked at any closer.
+
+    Raises:
+        StagingError: a directory or entry cannot be looked at.
+    """
     found: list[Found] = []
     shared: dict[tuple[int, int], list[int]] = {}
-    for path, relative, status in _walk(top, left_out):
+    for path, relative, status in _walk(os.fsencode(root), {os.fsencode(name) for name in leave_out}):
+        fingerprint = Fingerprint(status.st_ino, status.st_ctime_ns)
+        entry = known(prefix + relative, fingerprint)
+        if entry is not None:
+            found.append(Found(entry, fingerprint))
+            continue
         if status.st_nlink > 1 and stat.S_ISREG(status.st_mode):
             shared.setdefault((status.st_dev, status.st_ino), []).append(len(found))
         found.append(_found(path, prefix + relative, status))
@@ -107,7 +142,7 @@ def _found(path: bytes, disc_path: bytes, status: os.stat_result) -> Found:
         mtime_ns=status.st_mtime_ns,
         user=_user(status.st_uid),
         group=_group(status.st_gid),
-        target=os.readlink(path) if kind is Kind.LINK else b"",
+        target=bytes(os.readlink(path)) if kind is Kind.LINK else b"",
         xattrs=() if kind is Kind.LINK else _xattrs(path),
         rdev=status.st_rdev if kind in (Kind.CHAR, Kind.BLOCK) else 0,
     )

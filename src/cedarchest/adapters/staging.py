@@ -12,15 +12,16 @@ import hashlib
 import logging
 import os
 import re
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from cedarchest.adapters.durable import durable_file, sync_directory
-from cedarchest.adapters.scan import Found, digest_file, scan, scan_one
+from cedarchest.adapters.scan import Found, Look, digest_file, look_over, scan, scan_one
 from cedarchest.errors import DiskFull, StagingError
 from cedarchest.model.findings import Finding, FindingKind
-from cedarchest.model.index import Entry, Fingerprint, Kind, read_index, write_index
+from cedarchest.model.index import Entry, Fingerprint, Index, Kind, read_index, write_index
 from cedarchest.model.names import sums_line, to_text
 from cedarchest.ports import DayIndex, StagedDay
 
@@ -43,6 +44,7 @@ class StagingFolder:
     def __init__(self, state_dir: Path, progress: Callable[[str, int, int], None]) -> None:
         self._state = state_dir / "days"
         self._progress = progress
+        self._loaded: tuple[object, Index] = (None, Index({}, (), b""))
 
     def days(self, root: Path) -> tuple[StagedDay, ...]:
         """All `YYYY/MM/DD` folders below `root`, oldest first; links are not followed."""
@@ -69,10 +71,13 @@ class StagingFolder:
 
     def look(self, directory: Path, day: str) -> DayIndex:
         """The day as it stands, with the digests its index knows."""
-        found = scan(directory, prefix=day.encode() + b"/", leave_out=NOT_INDEXED)
         if (path := self._index_path(directory, day)) is None:
-            return _without_index(directory, day, found)
-        return self._joined(directory, day, found, path)
+            found = scan(directory, prefix=day.encode() + b"/", leave_out=NOT_INDEXED)
+            return DayIndex(
+                day, directory, [item.entry for item in found], [item.fingerprint for item in found]
+            )
+        index = self._load(path, day)
+        return self._joined(directory, day, index)
 
     def _index_path(self, directory: Path, day: str) -> Path | None:
         for path in (directory / INDEX_NAME, self._day_state(directory, day) / INDEX_NAME):
@@ -84,43 +89,55 @@ class StagingFolder:
         place = hashlib.sha256(os.fsencode(directory.absolute())).hexdigest()[:8]
         return self._state / f"{day.replace('/', '-')}-{place}"
 
-    def _joined(self, directory: Path, day: str, found: list[Found], path: Path) -> DayIndex:
-        """The day's entries, each from its index where it is unchanged, else as found."""
+    def _load(self, path: Path, day: str) -> Index:
+        """An index file; the one read last is kept as long as the file is the same."""
         try:
             with path.open("rb") as stream:
-                index = read_index(stream, prefix=day.encode() + b"/")
-        except (OSError, EOFError, ValueError) as error:
+                status = os.fstat(stream.fileno())
+                key = (path, day, status.st_ino, status.st_ctime_ns)
+                if self._loaded[0] != key:
+                    self._loaded = (key, read_index(stream, prefix=day.encode() + b"/"))
+                return self._loaded[1]
+        except (OSError, EOFError, ValueError, zlib.error) as error:
             raise StagingError(
                 f"the index {path} cannot be read: {error}",
                 advice=f"Remove {path} to have the day indexed again from the files that are there.",
                 path=str(path),
             ) from error
-        known = dict(zip((entry.path for entry in index.entries), index.entries, strict=True))
+
+    def _joined(self, directory: Path, day: str, index: Index) -> DayIndex:
+        """The day's entries, each from its index where it is unchanged, else as found."""
         fingerprints = self._load_fingerprints(directory, day, index.digest, len(index.entries))
-        remembered = dict(zip(known, fingerprints, strict=True)) if fingerprints else {}
+        unseen = {entry.path: entry for entry in index.entries}
+        remembered = dict(zip(unseen, fingerprints, strict=True)) if fingerprints else {}
+
+        def known(path: bytes, fingerprint: Fingerprint) -> Entry | None:
+            return unseen.get(path) if remembered.get(path) == fingerprint else None
+
+        found = scan(directory, prefix=day.encode() + b"/", leave_out=NOT_INDEXED, known=known)
         entries: list[Entry] = []
         differences: list[Finding] = []
-        same = len(found) == len(known)
+        same = len(found) == len(unseen)
         for item in found:
-            entry = known.pop(item.entry.path, None)
-            kept = _reconcile(directory, day, item, entry, remembered.get(item.entry.path))
+            entry = unseen.pop(item.entry.path, None)
+            kept = entry if item.entry is entry else _reconcile(directory, day, item, entry)
             if isinstance(kept, Finding):
                 differences.append(kept)
-            else:
+            elif kept is not None:
                 entries.append(kept)
                 same = same and kept is entry
-        differences += [_finding(FindingKind.MISSING, path, "was staged and is gone") for path in known]
+        differences += [_finding(FindingKind.MISSING, path, "was staged and is gone") for path in unseen]
         if differences:
             raise _changed(directory, differences)
         prints = [item.fingerprint for item in found]
-        if same and not fingerprints:
-            self._save_fingerprints(directory, day, index.digest, prints)
         return DayIndex(day, directory, entries, prints, index.digest if same else b"")
 
     def index(self, directory: Path, day: str) -> DayIndex:
         """The day with all digests, its index saved."""
         seen = self.look(directory, day)
         if seen.digest:
+            if not self._load_fingerprints(directory, day, seen.digest, len(seen.entries)):
+                self._save_fingerprints(directory, day, seen.digest, seen.fingerprints)
             return seen
         entries = self._digested(seen)
         return replace(seen, entries=entries, digest=self._save(seen, entries))
@@ -179,23 +196,16 @@ class StagingFolder:
 
     def changes(self, day_index: DayIndex) -> tuple[Finding, ...]:
         """What is no longer as indexed, found by looking at every entry."""
-        now = scan(day_index.directory, prefix=day_index.day.encode() + b"/", leave_out=NOT_INDEXED)
-        before = dict(
-            zip(
-                (entry.path for entry in day_index.entries),
-                zip(day_index.entries, day_index.fingerprints, strict=True),
-                strict=True,
-            )
-        )
+        pairs = zip(day_index.entries, day_index.fingerprints, strict=True)
+        before = {entry.path: (entry, fingerprint) for entry, fingerprint in pairs}
         findings = []
-        for item in now:
-            entry, fingerprint = before.pop(item.entry.path, (None, None))
+        prefix = day_index.day.encode() + b"/"
+        for path, now in look_over(day_index.directory, prefix=prefix, leave_out=NOT_INDEXED):
+            entry, fingerprint = before.pop(path, (None, None))
             if entry is None:
-                findings.append(
-                    _finding(FindingKind.UNEXPECTED, item.entry.path, "came after it was indexed")
-                )
-            elif item.fingerprint != fingerprint or not _looks_same(item.entry, entry):
-                findings.append(_finding(FindingKind.DIFFERENT, entry.path, _difference(item.entry, entry)))
+                findings.append(_finding(FindingKind.UNEXPECTED, path, "came after it was indexed"))
+            elif now != (fingerprint, entry.kind, entry.size, entry.mtime_ns):
+                findings.append(_finding(FindingKind.DIFFERENT, path, _difference(now, entry)))
         findings += [_finding(FindingKind.MISSING, path, "has vanished") for path in before]
         return tuple(findings)
 
@@ -247,49 +257,31 @@ def _numbered(directory: Path, part: str) -> list[Path]:
     return [directory / name for name in sorted(names)]
 
 
-def _without_index(directory: Path, day: str, found: list[Found]) -> DayIndex:
-    return DayIndex(day, directory, [item.entry for item in found], [item.fingerprint for item in found])
-
-
-def _reconcile(
-    directory: Path, day: str, item: Found, entry: Entry | None, remembered: Fingerprint | None
-) -> Entry | Finding:
+def _reconcile(directory: Path, day: str, item: Found, entry: Entry | None) -> Entry | Finding:
     """The indexed entry when it still holds, the found one when it is new, a finding otherwise."""
+    found = item.entry
     if entry is None:
-        return item.entry
-    if not _looks_same(item.entry, entry):
-        if entry.kind is Kind.DIR and item.entry.kind is Kind.DIR:
-            return item.entry  # something was added below it
-        return _finding(FindingKind.DIFFERENT, entry.path, _difference(item.entry, entry))
-    if remembered == item.fingerprint:
-        return entry
+        return found
+    now = Look(item.fingerprint, found.kind, found.size, found.mtime_ns)
+    if now[1:] != (entry.kind, entry.size, entry.mtime_ns) or found.target != entry.target:
+        if entry.kind is Kind.DIR and found.kind is Kind.DIR:
+            return found  # something was added below it
+        return _finding(FindingKind.DIFFERENT, entry.path, _difference(now, entry))
     if entry.kind is Kind.FILE:
         relative = entry.path[len(day) + 1 :]
-        digest = digest_file(os.fsencode(directory) + b"/" + relative, item.entry, item.fingerprint)
+        digest = digest_file(os.fsencode(directory) + b"/" + relative, found, item.fingerprint)
         if digest != entry.sha256:
             return _finding(FindingKind.DIFFERENT, entry.path, "its content is not what was indexed")
-    if replace(item.entry, sha256=entry.sha256, user=entry.user, group=entry.group) == entry:
-        return entry
-    return replace(item.entry, sha256=entry.sha256)
+    held = replace(found, sha256=entry.sha256)
+    return entry if replace(held, user=entry.user, group=entry.group) == entry else held
 
 
-def _looks_same(found: Entry, entry: Entry) -> bool:
-    return (
-        found.kind is entry.kind
-        and found.size == entry.size
-        and found.mtime_ns == entry.mtime_ns
-        and found.target == entry.target
-    )
-
-
-def _difference(found: Entry, entry: Entry) -> str:
-    if found.kind is not entry.kind:
-        return f"was a {entry.kind}, is a {found.kind}"
-    if found.size != entry.size:
-        return f"had {entry.size} bytes, has {found.size}"
-    if found.target != entry.target:
-        return f"pointed to {to_text(entry.target)}, points to {to_text(found.target)}"
-    if found.mtime_ns != entry.mtime_ns:
+def _difference(now: Look, entry: Entry) -> str:
+    if now.kind is not entry.kind:
+        return f"was a {entry.kind}, is a {now.kind}"
+    if now.size != entry.size:
+        return f"had {entry.size} bytes, has {now.size}"
+    if now.mtime_ns != entry.mtime_ns:
         return "was modified"
     return "was replaced or its attributes were changed"
 

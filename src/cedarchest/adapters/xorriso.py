@@ -187,12 +187,14 @@ def burn_script(source: SessionSource, options: BurnOptions) -> bytes:
 
     What the disc keeps: `-hardlinks`, `-acl` and `-xattr` must stand before the drive is opened. Names
     are taken to the letter (`-iso_rr_pattern off`). Parents of a day are made explicitly, or they would
-    get the attributes of the staging folder's parents.
+    get the attributes of the staging folder's parents. Access and change times are not kept: they are set
+    to the time of the last modification, so that every time on the disc is known when it is read back.
     """
     commands: list[bytes] = [
         b"-hardlinks on -acl on -xattr any",
         b"-md5 on" if options.md5 else b"-md5 off",
-        b"-joliet on -compliance joliet_long_names",
+        b"-local_charset UTF-8 -joliet on -compliance joliet_long_names",
+        b"-volume_date all_file_dates set_to_mtime",
         b"-iso_rr_pattern off -disk_pattern off -follow mount",
         b"-padding %ds" % options.padding_blocks,
         b"-close off -stdio_sync end",
@@ -218,9 +220,6 @@ def burn_script(source: SessionSource, options: BurnOptions) -> bytes:
         word = shell_word(path) + b" --"
         commands += [b"-chown 0 " + word, b"-chgrp 0 " + word, b"-chmod 0755 " + word]
         commands.append(b"-alter_date b '=%d' " % source.made_at + word)
-    for graft in source.grafts:
-        verb = b"-alter_date" if graft.single else b"-alter_date_r"
-        commands.append(verb + b" a-c '=%d' " % source.access_time + shell_word(graft.target) + b" --")
     commands.append(b"-print_size")
     return b"\n".join(commands) + b"\n"
 

@@ -32,6 +32,7 @@ from cedarchest.model.volume import Read, Volume, read_volume, structure
 _SECOND = 1_000_000_000
 _FIRST_TIME, _LAST_TIME = -2_208_988_800, 5_869_583_999  # the years 1900 to 2155
 _ZEROS = bytes(BLOCK)
+_ALL_KINDS = frozenset(FindingKind)
 
 _EXPECTED_NOWHERE, _EXPECTED, _FOUND = 0, 1, 2  # in the Joliet tree, under the same name
 
@@ -123,6 +124,7 @@ def check_session(
     with Sweep(read, start, blocks, progress) as sweep:
         trees = _Trees(expectation, sweep, start, start + blocks, findings)
         trees.compare()
+        trees.forget()
         _Data(entries, trees.starts, trees.sizes, sweep, findings).compare(start, start + blocks)
         block_map = sweep.block_map()
         for first, last in sweep.bad.ranges:
@@ -148,7 +150,7 @@ class _Findings:
         else:
             self._more += 1
 
-    def covers(self, first: int, last: int, kinds: Container[FindingKind] = FindingKind) -> bool:
+    def covers(self, first: int, last: int, kinds: Container[FindingKind] = _ALL_KINDS) -> bool:
         """Whether a finding of such a kind concerns any of these blocks."""
         return bool(self._more) or any(
             one.first_block <= last and one.last_block >= first
@@ -202,6 +204,11 @@ class _Trees:
         self._compare_hard_links()
         if volume.joliet:
             self._compare_joliet(volume)
+
+    def forget(self) -> None:
+        """Give back what only the comparison of the trees needed."""
+        self._paths.clear()
+        self._waiting.clear()
 
     def _compare_labels(self, volume: Volume) -> None:
         label = self._expectation.volume_id

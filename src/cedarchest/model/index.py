@@ -8,13 +8,16 @@ order of the paths. Only what travels with the data is in it: inode and change t
 from __future__ import annotations
 
 import base64
+import functools
 import gzip
 import hashlib
+import itertools
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from cedarchest.model.names import from_text, to_text
 
@@ -70,32 +73,38 @@ class Fingerprint(NamedTuple):
 
 def format_record(entry: Entry) -> bytes:
     """The entry as a line of the index, newline included."""
-    record: dict[str, object] = {
-        "path": to_text(entry.path),
-        "type": entry.kind.value,
-        "mode": f"{entry.mode:04o}",
-        "uid": entry.uid,
-        "gid": entry.gid,
-        "mtime_ns": entry.mtime_ns,
-    }
+    parts = [
+        f'{{"path":{_quoted(entry.path)},"type":"{entry.kind.value}","mode":"{entry.mode:04o}"'
+        f',"uid":{entry.uid},"gid":{entry.gid},"mtime_ns":{entry.mtime_ns}'
+    ]
     if entry.user:
-        record["user"] = entry.user
+        parts.append(f',"user":{_dump(entry.user)}')
     if entry.group:
-        record["group"] = entry.group
+        parts.append(f',"group":{_dump(entry.group)}')
     if entry.kind is Kind.FILE:
-        record["size"] = entry.size
-        record["sha256"] = entry.sha256.hex()
-    if entry.kind is Kind.LINK:
-        record["target"] = to_text(entry.target)
+        parts.append(f',"size":{entry.size},"sha256":"{entry.sha256.hex()}"')
+    elif entry.kind is Kind.LINK:
+        parts.append(f',"target":{_quoted(entry.target)}')
+    elif entry.kind in _DEVICES:
+        parts.append(f',"rdev":{entry.rdev}')
     if entry.hardlink:
-        record["hardlink"] = to_text(entry.hardlink)
+        parts.append(f',"hardlink":{_quoted(entry.hardlink)}')
     if entry.xattrs:
-        record["xattrs"] = {
-            to_text(name): base64.b64encode(value).decode("ascii") for name, value in entry.xattrs
-        }
-    if entry.kind in (Kind.CHAR, Kind.BLOCK):
-        record["rdev"] = entry.rdev
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        values = {to_text(name): base64.b64encode(value).decode("ascii") for name, value in entry.xattrs}
+        parts.append(f',"xattrs":{_dump(values)}')
+    parts.append("}\n")
+    return "".join(parts).encode()
+
+
+_DEVICES = (Kind.CHAR, Kind.BLOCK)
+_NEEDS_NO_QUOTING = re.compile(rb"[\x20\x21\x23-\x5b\x5d-\x7e]*")
+_dump = functools.partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+
+
+def _quoted(name: bytes) -> str:
+    if _NEEDS_NO_QUOTING.fullmatch(name):
+        return f'"{name.decode("ascii")}"'
+    return _dump(to_text(name))
 
 
 def parse_record(line: bytes, prefix: bytes = b"") -> Entry:
@@ -104,49 +113,55 @@ def parse_record(line: bytes, prefix: bytes = b"") -> Entry:
     Raises:
         ValueError: the line is no record of this format.
     """
+    return _entry_of(json.loads(line), prefix)
+
+
+def _entry_of(record: Any, prefix: bytes) -> Entry:
     try:
-        record = json.loads(line)
         kind = _KINDS[record["type"]]
-        hardlink = record.get("hardlink")
+        is_file = kind is Kind.FILE
+        path = from_text(record["path"])
+        hardlink = from_text(record["hardlink"]) if "hardlink" in record else b""
         entry = Entry(
-            path=prefix + from_text(record["path"]),
-            kind=kind,
-            size=_natural(record["size"]) if kind is Kind.FILE else 0,
-            mode=int(record["mode"], 8),
-            uid=_natural(record["uid"]),
-            gid=_natural(record["gid"]),
-            mtime_ns=int(record["mtime_ns"]),
-            user=str(record.get("user", "")),
-            group=str(record.get("group", "")),
-            sha256=bytes.fromhex(record["sha256"]) if kind is Kind.FILE else b"",
-            target=from_text(record["target"]) if kind is Kind.LINK else b"",
-            hardlink=prefix + from_text(hardlink) if hardlink else b"",
-            xattrs=_parse_xattrs(record["xattrs"]) if "xattrs" in record else (),
-            rdev=_natural(record.get("rdev", 0)),
+            prefix + path,
+            kind,
+            record["size"] if is_file else 0,
+            int(record["mode"], 8),
+            record["uid"],
+            record["gid"],
+            record["mtime_ns"],
+            record.get("user", ""),
+            record.get("group", ""),
+            bytes.fromhex(record["sha256"]) if is_file else b"",
+            from_text(record["target"]) if kind is Kind.LINK else b"",
+            prefix + hardlink if hardlink else b"",
+            _parse_xattrs(record["xattrs"]) if "xattrs" in record else (),
+            record.get("rdev", 0),
+        )
+        numbers = (entry.size, entry.uid, entry.gid, entry.rdev)
+        sound = (
+            (not is_file or len(entry.sha256) == 32)
+            and all(type(number) is int and number >= 0 for number in numbers)
+            and type(entry.mtime_ns) is int
+            and type(entry.user) is str
+            and type(entry.group) is str
+            and is_plain_path(path)
+            and (not hardlink or is_plain_path(hardlink))
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not an index record: {error!r}") from error
-    if (kind is Kind.FILE and len(entry.sha256) != 32) or not is_plain_path(entry.path):
-        raise ValueError(f"not an index record: {to_text(line.rstrip())}")
+    if not sound:
+        raise ValueError(f"not an index record: {record['path']!r}")
     return entry
 
 
 _KINDS = {kind.value: kind for kind in Kind}
+_LEADS_ELSEWHERE = re.compile(rb"(?:^|/)\.{0,2}(?:/|$)|\0")
 
 
 def is_plain_path(path: bytes) -> bool:
     """Whether a path is relative and stays where it is: no empty, `.` or `..` component, no NUL."""
-    if b"\0" in path:
-        return False
-    if b"//" in path or path[:1] == b"/" or path[-1:] in (b"/", b""):
-        return False
-    return b"." not in path or not {b".", b".."} & set(path.split(b"/"))
-
-
-def _natural(value: object) -> int:
-    if not isinstance(value, int) or value < 0:
-        raise TypeError(f"{value!r} is no natural number")
-    return value
+    return _LEADS_ELSEWHERE.search(path) is None
 
 
 def _parse_xattrs(record: dict[str, str]) -> tuple[tuple[bytes, bytes], ...]:
@@ -192,6 +207,7 @@ class Index:
         return sum(entry.size for entry in self.entries if not entry.hardlink)
 
 
+BATCH = 512
 LONGEST_RECORD = 4 << 20
 """A record is a path (4 KiB at most) and xattrs (64 KiB each): more than this is no record."""
 
@@ -211,10 +227,14 @@ def read_index(stream: BinaryIO, prefix: bytes = b"") -> Index:
             raise ValueError("this is no cedarchest index")
         if header.get("version") != VERSION:
             raise ValueError(f"this index has version {header.get('version')}; this program reads {VERSION}")
-        while line := packed.readline(LONGEST_RECORD):
-            digest.update(line)
-            entry = parse_record(line, prefix)
-            if entries and entry.path <= entries[-1].path:
-                raise ValueError(f"records out of order at {to_text(entry.path)}")
-            entries.append(entry)
+        last = b""
+        while lines := list(itertools.islice(iter(lambda: packed.readline(LONGEST_RECORD), b""), BATCH)):
+            batch = b"".join(lines)
+            digest.update(batch)
+            for record in json.loads(b"[%b]" % b",".join(lines)):
+                entry = _entry_of(record, prefix)
+                if entry.path <= last:
+                    raise ValueError(f"records out of order at {to_text(entry.path)}")
+                last = entry.path
+                entries.append(entry)
     return Index(header, tuple(entries), digest.digest())

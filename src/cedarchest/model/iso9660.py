@@ -67,7 +67,8 @@ class Node(NamedTuple):
 
 _POSIX = Struct("<4sI4xI4xI4xI4xI4x5s7s7s7s")
 _POSIX_BIG = Struct(">8xI4xI4xI4xI4xI")
-_OWN = b"\1\0\0\3\4di\0"  # an AL field of nothing but device and inode
+_OWN = b"\1\0\0\3\4di\0"  # an AL field that begins with device and inode
+_CHECKSUM = b"\0\3\4cx\0\4"  # and may go on with the number of a checksum (`-md5 on`)
 _WINDOW = 64
 _DOTS = (b".", b"..")
 _KINDS = {
@@ -293,7 +294,7 @@ class RockRidgeReader(TreeReader):
 def _is_plain(
     data: bytes, tail: int, end: int, posix: tuple[bytes, int, int, int, int, int, bytes, bytes, bytes, bytes]
 ) -> bool:
-    """Whether a record has but the usual: PX, TF, a whole NM, at most device and inode in an AL."""
+    """Whether a record has but the usual: PX, TF, a whole NM, at most libisofs' own in an AL."""
     if posix[0] != PX or posix[6] != TF or end - tail < 6:
         return False
     if data[tail] != 78 or data[tail + 1] != 77 or data[tail + 3] != 1 or data[tail + 4]:
@@ -306,7 +307,12 @@ def _is_plain(
             return False
         inode = data[tail + 13 + device]
         value = device + inode + 2
-        if inode > 8 or data[tail + 11] != value or data[tail + 2] != 12 + value:
+        length = data[tail + 2]
+        if length == 23 + value and data[tail + 12 + value : tail + 19 + value] == _CHECKSUM:
+            left -= 11
+        elif length != 12 + value:
+            return False
+        if inode > 8 or data[tail + 11] != value:
             return False
         left -= 12 + value
     return left == 0 or (left == 1 and not data[end - 1])

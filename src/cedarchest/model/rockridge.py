@@ -279,7 +279,10 @@ def _check_own(name: bytes, value: bytes) -> None:
     elif name == b"isofs.nt":
         if value != b"\1\1\1\xff":
             raise BadField("the attribute isofs.nt is wrong")
-    elif name not in (b"isofs.ca", b"isofs.cx"):
+    elif name == b"isofs.cx":
+        if len(value) != 4:
+            raise BadField("the attribute isofs.cx is wrong")
+    elif name != b"isofs.ca":
         raise BadField("there is an unknown attribute of libisofs")
 
 

@@ -1,0 +1,506 @@
+"""What every catalog promises, asked of the one in memory and of the one in a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cedarchest.adapters.catalog import open_catalog
+from cedarchest.errors import CatalogError
+from cedarchest.model.disc import (
+    CheckKind,
+    CheckRecord,
+    DayContent,
+    DiscRecord,
+    SessionRecord,
+    SessionStatus,
+    StoredEntry,
+)
+from cedarchest.model.media import Medium
+from cedarchest.ports import Catalog
+from tests.fakes.catalog import MemoryCatalog
+
+NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+DAY = "2026/07/01"
+A, B = b"a" * 32, b"b" * 32
+
+fixtures_are_factories = settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@dataclass
+class Shelfmark:
+    """Where catalogs are had: `fresh` gives an empty one, `second` another reader of the same."""
+
+    fresh: Callable[[], Catalog]
+    second: Callable[[Catalog], Catalog]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shelfmark]:
+    if request.param == "memory":
+        yield Shelfmark(MemoryCatalog, lambda catalog: catalog)
+        return
+    opened: list[Catalog] = []
+    urls: dict[int, str] = {}
+
+    def open_at(url: str) -> Catalog:
+        opened.append(open_catalog(url))
+        urls[id(opened[-1])] = url
+        return opened[-1]
+
+    yield Shelfmark(
+        lambda: open_at(f"sqlite:///{tmp_path}/{len(opened)}/catalog.db"),
+        lambda catalog: open_at(urls[id(catalog)]),
+    )
+    for catalog in opened:
+        catalog.close()
+
+
+@pytest.fixture
+def catalog(place: Shelfmark) -> Catalog:
+    return place.fresh()
+
+
+def a_disc(disc_id: str = "disc-1", **changes: object) -> DiscRecord:
+    disc = DiscRecord(disc_id, disc_id.upper().replace("-", "_"), Medium.BD_R, 12_219_392, NOON)
+    return replace(disc, **changes)  # type: ignore[arg-type]
+
+
+def a_session(disc_id: str = "disc-1", number: int = 1, **changes: object) -> SessionRecord:
+    session = SessionRecord(disc_id, number, number - 1, 0, 1000, "set-1", SessionStatus.VERIFIED, NOON)
+    return replace(session, **changes)  # type: ignore[arg-type]
+
+
+def a_check(disc_id: str = "disc-1", session: int = 1, **changes: object) -> CheckRecord:
+    check = CheckRecord(
+        disc_id, session, CheckKind.STORE, NOON, passed=True, drive="", tool="", blocks=9, seconds=1.5
+    )
+    return replace(check, **changes)  # type: ignore[arg-type]
+
+
+def a_file(path: bytes, sha256: bytes = A) -> StoredEntry:
+    return StoredEntry(path, "file", 5, 1_780_000_000_123_456_789, sha256, 400)
+
+
+def a_day(day: str = DAY, **changes: object) -> DayContent:
+    return replace(DayContent(day, B, 3, 10), **changes)  # type: ignore[arg-type]
+
+
+def prove(catalog: Catalog, session: SessionRecord, *entries: StoredEntry) -> None:
+    if session.disc_id not in {disc.disc_id for disc in catalog.discs()}:
+        catalog.put_disc(a_disc(session.disc_id))
+    catalog.record_proof(session, iter(entries), a_check(session.disc_id, session.number))
+
+
+# What comes back is what went in.
+
+anything = st.text(st.characters(codec="utf-8")) | st.binary().map(
+    lambda raw: raw.decode("utf-8", "surrogateescape")
+)
+times = st.datetimes(
+    datetime(1971, 1, 1),  # noqa: DTZ001 (hypothesis adds the zone)
+    datetime(9000, 1, 1),  # noqa: DTZ001 (the same)
+    timezones=st.integers(-14, 14).map(lambda hours: timezone(timedelta(hours=hours))),
+)
+big = st.integers(0, 2**62)
+digests = st.just(b"") | st.binary(min_size=32, max_size=32)
+disc_records = st.builds(
+    DiscRecord,
+    disc_id=anything,
+    label=anything,
+    medium=st.sampled_from(Medium),
+    capacity=big,
+    created_at=times,
+    copy=st.integers(1, 99),
+    accepts_sessions=st.booleans(),
+    given_up=st.booleans(),
+)
+day_contents = st.builds(
+    DayContent,
+    day=st.dates().map(lambda date: f"{date:%Y/%m/%d}"),
+    index_digest=digests,
+    entries=big,
+    data_bytes=big,
+    partial=st.booleans(),
+)
+session_records = st.builds(
+    SessionRecord,
+    disc_id=st.just("disc-1"),
+    number=st.integers(1, 1000),
+    base=st.integers(0, 1000),
+    start=big,
+    blocks=big,
+    volume_set=anything,
+    status=st.sampled_from(SessionStatus),
+    created_at=times,
+    days=st.lists(day_contents, max_size=3).map(tuple),
+    index_sha256=digests,
+    sums_sha256=digests,
+    tool=anything,
+    drive=anything,
+    reason=anything,
+    block_map=st.binary(),
+)
+check_records = st.builds(
+    CheckRecord,
+    disc_id=st.just("disc-1"),
+    session=st.just(1),
+    kind=st.sampled_from(CheckKind),
+    at=times,
+    passed=st.booleans(),
+    drive=anything,
+    tool=anything,
+    blocks=big,
+    seconds=st.floats(0, 1e9),
+    findings=st.lists(anything, max_size=3).map(tuple),
+)
+raw_paths = st.binary(min_size=1, max_size=30).filter(lambda path: b"\0" not in path)
+stored_entries = st.builds(
+    StoredEntry,
+    path=raw_paths,
+    kind=st.sampled_from(["file", "dir", "link"]),
+    size=big,
+    mtime_ns=st.integers(-(2**63) * 10**9, 2**63 * 10**9 - 1),
+    sha256=digests,
+    start=st.integers(-1, 2**40),
+)
+
+
+@fixtures_are_factories
+@given(disc=disc_records)
+def test_a_disc_comes_back_as_it_went_in(place: Shelfmark, disc: DiscRecord) -> None:
+    catalog = place.fresh()
+    catalog.put_disc(disc)
+    assert place.second(catalog).discs() == (disc,)
+
+
+@fixtures_are_factories
+@given(session=session_records)
+def test_a_session_comes_back_as_it_went_in(place: Shelfmark, session: SessionRecord) -> None:
+    catalog = place.fresh()
+    catalog.put_session(session, a_disc())
+    assert place.second(catalog).sessions("disc-1") == (session,)
+
+
+@fixtures_are_factories
+@given(check=check_records)
+def test_a_check_comes_back_as_it_went_in(place: Shelfmark, check: CheckRecord) -> None:
+    catalog = place.fresh()
+    catalog.put_session(a_session(), a_disc())
+    catalog.add_check(check)
+    assert place.second(catalog).checks("disc-1") == (check,)
+
+
+@fixtures_are_factories
+@given(entries=st.lists(stored_entries, unique_by=lambda entry: entry.path))
+def test_entries_come_back_in_byte_order_of_their_raw_paths(
+    place: Shelfmark, entries: list[StoredEntry]
+) -> None:
+    catalog = place.fresh()
+    prove(catalog, a_session(), *entries)
+    assert list(catalog.entries("disc-1", 1)) == sorted(entries, key=lambda entry: entry.path)
+
+
+def test_times_come_back_with_an_offset_in_utc(catalog: Catalog) -> None:
+    local = NOON.astimezone(timezone(-5 * HOUR))
+    catalog.put_session(a_session(created_at=local), a_disc(created_at=local))
+    assert catalog.discs()[0].created_at.utcoffset() == timedelta(0)
+    assert catalog.sessions("disc-1")[0].created_at == local
+
+
+def test_a_time_without_offset_is_refused(catalog: Catalog) -> None:
+    with pytest.raises(CatalogError):
+        catalog.put_disc(a_disc(created_at=NOON.replace(tzinfo=None)))
+    assert catalog.discs() == ()
+
+
+def test_digests_and_block_map_are_bytes(catalog: Catalog) -> None:
+    catalog.put_session(a_session(block_map=b"\0\xff" * 16, days=(a_day(),)), a_disc())
+    (session,) = catalog.sessions("disc-1")
+    assert isinstance(session.block_map, bytes)
+    assert isinstance(session.days[0].index_digest, bytes)
+
+
+def test_states_and_kinds_come_back_as_enums(catalog: Catalog) -> None:
+    prove(catalog, a_session())
+    assert isinstance(catalog.discs()[0].medium, Medium)
+    assert isinstance(catalog.sessions("disc-1")[0].status, SessionStatus)
+    assert isinstance(catalog.checks("disc-1")[0].kind, CheckKind)
+
+
+# An empty catalog.
+
+
+def test_an_empty_catalog_answers_everything_with_nothing(catalog: Catalog) -> None:
+    assert catalog.discs() == catalog.sessions("x") == catalog.open_sessions() == ()
+    assert catalog.checks("x") == catalog.contents(DAY) == catalog.days() == ()
+    assert list(catalog.entries("x", 1)) == []
+    assert dict(catalog.copies(DAY)) == {}
+
+
+# Discs.
+
+
+def test_a_disc_is_updated_by_its_id(catalog: Catalog) -> None:
+    catalog.put_disc(a_disc())
+    changed = a_disc(label="OTHER", capacity=7, accepts_sessions=False, given_up=True)
+    catalog.put_disc(changed)
+    assert catalog.discs() == (changed,)
+
+
+def test_two_discs_cannot_have_one_label(catalog: Catalog) -> None:
+    catalog.put_disc(a_disc("disc-1", label="SAME"))
+    with pytest.raises(CatalogError, match="SAME"):
+        catalog.put_disc(a_disc("disc-2", label="SAME"))
+    assert catalog.discs() == (a_disc("disc-1", label="SAME"),)
+
+
+def test_a_disc_cannot_take_the_label_of_another(catalog: Catalog) -> None:
+    catalog.put_disc(a_disc("disc-1", label="ONE"))
+    catalog.put_disc(a_disc("disc-2", label="TWO"))
+    with pytest.raises(CatalogError, match="ONE"):
+        catalog.put_disc(a_disc("disc-2", label="ONE"))
+    assert [disc.label for disc in catalog.discs()] == ["ONE", "TWO"]
+
+
+def test_discs_come_oldest_first_and_as_they_came_when_of_one_age(catalog: Catalog) -> None:
+    catalog.put_disc(a_disc("z"))
+    catalog.put_disc(a_disc("a"))
+    catalog.put_disc(a_disc("m", created_at=NOON - HOUR))
+    catalog.put_disc(a_disc("z", capacity=1))
+    assert [disc.disc_id for disc in catalog.discs()] == ["m", "z", "a"]
+
+
+# Sessions.
+
+
+def test_sessions_come_by_number_and_of_their_disc_alone(catalog: Catalog) -> None:
+    catalog.put_session(a_session(number=10), a_disc())
+    catalog.put_session(a_session(number=2))
+    catalog.put_session(a_session("disc-2", 1), a_disc("disc-2"))
+    assert [session.number for session in catalog.sessions("disc-1")] == [2, 10]
+
+
+def test_a_session_is_updated_with_its_days_replaced(catalog: Catalog) -> None:
+    intent = a_session(status=SessionStatus.INTENDED, days=(a_day(), a_day("2026/07/02")))
+    catalog.put_session(intent, a_disc())
+    bad = a_session(status=SessionStatus.BAD, reason="unreadable", days=(a_day("2026/07/03"),))
+    catalog.put_session(bad)
+    assert catalog.sessions("disc-1") == (bad,)
+    assert catalog.days() == ("2026/07/03",)
+
+
+def test_updating_a_session_keeps_its_entries_and_checks(catalog: Catalog) -> None:
+    prove(catalog, a_session(), a_file(b"x"))
+    catalog.put_session(a_session(status=SessionStatus.BAD))
+    assert list(catalog.entries("disc-1", 1)) == [a_file(b"x")]
+    assert catalog.checks("disc-1") == (a_check(),)
+
+
+def test_a_session_of_an_unknown_disc_is_refused(catalog: Catalog) -> None:
+    with pytest.raises(CatalogError):
+        catalog.put_session(a_session())
+    with pytest.raises(CatalogError):
+        catalog.put_session(a_session(), a_disc("disc-2"))
+    assert catalog.sessions("disc-1") == catalog.discs() == ()
+
+
+def test_a_session_is_not_put_when_its_disc_has_anothers_label(catalog: Catalog) -> None:
+    catalog.put_disc(a_disc("disc-1", label="SAME"))
+    with pytest.raises(CatalogError, match="SAME"):
+        catalog.put_session(a_session("disc-2"), a_disc("disc-2", label="SAME"))
+    assert catalog.sessions("disc-2") == ()
+
+
+def test_open_sessions_are_the_intended_and_burnt_of_all_discs_oldest_first(catalog: Catalog) -> None:
+    catalog.put_disc(a_disc("disc-1"))
+    catalog.put_disc(a_disc("disc-2"))
+    for number, status in enumerate(SessionStatus, start=1):
+        catalog.put_session(a_session("disc-1", number, status=status, created_at=NOON + number * HOUR))
+        catalog.put_session(a_session("disc-2", number, status=status, created_at=NOON - number * HOUR))
+    found = [(session.disc_id, session.status.value) for session in catalog.open_sessions()]
+    assert found == [("disc-2", "burnt"), ("disc-2", "intended"), ("disc-1", "intended"), ("disc-1", "burnt")]
+
+
+def test_open_sessions_of_one_age_come_as_they_came(catalog: Catalog) -> None:
+    for disc_id in ("z", "a", "m"):
+        catalog.put_session(a_session(disc_id, status=SessionStatus.BURNT), a_disc(disc_id))
+    assert [session.disc_id for session in catalog.open_sessions()] == ["z", "a", "m"]
+
+
+# Proofs.
+
+
+def test_a_proof_records_outcome_entries_and_check(catalog: Catalog) -> None:
+    catalog.put_session(a_session(status=SessionStatus.BURNT), a_disc())
+    proven = a_session(block_map=A, days=(a_day(),))
+    catalog.record_proof(proven, (a_file(b"b"), a_file(b"a")), a_check())
+    assert catalog.sessions("disc-1") == (proven,)
+    assert [entry.path for entry in catalog.entries("disc-1", 1)] == [b"a", b"b"]
+    assert catalog.checks("disc-1") == (a_check(),)
+
+
+def test_a_proof_inserts_a_session_that_was_not_recorded(catalog: Catalog) -> None:
+    catalog.put_disc(a_disc())
+    catalog.record_proof(a_session(), (), a_check())
+    assert catalog.sessions("disc-1") == (a_session(),)
+
+
+def test_a_second_proof_replaces_the_entries_and_adds_a_check(catalog: Catalog) -> None:
+    prove(catalog, a_session(), a_file(b"old"), a_file(b"both", A))
+    prove(catalog, a_session(number=2), a_file(b"other"))
+    prove(catalog, a_session(), a_file(b"both", B))
+    assert list(catalog.entries("disc-1", 1)) == [a_file(b"both", B)]
+    assert list(catalog.entries("disc-1", 2)) == [a_file(b"other")]
+    assert len(catalog.checks("disc-1")) == 3
+
+
+class Interruption(Exception):
+    pass
+
+
+def test_entries_that_fail_half_way_leave_everything_as_it_was(catalog: Catalog) -> None:
+    def failing() -> Iterator[StoredEntry]:
+        for number in range(10_000):
+            yield a_file(b"new/%d" % number)
+        raise Interruption
+
+    before = a_session(status=SessionStatus.BURNT, days=(a_day(),))
+    catalog.put_disc(a_disc())
+    catalog.record_proof(before, (a_file(b"old"),), a_check())
+    with pytest.raises(Interruption):
+        catalog.record_proof(a_session(reason="new"), failing(), a_check(passed=False))
+    assert catalog.sessions("disc-1") == (before,)
+    assert list(catalog.entries("disc-1", 1)) == [a_file(b"old")]
+    assert catalog.checks("disc-1") == (a_check(),)
+
+
+def test_a_path_that_comes_twice_is_refused_and_nothing_changes(catalog: Catalog) -> None:
+    prove(catalog, a_session(), a_file(b"old"))
+    with pytest.raises(CatalogError):
+        prove(catalog, a_session(), a_file(b"x"), a_file(b"x", B))
+    assert list(catalog.entries("disc-1", 1)) == [a_file(b"old")]
+
+
+def test_a_proof_with_the_check_of_an_unknown_session_changes_nothing(catalog: Catalog) -> None:
+    catalog.put_disc(a_disc())
+    with pytest.raises(CatalogError):
+        catalog.record_proof(a_session(), (a_file(b"x"),), a_check(session=9))
+    assert catalog.sessions("disc-1") == ()
+
+
+def test_entries_may_be_read_while_a_proof_is_recorded_from_them(catalog: Catalog) -> None:
+    prove(catalog, a_session(), a_file(b"x"), a_file(b"y"))
+    catalog.record_proof(a_session(number=2), catalog.entries("disc-1", 1), a_check(session=2))
+    assert list(catalog.entries("disc-1", 2)) == [a_file(b"x"), a_file(b"y")]
+
+
+# Checks.
+
+
+def test_a_check_of_an_unknown_session_is_refused(catalog: Catalog) -> None:
+    catalog.put_disc(a_disc())
+    with pytest.raises(CatalogError):
+        catalog.add_check(a_check())
+
+
+def test_checks_come_oldest_first_and_of_their_disc_alone(catalog: Catalog) -> None:
+    prove(catalog, a_session())
+    prove(catalog, a_session("disc-2"))
+    late, early = a_check(at=NOON + HOUR, passed=False, findings=("é\n",)), a_check(at=NOON - HOUR)
+    catalog.add_check(late)
+    catalog.add_check(early)
+    assert catalog.checks("disc-1") == (early, a_check(), late)
+
+
+# Days, contents, copies.
+
+
+def test_days_are_those_of_all_sessions_once_and_oldest_first(catalog: Catalog) -> None:
+    catalog.put_session(a_session(days=(a_day("2026/07/02"), a_day("2025/12/31"))), a_disc())
+    catalog.put_session(a_session(number=2, days=(a_day("2026/07/02"),)))
+    assert catalog.days() == ("2025/12/31", "2026/07/02")
+
+
+def test_the_days_of_a_session_keep_their_order(catalog: Catalog) -> None:
+    days = (a_day("2026/07/02"), a_day("2026/07/01", partial=True))
+    catalog.put_session(a_session(days=days), a_disc())
+    assert catalog.sessions("disc-1")[0].days == days
+
+
+def test_contents_are_of_any_status_oldest_session_first(catalog: Catalog) -> None:
+    other = a_day("2026/07/02")
+    new = a_session("disc-1", 1, status=SessionStatus.BAD, days=(other, a_day(partial=True)))
+    old = a_session("disc-2", 1, days=(a_day(),), created_at=NOON - HOUR)
+    catalog.put_session(new, a_disc("disc-1"))
+    catalog.put_session(old, a_disc("disc-2"))
+    catalog.put_session(a_session("disc-2", 2, days=(other,)))
+    assert catalog.contents(DAY) == ((old, a_day()), (new, a_day(partial=True)))
+
+
+def test_contents_leave_out_discs_given_up(catalog: Catalog) -> None:
+    catalog.put_session(a_session(days=(a_day(),)), a_disc())
+    catalog.put_disc(a_disc(given_up=True))
+    assert catalog.contents(DAY) == ()
+
+
+def test_copies_are_counted_by_disc_and_not_by_session(catalog: Catalog) -> None:
+    path = DAY.encode() + b"/peer/file"
+    prove(catalog, a_session("disc-1", 1), a_file(path))
+    prove(catalog, a_session("disc-1", 2), a_file(path))
+    prove(catalog, a_session("disc-2", 1), a_file(path))
+    assert dict(catalog.copies(DAY)) == {(path, A): 2}
+
+
+def test_copies_with_another_digest_are_other_copies(catalog: Catalog) -> None:
+    path = DAY.encode() + b"/peer/file"
+    prove(catalog, a_session("disc-1"), a_file(path, A))
+    prove(catalog, a_session("disc-2"), a_file(path, B))
+    assert dict(catalog.copies(DAY)) == {(path, A): 1, (path, B): 1}
+
+
+def test_copies_are_of_the_day_and_what_lies_below_it_alone(catalog: Catalog) -> None:
+    inside = [DAY.encode(), DAY.encode() + b"/peer", DAY.encode() + b"/\xff", DAY.encode() + b"/\x01\\_%"]
+    outside = [b"2026", b"2026/07", b"2026/07/010", b"2026/07/01.x", b"2026/07/01-x", b"2026/07/02/a", b"x"]
+    prove(catalog, a_session(), *(a_file(path, b"") for path in inside + outside))
+    assert dict(catalog.copies(DAY)) == {(path, b""): 1 for path in inside}
+
+
+@pytest.mark.parametrize("status", [status for status in SessionStatus if status != "verified"])
+def test_only_verified_sessions_are_copies(catalog: Catalog, status: SessionStatus) -> None:
+    prove(catalog, a_session(), a_file(DAY.encode()))
+    catalog.put_session(a_session(status=status))
+    assert dict(catalog.copies(DAY)) == {}
+
+
+def test_a_disc_given_up_holds_no_copies(catalog: Catalog) -> None:
+    prove(catalog, a_session("disc-1"), a_file(DAY.encode()))
+    prove(catalog, a_session("disc-2"), a_file(DAY.encode()))
+    catalog.put_disc(a_disc("disc-1", given_up=True))
+    assert dict(catalog.copies(DAY)) == {(DAY.encode(), A): 1}
+
+
+# Several readers.
+
+
+def test_a_second_reader_sees_what_was_recorded_meanwhile(place: Shelfmark) -> None:
+    catalog = place.fresh()
+    second = place.second(catalog)
+    assert second.discs() == ()
+    prove(catalog, a_session(), a_file(DAY.encode()))
+    assert second.discs() == catalog.discs() == (a_disc(),)
+    assert dict(second.copies(DAY)) == {(DAY.encode(), A): 1}
+
+
+def test_closing_twice_is_harmless(catalog: Catalog) -> None:
+    catalog.close()
+    catalog.close()

@@ -1,0 +1,128 @@
+"""A catalog in memory that keeps the promises of the one in a database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from cedarchest.errors import CatalogError
+from cedarchest.model.disc import (
+    CheckRecord,
+    DayContent,
+    DiscRecord,
+    SessionRecord,
+    SessionStatus,
+    StoredEntry,
+)
+
+_OPEN = (SessionStatus.INTENDED, SessionStatus.BURNT)
+
+
+class MemoryCatalog:
+    """All records in dictionaries, in the order in which they first came."""
+
+    def __init__(self) -> None:
+        self._discs: dict[str, DiscRecord] = {}
+        self._sessions: dict[tuple[str, int], SessionRecord] = {}
+        self._entries: dict[tuple[str, int], dict[bytes, StoredEntry]] = {}
+        self._checks: list[CheckRecord] = []
+
+    def discs(self) -> tuple[DiscRecord, ...]:
+        return tuple(sorted(self._discs.values(), key=lambda disc: disc.created_at))
+
+    def put_disc(self, disc: DiscRecord) -> None:
+        disc = self._accepted_disc(disc)
+        self._discs[disc.disc_id] = disc
+
+    def sessions(self, disc_id: str) -> tuple[SessionRecord, ...]:
+        found = [session for session in self._sessions.values() if session.disc_id == disc_id]
+        return tuple(sorted(found, key=lambda session: session.number))
+
+    def open_sessions(self) -> tuple[SessionRecord, ...]:
+        return tuple(session for session in self._oldest_first() if session.status in _OPEN)
+
+    def put_session(self, session: SessionRecord, disc: DiscRecord | None = None) -> None:
+        accepted = None if disc is None else self._accepted_disc(disc)
+        session = self._accepted_session(session, accepted)
+        if accepted is not None:
+            self._discs[accepted.disc_id] = accepted
+        self._sessions[session.disc_id, session.number] = session
+
+    def record_proof(
+        self, session: SessionRecord, entries: Iterable[StoredEntry], check: CheckRecord
+    ) -> None:
+        session = self._accepted_session(session, None)
+        key = (session.disc_id, session.number)
+        held: dict[bytes, StoredEntry] = {}
+        for entry in entries:
+            if entry.path in held:
+                raise CatalogError(f"{entry.path!r} comes twice.")
+            held[entry.path] = entry
+        accepted = self._accepted_check(check, {*self._sessions, key})
+        self._sessions[key] = session
+        self._entries[key] = held
+        self._checks.append(accepted)
+
+    def add_check(self, check: CheckRecord) -> None:
+        self._checks.append(self._accepted_check(check, self._sessions))
+
+    def checks(self, disc_id: str) -> tuple[CheckRecord, ...]:
+        found = [check for check in self._checks if check.disc_id == disc_id]
+        return tuple(sorted(found, key=lambda check: check.at))
+
+    def entries(self, disc_id: str, session: int) -> Iterator[StoredEntry]:
+        held = self._entries.get((disc_id, session), {})
+        yield from sorted(held.values(), key=lambda entry: entry.path)
+
+    def contents(self, day: str) -> tuple[tuple[SessionRecord, DayContent], ...]:
+        return tuple(
+            (session, content)
+            for session in self._oldest_first()
+            if not self._discs[session.disc_id].given_up
+            for content in session.days
+            if content.day == day
+        )
+
+    def copies(self, day: str) -> Mapping[tuple[bytes, bytes], int]:
+        root = day.encode()
+        holders: dict[tuple[bytes, bytes], set[str]] = {}
+        for (disc_id, number), held in self._entries.items():
+            session = self._sessions[disc_id, number]
+            if session.status is not SessionStatus.VERIFIED or self._discs[disc_id].given_up:
+                continue
+            for path, entry in held.items():
+                if path == root or path.startswith(root + b"/"):
+                    holders.setdefault((path, entry.sha256), set()).add(disc_id)
+        return {key: len(discs) for key, discs in holders.items()}
+
+    def days(self) -> tuple[str, ...]:
+        return tuple(sorted({content.day for session in self._sessions.values() for content in session.days}))
+
+    def close(self) -> None:
+        pass
+
+    def _oldest_first(self) -> list[SessionRecord]:
+        return sorted(self._sessions.values(), key=lambda session: session.created_at)
+
+    def _accepted_disc(self, disc: DiscRecord) -> DiscRecord:
+        for other in self._discs.values():
+            if other.label == disc.label and other.disc_id != disc.disc_id:
+                raise CatalogError(f"The label {disc.label} belongs to another disc.")
+        return replace(disc, created_at=_utc(disc.created_at))
+
+    def _accepted_session(self, session: SessionRecord, disc: DiscRecord | None) -> SessionRecord:
+        if session.disc_id not in self._discs and (disc is None or disc.disc_id != session.disc_id):
+            raise CatalogError(f"The disc {session.disc_id} is not in the catalog.")
+        return replace(session, created_at=_utc(session.created_at))
+
+    def _accepted_check(self, check: CheckRecord, sessions: Iterable[tuple[str, int]]) -> CheckRecord:
+        if (check.disc_id, check.session) not in sessions:
+            raise CatalogError(f"Session {check.session} of disc {check.disc_id} is not in the catalog.")
+        return replace(check, at=_utc(check.at))
+
+
+def _utc(time: datetime) -> datetime:
+    if time.tzinfo is None:
+        raise CatalogError(f"{time} has no offset from UTC.")
+    return time.astimezone(UTC)
