@@ -106,7 +106,8 @@ def _usage(invocation: Invocation, error: typer.TyperException) -> int:
                                      "left_out": [], "warnings": [], "error": described}) + "\n")  # fmt: skip
     else:
         sys.stderr.write(
-            f"cedarchest: {message}\n  `cedarchest --help` and `cedarchest ACTION --help` say what there is.\n"
+            f"cedarchest: {message}\n"
+            "  `cedarchest --help` and `cedarchest ACTION --help` say what there is.\n"
         )
     return ExitCode.USAGE
 

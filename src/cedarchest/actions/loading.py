@@ -145,7 +145,8 @@ def known_disc(seen: Observation, ports: Ports) -> DiscRecord | None:
             return disc
     raise NotAppendable(
         f"{seen.device} holds our disc {seen.identity.label}, which this catalog does not know",
-        advice="Insert a disc of this catalog or a blank one; `cedarchest verify` reads a disc without a catalog.",
+        advice="Insert a disc of this catalog or a blank one."
+        " `cedarchest verify DEVICE` reads a disc without a catalog.",
         label=seen.identity.label,
     )
 

@@ -37,7 +37,7 @@ def _give_up(config: Config, writer: Writer, seen: Observation, ports: Ports) ->
     disc = known_disc(seen, ports)
     if disc is None:
         raise ForeignDisc(
-            f"{seen.device} holds a disc that is not ours ({seen.label or 'no label'}); a blank one is needed",
+            f"a blank disc is needed; {seen.device} holds one that is not ours ({seen.label or 'no label'})",
             label=seen.label,
         )
     if not seen.traits.rewritable:

@@ -87,9 +87,7 @@ def _has_index(writer: Writer, seen: Observation) -> bool:
 def _check_sessions(writer: Writer, seen: Observation, ports: Ports) -> SelfCheck:
     maps = _block_maps(writer, seen)
     findings: list[Finding] = []
-    if (
-        seen.sessions[0].start > 0
-    ):  # overwritable media and files begin behind a copy of the newest descriptors
+    if seen.sessions[0].start > 0:  # overwritable: a copy of the newest descriptors comes first
         check_anchor(writer.read, seen.sessions[-1].start, findings.append)
     shown: dict[int, dict[bytes, StoredEntry]] = {0: {}}
     blocks = 0

@@ -121,7 +121,8 @@ def _discs_to_verify(writer: Writer, labels: Sequence[str], ports: Ports) -> lis
             return [disc]
     raise NoMedium(
         f"{writer.device} holds no disc that the catalog knows",
-        advice=f"Insert one, or name the device to compare the disc with itself: cedarchest verify {writer.device}",
+        advice="Insert one, or name the device to compare the disc with itself:"
+        f" cedarchest verify {writer.device}",
     )
 
 

@@ -60,7 +60,7 @@ class BlockReader:
             except OSError as error:
                 raise DamagedDisc(
                     f"blocks {start} to {start + count - 1} of {self._path} cannot be read: {error.strerror}",
-                    advice="Clean the disc or try another drive; `cedarchest verify` names the files concerned.",
+                    advice="Clean the disc or try another drive; `cedarchest verify` names the files.",
                     first_block=start,
                     last_block=start + count - 1,
                 ) from error

@@ -142,11 +142,15 @@ def _found(path: bytes, disc_path: bytes, status: os.stat_result) -> Found:
         mtime_ns=status.st_mtime_ns,
         user=_user(status.st_uid),
         group=_group(status.st_gid),
-        target=bytes(os.readlink(path)) if kind is Kind.LINK else b"",
+        target=_link_target(path) if kind is Kind.LINK else b"",
         xattrs=() if kind is Kind.LINK else _xattrs(path),
         rdev=status.st_rdev if kind in (Kind.CHAR, Kind.BLOCK) else 0,
     )
     return Found(entry, Fingerprint(status.st_ino, status.st_ctime_ns))
+
+
+def _link_target(path: bytes) -> bytes:
+    return os.readlink(path)  # noqa: PTH115 - a path of bytes, which pathlib does not know
 
 
 @functools.cache

@@ -295,7 +295,8 @@ def _changed(directory: Path, differences: Sequence[Finding]) -> StagingError:
     more = f" and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
     return StagingError(
         f"{directory} is not what was indexed: {shown}{more}",
-        advice=f"Put the files back; or, if the change is wanted, remove {directory / INDEX_NAME} and run again.",
+        advice="Put the files back; or, if the change is wanted,"
+        f" remove {directory / INDEX_NAME} and run again.",
         path=str(directory),
         findings=[str(finding) for finding in differences],
     )

@@ -135,7 +135,8 @@ def parse_toc(lines: Sequence[str]) -> Toc:
             raise KeyError("Drive type or Media blocks")
     except KeyError as error:
         raise UnexpectedOutput(
-            f"xorriso's table of contents is not understood ({error.args[0]}); nothing is assumed of the disc",
+            f"xorriso's table of contents is not understood ({error.args[0]});"
+            " nothing is assumed of the disc",
             advice="Run the command again with -v and report the transcript.",
             transcript=tail_of(lines),
         ) from None

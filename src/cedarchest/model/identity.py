@@ -1,4 +1,4 @@
-"""Finds single files in a session's tree without reading the rest of it: who a disc says it is, its indexes."""
+"""Finds single files in a session's tree without reading the rest of it: `disc.json`, the indexes."""
 
 from __future__ import annotations
 

@@ -73,14 +73,10 @@ class Fingerprint(NamedTuple):
 
 def format_record(entry: Entry) -> bytes:
     """The entry as a line of the index, newline included."""
-    parts = [
-        f'{{"path":{_quoted(entry.path)},"type":"{entry.kind.value}","mode":"{entry.mode:04o}"'
-        f',"uid":{entry.uid},"gid":{entry.gid},"mtime_ns":{entry.mtime_ns}'
-    ]
-    if entry.user:
-        parts.append(f',"user":{_dump(entry.user)}')
-    if entry.group:
-        parts.append(f',"group":{_dump(entry.group)}')
+    head = f'{{"path":{_quoted(entry.path)},"type":"{entry.kind.value}","mode":"{entry.mode:04o}"'
+    parts = [head, f',"uid":{entry.uid},"gid":{entry.gid},"mtime_ns":{entry.mtime_ns}']
+    if entry.user or entry.group:
+        parts.append(_owner(entry.user, entry.group))
     if entry.kind is Kind.FILE:
         parts.append(f',"size":{entry.size},"sha256":"{entry.sha256.hex()}"')
     elif entry.kind is Kind.LINK:
@@ -99,6 +95,12 @@ def format_record(entry: Entry) -> bytes:
 _DEVICES = (Kind.CHAR, Kind.BLOCK)
 _NEEDS_NO_QUOTING = re.compile(rb"[\x20\x21\x23-\x5b\x5d-\x7e]*")
 _dump = functools.partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+
+
+@functools.lru_cache(maxsize=256)
+def _owner(user: str, group: str) -> str:
+    names = [("user", user), ("group", group)]
+    return "".join(f',"{key}":{_dump(name)}' for key, name in names if name)
 
 
 def _quoted(name: bytes) -> str:
@@ -121,42 +123,45 @@ def _entry_of(record: Any, prefix: bytes) -> Entry:
         kind = _KINDS[record["type"]]
         is_file = kind is Kind.FILE
         path = from_text(record["path"])
+        size = record["size"] if is_file else 0
+        sha256 = bytes.fromhex(record["sha256"]) if is_file else b""
+        uid, gid, mtime_ns = record["uid"], record["gid"], record["mtime_ns"]
+        user, group = record.get("user", ""), record.get("group", "")
+        rdev = record.get("rdev", 0)
         hardlink = from_text(record["hardlink"]) if "hardlink" in record else b""
-        entry = Entry(
-            prefix + path,
-            kind,
-            record["size"] if is_file else 0,
-            int(record["mode"], 8),
-            record["uid"],
-            record["gid"],
-            record["mtime_ns"],
-            record.get("user", ""),
-            record.get("group", ""),
-            bytes.fromhex(record["sha256"]) if is_file else b"",
-            from_text(record["target"]) if kind is Kind.LINK else b"",
-            prefix + hardlink if hardlink else b"",
-            _parse_xattrs(record["xattrs"]) if "xattrs" in record else (),
-            record.get("rdev", 0),
-        )
-        numbers = (entry.size, entry.uid, entry.gid, entry.rdev)
-        sound = (
-            (not is_file or len(entry.sha256) == 32)
-            and all(type(number) is int and number >= 0 for number in numbers)
-            and type(entry.mtime_ns) is int
-            and type(entry.user) is str
-            and type(entry.group) is str
+        xattrs = _parse_xattrs(record["xattrs"]) if "xattrs" in record else ()
+        if not (
+            type(size) is type(uid) is type(gid) is type(mtime_ns) is type(rdev) is int
+            and type(user) is type(group) is str
+            and min(size, uid, gid, rdev) >= 0
+            and (not is_file or len(sha256) == SHA256_SIZE)
             and is_plain_path(path)
             and (not hardlink or is_plain_path(hardlink))
+        ):
+            raise ValueError(f"not an index record: {record['path']!r}")
+        return Entry(
+            prefix + path,
+            kind,
+            size,
+            int(record["mode"], 8),
+            uid,
+            gid,
+            mtime_ns,
+            user,
+            group,
+            sha256,
+            from_text(record["target"]) if kind is Kind.LINK else b"",
+            prefix + hardlink if hardlink else b"",
+            xattrs,
+            rdev,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not an index record: {error!r}") from error
-    if not sound:
-        raise ValueError(f"not an index record: {record['path']!r}")
-    return entry
 
 
+SHA256_SIZE = 32
 _KINDS = {kind.value: kind for kind in Kind}
-_LEADS_ELSEWHERE = re.compile(rb"(?:^|/)\.{0,2}(?:/|$)|\0")
+_LEADS_ELSEWHERE = re.compile(rb"(?:\A|/)\.{0,2}(?:/|\Z)|\0")
 
 
 def is_plain_path(path: bytes) -> bool:
