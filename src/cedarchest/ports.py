@@ -75,13 +75,14 @@ class SessionSource:
 
     `base` is the number of the session whose tree the new one goes on top of; 0 begins an empty tree.
     `made_dirs` are absolute disc paths that we make (0755, root, time `made_at`), parents first.
-    `removed` are disc paths taken out of the tree, after `grafts`.
+    `grafts` is iterated once: what comes late in it may be prepared while the tool looks at what came
+    first. `removed` are disc paths taken out of the tree, after `grafts`.
     """
 
     volume_id: str
     base: int
     made_dirs: tuple[bytes, ...]
-    grafts: tuple[Graft, ...]
+    grafts: Iterable[Graft]
     removed: tuple[bytes, ...]
     made_at: int
 

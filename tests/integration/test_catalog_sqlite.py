@@ -479,7 +479,7 @@ def test_a_writer_killed_in_the_midst_of_a_proof_leaves_what_was_before(path: Pa
         "catalog = open_catalog(sys.argv[1]); (session,) = catalog.sessions('disc-1')\n"
         "(check,) = catalog.checks('disc-1'); first = next(catalog.entries('disc-1', 1))\n"
         "def entries():\n"
-        "    for n in range(50_000): yield replace(first, path=b'%d' % n)\n"
+        "    for n in range(50_000): yield first._replace(path=b'%d' % n)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "catalog.record_proof(session, entries(), check)"
     )

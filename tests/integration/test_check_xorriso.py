@@ -264,7 +264,7 @@ def test_an_appended_session_shows_the_earlier_one_and_reads_none_of_it(image: I
     burn(path, "-map", tmp_path / "tree/23", "/2026/11/23")
     first_blocks = image.volume.blocks
     start = 32 + -(-first_blocks // 32) * 32
-    entries = [replace(entry, path=b"2026/11/" + entry.path) for entry in scan(tmp_path / "tree")]
+    entries = [entry._replace(path=b"2026/11/" + entry.path) for entry in scan(tmp_path / "tree")]
     appended = Image(path, start, entries)
     earlier = {stored.path: stored for stored in image.check().entries}
     asked: list[int] = []
@@ -288,7 +288,7 @@ def test_a_file_of_the_first_session_that_is_replaced_must_be_the_new_one(
     burn(path, "-map", tmp_path / "zero", "/2026/11/22/zero")
     start = 32 + -(-image.volume.blocks // 32) * 32
     [entry] = [entry for entry in scan(tmp_path) if entry.path == b"zero"]
-    appended = Image(path, start, [replace(entry, path=b"2026/11/22/zero")])
+    appended = Image(path, start, [entry._replace(path=b"2026/11/22/zero")])
     earlier: dict[bytes, StoredEntry] = {stored.path: stored for stored in image.check().entries}
     assert [str(finding) for finding in appended.check(earlier=earlier).findings] == []
 

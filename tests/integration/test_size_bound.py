@@ -44,7 +44,7 @@ def make(root: Path, tree: dict[tuple[bytes, ...], int | bytes]) -> None:
 
 def size_by_xorriso(folder: Path, *, md5: bool, padding: int, image: Path) -> int:
     source = SessionSource("SIZE", 0, (b"/2026", b"/2026/11"), (Graft(bytes(folder), b"/2026/11/22"),), (), 0)
-    script = burn_script(source, BurnOptions(f"stdio:{image}", padding_blocks=padding, md5=md5))
+    script = b"".join(burn_script(source, BurnOptions(f"stdio:{image}", padding_blocks=padding, md5=md5)))
     done = subprocess.run(
         ["xorriso", "-no_rc", "-pkt_output", "on", "-options_from_file", "/dev/stdin", "-rollback_end"],
         input=script,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from cedarchest import __version__
@@ -20,6 +21,7 @@ from cedarchest.model.disc import (
     SessionStatus,
     StoredEntry,
 )
+from cedarchest.model.findings import Finding
 from cedarchest.model.index import Entry, Kind
 from cedarchest.model.joliet import joliet_losses
 from cedarchest.model.media import BLOCK
@@ -122,14 +124,20 @@ def burn_session(
     visible = current.visible if current else {}
     selection = select(days, visible, ports)
     session = _intent(seen, disc, current, selection, ports, writer)
-    saved = _save_files(disc, session, selection, visible, ports)
-    session = replace(session, index_sha256=saved.index_sha256, sums_sha256=saved.sums_sha256)
-    source = _source_of(disc, session, selection, saved, visible)
     margin = config.require_store().margin_blocks(writer.device, seen.capacity)
+    digests: list[SavedSession] = []
+    looked: list[Future[list[Finding]]] = []
+
+    def grafts() -> Iterator[Graft]:
+        """The days first: the tool looks at them while our files are prepared, and we look once more."""
+        yield from selection.grafts
+        digests.append(_save_files(disc, session, selection, visible, ports))
+        looked.append(beside.submit(_changes, days, ports))
+        yield from digests[0].grafts
 
     def confirm(blocks: int) -> None:
         """The last look before the burn: nothing staged has changed, it fits, the intent is kept."""
-        _refuse_changes(days, ports)
+        _refuse_changes(looked[0].result())
         if blocks > seen.free - margin:
             raise MediumFull(
                 f"the session needs {blocks} blocks; {disc.label} has {seen.free} left,"
@@ -140,16 +148,27 @@ def burn_session(
                 margin=margin,
             )
         ports.interrupts.check()
-        ports.catalog.put_session(replace(session, blocks=blocks), disc)
+        ports.catalog.put_session(_saved(replace(session, blocks=blocks)), disc)
         ports.reporter.phase(f"writing {disc.label} session {session.number}", blocks * BLOCK)
 
-    with ports.interrupts.shielded():
+    def _saved(record: SessionRecord) -> SessionRecord:
+        return replace(record, index_sha256=digests[0].index_sha256, sums_sha256=digests[0].sums_sha256)
+
+    source = SessionSource(
+        volume_id=disc.label,
+        base=session.base,
+        made_dirs=tuple(_made(session, visible)),
+        grafts=grafts(),
+        removed=selection.removed,
+        made_at=_made_at(session),
+    )
+    with ThreadPoolExecutor(1) as beside, ports.interrupts.shielded():
         burnt = writer.write(source, confirm)
         if burnt.input_changed:
             ports.reporter.warn(
                 "what is staged changed while it was written; the check will say what differs"
             )
-        done = _found_again(writer, session)
+        done = _found_again(writer, _saved(session))
         ports.catalog.put_session(done, disc)
     return done
 
@@ -246,25 +265,11 @@ def _made(session: SessionRecord, visible: Mapping[bytes, StoredEntry]) -> list[
     return [path.encode() for path in dict.fromkeys(wanted) if path[1:].encode() not in visible]
 
 
-def _source_of(
-    disc: DiscRecord,
-    session: SessionRecord,
-    selection: Selection,
-    saved: SavedSession,
-    visible: Mapping[bytes, StoredEntry],
-) -> SessionSource:
-    return SessionSource(
-        volume_id=disc.label,
-        base=session.base,
-        made_dirs=tuple(_made(session, visible)),
-        grafts=(*selection.grafts, *saved.grafts),
-        removed=selection.removed,
-        made_at=_made_at(session),
-    )
+def _changes(days: Sequence[DayIndex], ports: Ports) -> list[Finding]:
+    return [finding for day in days for finding in ports.staging.changes(day)]
 
 
-def _refuse_changes(days: Sequence[DayIndex], ports: Ports) -> None:
-    findings = [finding for day in days for finding in ports.staging.changes(day)]
+def _refuse_changes(findings: Sequence[Finding]) -> None:
     if findings:
         shown = "; ".join(f"{finding.path} {finding.detail}" for finding in findings[:5])
         raise StagingError(

@@ -10,7 +10,6 @@ import os
 import pwd
 import stat
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 from cedarchest.errors import StagingError
@@ -55,10 +54,10 @@ def look_over(
         StagingError: a directory or entry cannot be looked at.
     """
     for _, relative, status in _walk(os.fsencode(root), {os.fsencode(name) for name in leave_out}):
-        kind = _KINDS[stat.S_IFMT(status.st_mode)]
-        size = status.st_size if kind is Kind.FILE else 0
-        fingerprint = Fingerprint(status.st_ino, status.st_ctime_ns)
-        yield prefix + relative, Look(fingerprint, kind, size, status.st_mtime_ns)
+        mode, inode, *_, size, _, _, _ = status
+        kind = _KINDS[stat.S_IFMT(mode)]
+        fingerprint = Fingerprint(inode, status.st_ctime_ns)
+        yield prefix + relative, Look(fingerprint, kind, size if kind is Kind.FILE else 0, status.st_mtime_ns)
 
 
 def scan(
@@ -90,7 +89,7 @@ def scan(
         first, *others = sorted(members, key=lambda position: found[position].entry.path)
         for position in others:
             item = found[position]
-            found[position] = item._replace(entry=replace(item.entry, hardlink=found[first].entry.path))
+            found[position] = item._replace(entry=item.entry._replace(hardlink=found[first].entry.path))
     found.sort(key=lambda item: item.entry.path)
     return found
 

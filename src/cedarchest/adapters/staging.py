@@ -108,6 +108,8 @@ class StagingFolder:
     def _joined(self, directory: Path, day: str, index: Index) -> DayIndex:
         """The day's entries, each from its index where it is unchanged, else as found."""
         fingerprints = self._load_fingerprints(directory, day, index.digest, len(index.entries))
+        if fingerprints and not _any_change(directory, day, index.entries, fingerprints):
+            return DayIndex(day, directory, index.entries, fingerprints, index.digest)
         unseen = {entry.path: entry for entry in index.entries}
         remembered = dict(zip(unseen, fingerprints, strict=True)) if fingerprints else {}
 
@@ -152,7 +154,7 @@ class StagingFolder:
                 digest = masters.get(entry.hardlink) or digest_file(
                     os.fsencode(seen.directory) + b"/" + entry.path[prefix:], entry, fingerprint
                 )
-                entry = replace(entry, sha256=digest)  # noqa: PLW2901 - the same entry, completed
+                entry = entry._replace(sha256=digest)  # noqa: PLW2901 - the same entry, completed
                 if not entry.hardlink:
                     done += entry.size
                     self._progress("indexing", done, total)
@@ -196,6 +198,8 @@ class StagingFolder:
 
     def changes(self, day_index: DayIndex) -> tuple[Finding, ...]:
         """What is no longer as indexed, found by looking at every entry."""
+        if not _any_change(day_index.directory, day_index.day, day_index.entries, day_index.fingerprints):
+            return ()
         pairs = zip(day_index.entries, day_index.fingerprints, strict=True)
         before = {entry.path: (entry, fingerprint) for entry, fingerprint in pairs}
         findings = []
@@ -217,7 +221,7 @@ class StagingFolder:
             path = os.fsencode(day_index.directory / name)
             if Path(os.fsdecode(path)).is_file():
                 item = scan_one(path, day + b"/" + name.encode())
-                found.append(replace(item.entry, sha256=digest_file(path, item.entry, item.fingerprint)))
+                found.append(item.entry._replace(sha256=digest_file(path, item.entry, item.fingerprint)))
         return tuple(found)
 
     def mark_stored(self, directory: Path) -> bool:
@@ -257,6 +261,16 @@ def _numbered(directory: Path, part: str) -> list[Path]:
     return [directory / name for name in sorted(names)]
 
 
+def _any_change(
+    directory: Path, day: str, entries: Sequence[Entry], fingerprints: Sequence[Fingerprint]
+) -> bool:
+    """Whether a glance shows anything that is not as it was: the usual answer is no, and quick."""
+    remembered = dict(zip((entry.path for entry in entries), fingerprints, strict=True))
+    take = remembered.pop
+    seen = look_over(directory, prefix=day.encode() + b"/", leave_out=NOT_INDEXED)
+    return any(take(path, None) != look.fingerprint for path, look in seen) or bool(remembered)
+
+
 def _reconcile(directory: Path, day: str, item: Found, entry: Entry | None) -> Entry | Finding:
     """The indexed entry when it still holds, the found one when it is new, a finding otherwise."""
     found = item.entry
@@ -272,8 +286,8 @@ def _reconcile(directory: Path, day: str, item: Found, entry: Entry | None) -> E
         digest = digest_file(os.fsencode(directory) + b"/" + relative, found, item.fingerprint)
         if digest != entry.sha256:
             return _finding(FindingKind.DIFFERENT, entry.path, "its content is not what was indexed")
-    held = replace(found, sha256=entry.sha256)
-    return entry if replace(held, user=entry.user, group=entry.group) == entry else held
+    held = found._replace(sha256=entry.sha256)
+    return entry if held._replace(user=entry.user, group=entry.group) == entry else held
 
 
 def _difference(now: Look, entry: Entry) -> str:
@@ -316,4 +330,4 @@ def _write_index_and_sums(directory: Path, day: str, entries: Sequence[Entry]) -
 
 def _relative(entries: Sequence[Entry], prefix: int) -> Iterator[Entry]:
     for entry in entries:
-        yield replace(entry, path=entry.path[prefix:], hardlink=entry.hardlink[prefix:])
+        yield entry._replace(path=entry.path[prefix:], hardlink=entry.hardlink[prefix:])

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from cedarchest.adapters.durable import durable_file, sync_directory
@@ -101,7 +100,7 @@ def _files_of(tree: Path, session: int, made_at: int) -> Iterator[Entry]:
         if found.entry.kind is Kind.FILE:
             yield _with_digest(path, found)
         elif _session_own(found.entry.path, session):
-            yield replace(found.entry, mtime_ns=made_at * 10**9)
+            yield found.entry._replace(mtime_ns=made_at * 10**9)
 
 
 def _set_folder_times(folder: Path, made_at: int) -> None:
@@ -116,7 +115,7 @@ def _digested(tree: Path, path: Path) -> Entry:
 
 
 def _with_digest(path: bytes, found: Found) -> Entry:
-    return replace(found.entry, sha256=digest_file(path, found.entry, found.fingerprint))
+    return found.entry._replace(sha256=digest_file(path, found.entry, found.fingerprint))
 
 
 def _grafts(tree: Path, files: Mapping[str, bytes], session: int) -> Iterator[Graft]:

@@ -183,46 +183,49 @@ def burn_argv() -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def burn_script(source: SessionSource, options: BurnOptions) -> bytes:
-    """The commands of a session up to the question for its size.
+def burn_script(source: SessionSource, options: BurnOptions) -> Iterator[bytes]:
+    """The commands of a session, line by line, up to the question for its size.
 
     What the disc keeps: `-hardlinks`, `-acl` and `-xattr` must stand before the drive is opened. Names
     are taken to the letter (`-iso_rr_pattern off`). Parents of a day are made explicitly, or they would
     get the attributes of the staging folder's parents. Access and change times are not kept: they are set
     to the time of the last modification, so that every time on the disc is known when it is read back.
     """
-    commands: list[bytes] = [
-        b"-hardlinks on -acl on -xattr any",
-        b"-md5 on" if options.md5 else b"-md5 off",
-        b"-local_charset UTF-8 -joliet on -compliance joliet_long_names",
-        b"-volume_date all_file_dates set_to_mtime",
-        b"-iso_rr_pattern off -disk_pattern off -follow mount",
-        b"-padding %ds" % options.padding_blocks,
-        b"-close off -stdio_sync end",
-        b"-volid " + shell_word(source.volume_id.encode()),
-    ]
-    if options.optical:
-        commands.append(b"-write_type tao")
-        if options.speed:
-            commands.append(b"-speed " + shell_word(options.speed.encode()))
+    yield from _settings(source, options)
     address = shell_word(options.address.encode("utf-8", "surrogateescape"))
     if options.newest:
-        commands += [b"-load session %d" % (source.base or options.newest), b"-dev " + address]
+        yield b"-load session %d\n" % (source.base or options.newest)
+        yield b"-dev " + address + b"\n"
     else:
-        commands.append(b"-outdev " + address)
+        yield b"-outdev " + address + b"\n"
     if options.newest and not source.base:  # only torn sessions so far: nothing of their trees is taken over
-        commands.append(b"-find / -mindepth 1 -maxdepth 1 -exec rm_r --")
-    commands += [b"-mkdir " + shell_word(path) + b" --" for path in source.made_dirs]
+        yield b"-find / -mindepth 1 -maxdepth 1 -exec rm_r --\n"
+    for path in source.made_dirs:
+        yield b"-mkdir " + shell_word(path) + b" --\n"
     for graft in source.grafts:
         verb = b"-map_single " if graft.single else b"-map "
-        commands.append(verb + shell_word(graft.source) + b" " + shell_word(graft.target))
-    commands += [b"-rm_r " + shell_word(path) + b" --" for path in source.removed]
+        yield verb + shell_word(graft.source) + b" " + shell_word(graft.target) + b"\n"
+    for path in source.removed:
+        yield b"-rm_r " + shell_word(path) + b" --\n"
     for path in source.made_dirs:
-        word = shell_word(path) + b" --"
-        commands += [b"-chown 0 " + word, b"-chgrp 0 " + word, b"-chmod 0755 " + word]
-        commands.append(b"-alter_date b '=%d' " % source.made_at + word)
-    commands.append(b"-print_size")
-    return b"\n".join(commands) + b"\n"
+        word = shell_word(path) + b" --\n"
+        yield b"-chown 0 " + word + b"-chgrp 0 " + word + b"-chmod 0755 " + word
+        yield b"-alter_date b '=%d' " % source.made_at + word
+    yield b"-print_size\n"
+
+
+def _settings(source: SessionSource, options: BurnOptions) -> Iterator[bytes]:
+    yield b"-hardlinks on -acl on -xattr any\n"
+    yield b"-md5 on\n" if options.md5 else b"-md5 off\n"
+    yield b"-local_charset UTF-8 -joliet on -compliance joliet_long_names\n"
+    yield b"-volume_date all_file_dates set_to_mtime\n"
+    yield b"-iso_rr_pattern off -disk_pattern off -follow mount\n"
+    yield b"-padding %ds -close off -stdio_sync end\n" % options.padding_blocks
+    yield b"-volid " + shell_word(source.volume_id.encode()) + b"\n"
+    if options.optical:
+        yield b"-write_type tao\n"
+    if options.optical and options.speed:
+        yield b"-speed " + shell_word(options.speed.encode()) + b"\n"
 
 
 _SIZE = re.compile(r"R:\d+: Image size\s*: (\d+)s")
@@ -329,7 +332,8 @@ class Xorriso:
     ) -> Burnt:
         """Write a session; `confirm` gets its size in blocks and may refuse by raising."""
         with running(burn_argv(), stall_s=self.limits.burn_s, pass_fds=self.inherited()) as child:
-            child.send(burn_script(source, options))
+            for command in burn_script(source, options):
+                child.send(command)
             size = _wait_for_size(child)
             confirm(size)
             child.send(b"-end\n")
@@ -404,9 +408,3 @@ def _drive_advice(lines: Sequence[str]) -> str:
     if "Lost connection" in text:
         return "Check the drive's cable and power, then run the command again."
     return "Run the command again with -v for the whole transcript."
-
-
-def script_lines(script: bytes) -> Iterator[str]:
-    """A script for the log: one line a command, names as they are."""
-    for line in script.splitlines():
-        yield line.decode("utf-8", "backslashreplace")

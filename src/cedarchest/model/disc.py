@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from cedarchest.model.media import TRAITS, Medium, MediumTraits
 
@@ -135,8 +136,7 @@ class SessionRecord:
     block_map: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEntry:
+class StoredEntry(NamedTuple):
     """An entry as it stands on a disc; `path` is raw bytes from the disc's root."""
 
     path: bytes
