@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -84,7 +85,7 @@ def select(days: Sequence[DayIndex], visible: Mapping[bytes, StoredEntry], ports
         else:
             grafts.append(Graft(_source(day, day.day.encode()), b"/" + day.day.encode()))
             removed += [b"/" + path for path in lost]
-            if (day.directory / "cback.store").exists():
+            if os.path.lexists(day.directory / "cback.store"):
                 removed.append(f"/{day.day}/cback.store".encode())
         entries += wanted
         contents.append(
