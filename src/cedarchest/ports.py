@@ -76,7 +76,8 @@ class SessionSource:
     `base` is the number of the session whose tree the new one goes on top of; 0 begins an empty tree.
     `made_dirs` are absolute disc paths that we make (0755, root, time `made_at`), parents first.
     `grafts` is iterated once: what comes late in it may be prepared while the tool looks at what came
-    first. `removed` are disc paths taken out of the tree, after `grafts`.
+    first. `removed` are disc paths taken out of the tree, after `grafts`; `excluded` are source paths
+    below grafted directories that never come into it, since the tool would stumble over them.
     """
 
     volume_id: str
@@ -85,6 +86,7 @@ class SessionSource:
     grafts: Iterable[Graft]
     removed: tuple[bytes, ...]
     made_at: int
+    excluded: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ class Selection:
     entries: tuple[Entry, ...]
     grafts: tuple[Graft, ...]
     removed: tuple[bytes, ...]
+    excluded: tuple[bytes, ...]
     left_out: Mapping[bytes, str]
     replaces: tuple[bytes, ...]
 
@@ -70,7 +71,7 @@ def unholdable(entry: Entry) -> str:
 
 def select(days: Sequence[DayIndex], visible: Mapping[bytes, StoredEntry], ports: Ports) -> Selection:
     """What of the days is not on the disc yet, and how it is brought there."""
-    contents, entries, grafts, removed, replaces = [], [], [], [], []
+    contents, entries, grafts, removed, excluded, replaces = [], [], [], [], [], []
     left_out: dict[bytes, str] = {}
     for day in days:
         everything = sorted((*day.entries, *ports.staging.companions(day)), key=lambda entry: entry.path)
@@ -84,7 +85,7 @@ def select(days: Sequence[DayIndex], visible: Mapping[bytes, StoredEntry], ports
             replaces += [e.path for e in wanted if e.path in visible and e.kind is not Kind.DIR]
         else:
             grafts.append(Graft(_source(day, day.day.encode()), b"/" + day.day.encode()))
-            removed += [b"/" + path for path in lost]
+            excluded += [_source(day, path) for path in lost]
             if os.path.lexists(day.directory / "cback.store"):
                 removed.append(f"/{day.day}/cback.store".encode())
         entries += wanted
@@ -92,7 +93,13 @@ def select(days: Sequence[DayIndex], visible: Mapping[bytes, StoredEntry], ports
             DayContent(day.day, day.digest, len(day.entries), sum(e.size for e in wanted), partial=partial)
         )
     return Selection(
-        tuple(contents), tuple(entries), tuple(grafts), tuple(removed), left_out, tuple(replaces)
+        tuple(contents),
+        tuple(entries),
+        tuple(grafts),
+        tuple(removed),
+        tuple(excluded),
+        left_out,
+        tuple(replaces),
     )
 
 
@@ -161,6 +168,7 @@ def burn_session(
         made_dirs=tuple(_made(session, visible)),
         grafts=grafts(),
         removed=selection.removed,
+        excluded=selection.excluded,
         made_at=_made_at(session),
     )
     with ThreadPoolExecutor(1) as beside, ports.interrupts.shielded():

@@ -54,8 +54,8 @@ class _Claimed:
     expected: tuple[Entry, ...]
 
 
-def check_by_itself(writer: Writer, ports: Ports) -> SelfCheck:
-    """Compare every session of the disc in a drive with the index it brought.
+def check_by_itself(writer: Writer, target: str, ports: Ports) -> SelfCheck:
+    """Compare every session of the disc in a drive, or of an image, with the index it brought.
 
     Raises:
         NoMedium: there is no disc, or a blank one.
@@ -64,10 +64,10 @@ def check_by_itself(writer: Writer, ports: Ports) -> SelfCheck:
     writer.reload()
     seen = writer.observe()
     if seen.state in (DiscState.NONE, DiscState.BLANK):
-        raise NoMedium(f"{seen.device} holds no disc with data")
+        raise NoMedium(f"{target} holds no disc with data")
     if seen.identity is None and not _has_index(writer, seen):
         raise ForeignDisc(
-            f"{seen.device} holds no disc of ours ({seen.label or 'no label'})",
+            f"{target} holds no disc of ours ({seen.label or 'no label'})",
             advice="Only discs written by cedarchest know what they should hold.",
         )
     return _check_sessions(writer, seen, ports)

@@ -55,6 +55,10 @@ def _settle_one(
     entry = next((each for each in seen.sessions if each.number == session.number), None) if seen else None
     if seen is None or entry is None or entry.start < session.start:
         _abandon(session, "it never came to be on the disc", ports)
+        if seen is None and writer.loads_itself:
+            # The torn image is not touched; the next session begins a disc of its own.
+            ports.catalog.put_disc(replace(disc, accepts_sessions=False))
+            ports.reporter.note(f"{disc.label} never came to be; an image of it on the shelf may be deleted")
         return None
     there = replace(session, status=SessionStatus.BURNT, start=entry.start, blocks=entry.blocks)
     if session.status is SessionStatus.INTENDED and not entry.volume_id:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from cedarchest.actions.loading import CurrentDisc, find_current
 from cedarchest.actions.planning import plan_days
-from cedarchest.actions.store import create_writer
+from cedarchest.actions.store import create_writer, is_proven
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError
 from cedarchest.model.disc import SessionStatus
@@ -53,8 +54,8 @@ def execute_status(config: Config, *, ports: Ports) -> StatusReport:
         CatalogError: the catalog cannot be read.
     """
     staged = ports.staging.days(config.require_stage().dir)
-    days = _days(staged, ports)
-    due = [day for day in staged if day.staged and not day.marked_stored]
+    due = [day for day in staged if day.staged and not _is_stored(config, day, ports)]
+    days = _days(staged, {day.day for day in due}, ports)
     plan, current, problem = _drive(config, due, ports)
     return StatusReport(
         days=days,
@@ -67,7 +68,18 @@ def execute_status(config: Config, *, ports: Ports) -> StatusReport:
     )
 
 
-def _days(staged: tuple[StagedDay, ...], ports: Ports) -> tuple[DayStatus, ...]:
+def _is_stored(config: Config, day: StagedDay, ports: Ports) -> bool:
+    """Whether a staged day has its mark or, where staging may not be written, the catalog's proof."""
+    proven = any(each.status is SessionStatus.VERIFIED for each, _ in ports.catalog.contents(day.day))
+    if day.marked_stored or not proven:
+        return day.marked_stored
+    try:
+        return is_proven(config, ports.staging.look(day.directory, day.day), ports)
+    except CedarchestError:
+        return False  # the plan says what is wrong with it
+
+
+def _days(staged: tuple[StagedDay, ...], due: Container[str], ports: Ports) -> tuple[DayStatus, ...]:
     labels = {disc.disc_id: disc.label for disc in ports.catalog.discs()}
     by_day = {day.day: day for day in staged}
     found = []
@@ -80,7 +92,7 @@ def _days(staged: tuple[StagedDay, ...], ports: Ports) -> tuple[DayStatus, ...]:
             if s.status in (SessionStatus.BURNT, SessionStatus.INTENDED)
         ]
         day = by_day.get(name)
-        stored = day.marked_stored if day else bool(proven)
+        stored = (day.marked_stored or (day.staged and name not in due)) if day else bool(proven)
         found.append(
             DayStatus(
                 name,

@@ -66,9 +66,10 @@ def execute_store(
     if options.dry_run:
         days = choose_days(config, options, ports)
         with_writer = create_writer(config, ports=ports)
-        return StoreReport(
-            plan_days(config, with_writer, _looked_at(days, ports), ports, always_new=options.full)
-        )
+        pending = [
+            day for day in _looked_at(days, ports) if options.full or not is_proven(config, day, ports)
+        ]
+        return StoreReport(plan_days(config, with_writer, pending, ports, always_new=options.full))
     with ports.locks.hold(config.options.state_dir):
         settle_earlier(config, options, ports)
         days = choose_days(config, options, ports)
@@ -166,7 +167,7 @@ def write_store_indicator(config: Config, staging_dirs: Mapping[Path, str], *, p
     """
     for directory, day in _by_day(staging_dirs):
         seen = ports.staging.look(directory, day)
-        if not _is_proven(config, seen, ports):
+        if not is_proven(config, seen, ports):
             raise StagingError(
                 f"{directory} is not marked stored: the catalog does not prove that {day} is on disc",
                 advice="Run `cedarchest store` or, for a disc that was not checked yet, `cedarchest verify`.",
@@ -264,13 +265,14 @@ def _looked_at(days: Sequence[StagedDay], ports: Ports) -> list[DayIndex]:
 
 def _marked_only(config: Config, day: DayIndex, ports: Ports) -> bool:
     """A day that is proven already gets its mark and needs no disc (a run ended before it wrote it)."""
-    if not _is_proven(config, day, ports):
+    if not is_proven(config, day, ports):
         return False
     write_store_indicator(config, {day.directory: day.day}, ports=ports)
     return True
 
 
-def _is_proven(config: Config, day: DayIndex, ports: Ports) -> bool:
+def is_proven(config: Config, day: DayIndex, ports: Ports) -> bool:
+    """Whether the catalog proves that a day as it is staged now is on enough discs."""
     copies = config.require_store().copies
     if day.digest and is_stored(ports.catalog, day.day, day.digest, copies):
         return True

@@ -67,7 +67,7 @@ def _verify_path(target: str, ports: Ports) -> DiscVerdict:
     try:
         writer = ports.drives.open_path(Path(target))
         try:
-            outcome = check_by_itself(writer, ports)
+            outcome = check_by_itself(writer, target, ports)
         finally:
             writer.close()
     except CedarchestError as error:

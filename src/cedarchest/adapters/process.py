@@ -74,8 +74,9 @@ class Running:
 
     def _pump(self) -> None:
         assert self.process.stdout is not None
-        for raw in self.process.stdout:
-            self._lines.put(raw.decode("utf-8", "surrogateescape").rstrip("\n"))
+        with self.process.stdout as said:
+            for raw in said:
+                self._lines.put(raw.decode("utf-8", "surrogateescape").rstrip("\n"))
         self._lines.put(None)
 
     def lines(self) -> Iterator[str]:
@@ -117,11 +118,24 @@ class Running:
             ) from error
 
     def finish(self) -> Completed:
-        """No more commands; read to the end and wait."""
+        """No more commands; read to the end and wait.
+
+        Raises:
+            ToolTimeout: it was silent, or did not end after its output, for longer than `stall_s`.
+        """
         self.end_of_commands()
         for _ in self.lines():
             pass
-        return Completed(self.argv, self.process.wait(timeout=self.stall_s), tuple(self.transcript))
+        try:
+            status = self.process.wait(timeout=self.stall_s)
+        except subprocess.TimeoutExpired:
+            self.end()
+            raise ToolTimeout(
+                f"{self.argv[0]} closed its output, did not end within {self.stall_s:.0f} seconds"
+                " and was ended",
+                transcript=tail_of(self.transcript),
+            ) from None
+        return Completed(self.argv, status, tuple(self.transcript))
 
     def end(self) -> None:
         """End the program by grades: commands closed, SIGTERM, SIGKILL. Nothing if it has ended."""

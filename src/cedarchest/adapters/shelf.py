@@ -24,10 +24,11 @@ from cedarchest.errors import (
     NotAppendable,
     WrongDisc,
 )
-from cedarchest.model.disc import DiscState, Observation
+from cedarchest.model.disc import DiscState, Observation, TocEntry
 from cedarchest.model.identity import read_identity
 from cedarchest.model.media import BLOCK, TRAITS, Medium
 from cedarchest.model.names import LABEL
+from cedarchest.model.volume import DESCRIPTORS
 from cedarchest.ports import Burnt, SessionSource
 
 SUFFIX = ".iso"
@@ -76,6 +77,12 @@ class Shelf:
                 advice=f"Put {label}{SUFFIX} back on the shelf.",
                 label=label,
             )
+        if image.stat().st_size == 0:
+            raise DamagedDisc(
+                f"{image} is empty and no disc",
+                advice="Put the image back from a copy, or take it off the shelf.",
+                label=label,
+            )
         self.take_image(image)
         seen = self.observe()
         if seen.sessions and seen.label != label:
@@ -122,8 +129,8 @@ class Shelf:
                 drive_model="shelf",
             )
         toc = self._xorriso.toc(self._address)
-        if not toc.sessions or toc.sessions[-1].end * BLOCK > size:
-            wanted = toc.sessions[-1].end * BLOCK if toc.sessions else 0
+        wanted = self._end_of(toc.sessions[-1]) * BLOCK if toc.sessions else 0
+        if not toc.sessions or wanted > size:
             raise DamagedDisc(
                 f"{self._image} is no whole disc image: it has {size} bytes"
                 + (f", its sessions end at {wanted}" if wanted else " and no session"),
@@ -141,6 +148,12 @@ class Shelf:
             identity=read_identity(self.read, toc.sessions[-1].start),
             drive_model="shelf",
         )
+
+    def _end_of(self, session: TocEntry) -> int:
+        """Where a session ends by its own descriptor: the table of contents cuts it at the file's end."""
+        raw = self.read(session.start + DESCRIPTORS, 1)
+        says = raw[80:84] if raw[1:6] == b"CD001" and raw[80:84] == raw[84:88][::-1] else b""
+        return max(session.end, session.start + int.from_bytes(says, "little"))
 
     @property
     def _address(self) -> str:

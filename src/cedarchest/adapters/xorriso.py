@@ -202,6 +202,8 @@ def burn_script(source: SessionSource, options: BurnOptions) -> Iterator[bytes]:
         yield b"-find / -mindepth 1 -maxdepth 1 -exec rm_r --\n"
     for path in source.made_dirs:
         yield b"-mkdir " + shell_word(path) + b" --\n"
+    for path in source.excluded:
+        yield b"-not_paths " + shell_word(path) + b" --\n"
     for graft in source.grafts:
         verb = b"-map_single " if graft.single else b"-map "
         yield verb + shell_word(graft.source) + b" " + shell_word(graft.target) + b"\n"
@@ -332,9 +334,13 @@ class Xorriso:
     ) -> Burnt:
         """Write a session; `confirm` gets its size in blocks and may refuse by raising."""
         with running(burn_argv(), stall_s=self.limits.burn_s, pass_fds=self.inherited()) as child:
-            for command in burn_script(source, options):
-                child.send(command)
-            size = _wait_for_size(child)
+            try:
+                for command in burn_script(source, options):
+                    child.send(command)
+            except ToolFailed:  # it gave up; its own words say why
+                answer = child.finish()
+                raise _burn_error(answer.lines, answer.returncode, options, "Nothing was written.") from None
+            size = _wait_for_size(child, options)
             confirm(size)
             child.send(b"-end\n")
             child.end_of_commands()  # it reads to the end of the pipe before it acts on `-end`
@@ -345,7 +351,7 @@ class Xorriso:
         return _judge(answer, options)
 
 
-def _wait_for_size(child: Running) -> int:
+def _wait_for_size(child: Running, options: BurnOptions) -> int:
     """The size it computed; any severe message before it means that nothing may be written."""
     for line in child.lines():
         if match := _SIZE.match(line):
@@ -355,7 +361,7 @@ def _wait_for_size(child: Running) -> int:
     problems = parse_problems(child.transcript)
     if match is None or problems:
         child.end()
-        raise _burn_error(child.transcript, child.process.returncode, "Nothing was written.")
+        raise _burn_error(child.transcript, child.process.returncode, options, "Nothing was written.")
     return int(match[1])
 
 
@@ -372,16 +378,18 @@ def _judge(answer: Completed, options: BurnOptions) -> Burnt:
             advice="Run the command again: it looks at the disc itself before it writes.",
             transcript=answer.tail,
         )
-    raise _burn_error(answer.lines, answer.returncode, "")
+    raise _burn_error(answer.lines, answer.returncode, options, "")
 
 
 def _burn_error(
-    lines: Sequence[str], status: int | None, addition: str
+    lines: Sequence[str], status: int | None, options: BurnOptions, addition: str
 ) -> MediaError | ToolFailed | DiskFull:
     reason = _reason(lines, status)
     text = "\n".join(lines)
     message = f"xorriso could not write the session: {reason} {addition}".strip()
     transcript = tail_of(lines)
+    if "exceeds free space" in text and not options.optical:  # a file's room is that of its file system
+        return DiskFull(message, transcript=transcript)
     if "exceeds free space" in text:
         return MediumFull(message, advice="Insert an empty disc.", transcript=transcript)
     if "No space left on device" in text or "File too large" in text or "Disk quota exceeded" in text:

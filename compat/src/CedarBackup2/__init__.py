@@ -1,0 +1,1 @@
+"""The documented names of Cedar Backup 2 that cedarchest provides."""

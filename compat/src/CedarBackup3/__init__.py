@@ -1,0 +1,1 @@
+"""The documented names of Cedar Backup 3 that cedarchest provides."""

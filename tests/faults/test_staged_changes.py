@@ -1,0 +1,348 @@
+"""What is staged changes between its index, the burn and the check: no false mark, and one run puts it right.
+
+A change is made by a script in xorriso's place: when the burn is started, which the last look before the
+writing must see, or when it is told to write, which only the check of the disc and the last look at staging
+can see.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.conftest import Project, Ran
+
+from cedarchest.cli import run
+
+DAY = "2026/11/22"
+REAL = shutil.which("xorriso") or "xorriso"
+IS_BURN = 'case "$*" in *-options_from_file*) ;; *) exec ' + REAL + ' "$@";; esac\n'
+CONTENT = b"what was staged " * 700
+NOBODY = 65534
+
+
+def inside(project: Project, *arguments: str) -> Ran:
+    """Run the program in this process, which is quicker."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = run(["-c", str(project.config), *arguments])
+    return Ran(status, out.getvalue(), err.getvalue())
+
+
+def statuses(project: Project) -> list[str]:
+    """How far the sessions of all discs have come."""
+    details = inside(project, "--json", "discs").json["details"]
+    assert isinstance(details, list)
+    return [session["status"] for disc in details for session in disc["sessions"]]
+
+
+def on_disc(image: Path, path: str) -> bytes:
+    """A file as xorriso reads it from an image."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(
+            [REAL, "-no_rc", "-osirrox", "on", "-indev", f"stdio:{image}", "-extract", path, f"{folder}/x"],
+            check=True,
+            capture_output=True,
+        )
+        return Path(folder, "x").read_bytes()
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happens to the staged file, as shell; `spoils` tells whether the disc gets other content."""
+
+    script: str
+    spoils: bool = True
+    as_root: bool = True
+
+
+CHANGES = {
+    "truncated": Change('truncate -s 3000 "$file"'),
+    "grown": Change('echo more >>"$file"'),
+    "vanished": Change('rm "$file"'),
+    "replaced": Change('tr a-z A-Z <"$file" >"$file.new"; mv "$file.new" "$file"'),
+    "replaced, same time": Change(
+        'tr a-z A-Z <"$file" >"$file.new"; touch -r "$file" "$file.new"; mv "$file.new" "$file"'
+    ),
+    "other content, same time": Change(
+        'touch -r "$file" "$0.time"; printf X | dd of="$file" bs=1 seek=9000 conv=notrunc status=none;'
+        ' touch -r "$0.time" "$file"'
+    ),
+    "unreadable": Change('chmod 000 "$file"', as_root=False),
+    "a new file": Change('echo late >"${file%/*}/late"', spoils=False),
+    "a new link": Change('ln -s a "${file%/*}/late"', spoils=False),
+    "became a directory": Change('rm "$file"; mkdir "$file"'),
+}
+changes = pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+
+Changing = Callable[[str], None]
+
+
+@pytest.fixture
+def staged(project: Project) -> Path:
+    """A staged file among others."""
+    return project.stage(DAY, {"a": CONTENT, "b": b"b", "sub/c": b"c"}) / "alpha" / "a"
+
+
+@pytest.fixture
+def changing(tmp_path: Path, staged: Path, monkeypatch: pytest.MonkeyPatch) -> Changing:
+    """Makes xorriso do something to the staged file in the course of a burn."""
+
+    def install(script: str) -> None:
+        folder = tmp_path / "tools"
+        folder.mkdir()
+        tool = folder / "xorriso"
+        tool.write_text(f'#!/bin/sh\n{IS_BURN}file="{staged}"\n{script}\n')
+        tool.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    return install
+
+
+def at_start(change: Change) -> str:
+    return f'{change.script}\nexec {REAL} "$@"'
+
+
+def at_writing(change: Change) -> str:
+    """Commands pass through a filter that makes the change before the one to write."""
+    return (
+        f'cat >"$0.change" <<\'END\'\nfile="$1"\n{change.script}\nEND\n'
+        'for each; do case "$each" in /dev/fd/*) commands=$each;; esac; done\n'
+        f'sed -u "/^-end$/e sh \\"$0.change\\" \\"$file\\"" <"$commands" | {REAL} -no_rc'
+        " -signal_handling sig_ign -abort_on FATAL -pkt_output on -options_from_file - -rollback_end"
+    )
+
+
+def put_right(staged: Path) -> None:
+    if staged.is_dir():
+        staged.rmdir()
+    staged.unlink(missing_ok=True)
+    staged.write_bytes(CONTENT)
+    for late in staged.parent.glob("late"):
+        late.unlink()
+    (staged.parent.parent / "INDEX.jsonl.gz").unlink(missing_ok=True)
+
+
+def skip_for_root(change: Change) -> None:
+    if not change.as_root and os.geteuid() == 0:
+        pytest.skip("root reads everything")
+
+
+@changes
+def test_a_change_just_before_the_burn_is_seen_and_nothing_is_written(
+    project: Project, staged: Path, changing: Changing, monkeypatch: pytest.MonkeyPatch, change: Change
+) -> None:
+    skip_for_root(change)
+    with monkeypatch.context():
+        changing(at_start(change))
+        ran = inside(project, "store")
+    assert ran.status == 6, ran.err
+    assert "/alpha/" in ran.err
+    assert not project.is_marked(DAY)
+    assert project.images() == []
+    monkeypatch.undo()
+    put_right(staged)
+    assert inside(project, "store").status == 0
+    assert project.is_marked(DAY)
+    assert on_disc(project.images()[-1], f"/{DAY}/alpha/a") == CONTENT
+
+
+@changes
+def test_a_change_during_the_burn_leaves_no_mark(
+    project: Project, staged: Path, changing: Changing, monkeypatch: pytest.MonkeyPatch, change: Change
+) -> None:
+    """What spoils the disc is found by reading it (7); what does not is found by a last look (6)."""
+    skip_for_root(change)
+    changing(at_writing(change))
+    ran = inside(project, "store")
+    monkeypatch.undo()
+    assert ran.status == (7 if change.spoils else 6), ran.err
+    assert statuses(project) == ["bad" if change.spoils else "verified"]
+    assert not project.is_marked(DAY)
+    put_right(staged)
+    again = inside(project, "store")
+    assert again.status == 0, again.err
+    assert project.is_marked(DAY)
+    assert on_disc(project.images()[-1], f"/{DAY}/alpha/a") == CONTENT
+    assert inside(project, "verify", *(image.stem for image in project.images()[-1:])).status == 0
+
+
+@changes
+def test_a_change_between_two_runs_is_never_taken_silently(
+    project: Project, staged: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change: Change
+) -> None:
+    """The first run leaves the index and finds no xorriso; additions are stored, changes refused."""
+    skip_for_root(change)
+    with monkeypatch.context() as patched:
+        patched.setenv("PATH", str(tmp_path))
+        assert inside(project, "store").status == 9
+    script = tmp_path / "change"
+    script.write_text(f'file="{staged}"\n{change.script}\n')
+    subprocess.run(["/bin/sh", str(script)], check=True)
+    ran = inside(project, "store")
+    if (staged.parent / "late").exists() or (staged.parent / "late").is_symlink():
+        assert ran.status == 0
+        assert project.is_marked(DAY)
+        return
+    assert ran.status == 6, ran.err
+    assert "alpha/a" in ran.err
+    assert not project.is_marked(DAY)
+    assert project.images() == []
+    put_right(staged)
+    assert inside(project, "store").status == 0
+    assert on_disc(project.images()[0], f"/{DAY}/alpha/a") == CONTENT
+
+
+def test_a_supplement_is_stored_as_a_further_session(project: Project, staged: Path) -> None:
+    assert inside(project, "store").status == 0
+    (staged.parent / "late").write_bytes(b"late")
+    (project.staging / DAY / "cback.store").unlink()
+    assert inside(project, "store").status == 0
+    assert project.is_marked(DAY)
+    assert statuses(project) == ["verified", "verified"]
+    assert on_disc(project.images()[0], f"/{DAY}/alpha/late") == b"late"
+    assert on_disc(project.images()[0], f"/{DAY}/alpha/a") == CONTENT
+
+
+# -- what no disc can hold --------------------------------------------------------------------------
+
+
+def add_link(folder: Path) -> str:
+    (folder / "odd").symlink_to("t" * 1100)
+    return "a link target of 1100 bytes"
+
+
+def add_socket(folder: Path) -> str:
+    os.mknod(folder / "odd", stat.S_IFSOCK | 0o644)
+    return "a socket"
+
+
+def add_device(folder: Path) -> str:
+    try:
+        os.mknod(folder / "odd", stat.S_IFCHR | 0o644, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("only root makes device nodes")
+    return "a char"
+
+
+@pytest.mark.parametrize("add", [add_link, add_socket, add_device])
+def test_what_no_disc_can_hold_is_left_out_and_said(
+    project: Project, staged: Path, add: Callable[[Path], str]
+) -> None:
+    why = add(staged.parent)
+    ran = inside(project, "--json", "store")
+    assert ran.status == 11, ran.err
+    left_out = ran.json["left_out"]
+    assert isinstance(left_out, list)
+    assert len(left_out) == 1
+    assert left_out[0].startswith(f"/{DAY}/alpha/odd: {why}")
+    assert ran.json["outcome"] == "partial"
+    assert project.is_marked(DAY)
+    assert on_disc(project.images()[0], f"/{DAY}/alpha/a") == CONTENT
+    assert inside(project, "verify").status == 0
+    assert inside(project, "store").status == 0
+
+
+def test_a_link_no_disc_can_hold_takes_nothing_with_it_whatever_its_name(
+    project: Project, staged: Path
+) -> None:
+    name = "o*\n'[a]\\ ="
+    (staged.parent / name).symlink_to("t" * 1100)
+    (staged.parent / "o\n'a\\ =").write_bytes(b"stays")
+    ran = inside(project, "store")
+    assert ran.status == 11, ran.err
+    assert on_disc(project.images()[0], f"/{DAY}/alpha/o\n'a\\ =") == b"stays"
+
+
+# -- permissions, as a user who is not root ----------------------------------------------------------
+
+
+@pytest.fixture
+def of_user() -> Iterator[Project]:
+    """A project of an ordinary user, outside the folders that pytest keeps to its own."""
+    with tempfile.TemporaryDirectory(prefix="cedarchest-test-") as folder:
+        Path(folder).chmod(0o755)
+        made = Project(Path(folder) / "project")
+        for directory in (made.staging, made.shelf):
+            directory.mkdir(parents=True)
+        made.configure()
+        yield made
+
+
+def as_user(project: Project, *arguments: str) -> Ran:
+    """Run the program as somebody who is not root."""
+    prefix: list[str] = []
+    if os.geteuid() == 0:
+        subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", str(project.root)], check=True)
+        prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+        environ = {"PATH": os.environ["PATH"]}
+        tried = subprocess.run([*prefix, sys.executable, "-c", "import cedarchest"], env=environ, check=False)
+        if tried.returncode:
+            pytest.skip("another user may not use this interpreter")
+    done = subprocess.run(
+        [*prefix, sys.executable, "-m", "cedarchest", "-c", str(project.config), *arguments],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        cwd=project.root,
+        check=False,
+        timeout=120,
+    )
+    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def test_an_unreadable_staging_folder_is_an_error_that_names_it(of_user: Project) -> None:
+    of_user.stage(DAY)
+    of_user.staging.chmod(0)
+    ran = as_user(of_user, "store")
+    of_user.staging.chmod(0o755)
+    assert ran.status == 6, ran.err
+    assert str(of_user.staging) in ran.err
+    assert "Traceback" not in ran.err
+    assert of_user.images() == []
+
+
+@pytest.mark.parametrize("what", ["alpha", "alpha/a.txt"], ids=["folder", "file"])
+def test_a_day_that_cannot_be_read_does_not_hold_up_the_others(of_user: Project, what: str) -> None:
+    unreadable = of_user.stage("2026/11/21") / what
+    of_user.stage(DAY)
+    unreadable.chmod(0)
+    ran = as_user(of_user, "--json", "store")
+    unreadable.chmod(0o755)
+    assert ran.status == 6, ran.err
+    assert ran.json["outcome"] == "partial"
+    assert what in str(ran.json["error"])
+    assert of_user.is_marked(DAY)
+    assert not of_user.is_marked("2026/11/21")
+    assert as_user(of_user, "store").status == 0
+    assert of_user.is_marked("2026/11/21")
+
+
+def test_where_staging_may_not_be_written_the_catalog_is_the_mark_and_a_warning_says_so(
+    of_user: Project,
+) -> None:
+    of_user.stage(DAY)
+    folders = [folder for folder in (of_user.staging, *of_user.staging.rglob("*")) if folder.is_dir()]
+    for folder in folders:
+        folder.chmod(0o555)
+    first = as_user(of_user, "--json", "store")
+    second = as_user(of_user, "--json", "store")
+    known = as_user(of_user, "--json", "status").json
+    for folder in folders:
+        folder.chmod(0o755)
+    assert (first.status, second.status) == (0, 0), first.err + second.err
+    assert len(first.json["warnings"]) == 1  # type: ignore[arg-type]
+    assert "only the catalog knows" in str(first.json["warnings"])
+    assert not of_user.is_marked(DAY)
+    assert second.json["volumes"] == []
+    assert known["due"] == []
+    assert [path.name for path in (of_user.staging / DAY).iterdir() if path.name.isupper()] == []
