@@ -193,13 +193,14 @@ def burn_script(source: SessionSource, options: BurnOptions) -> Iterator[bytes]:
     """
     yield from _settings(source, options)
     address = shell_word(options.address.encode("utf-8", "surrogateescape"))
-    if options.newest:
-        yield b"-load session %d\n" % (source.base or options.newest)
-        yield b"-dev " + address + b"\n"
-    else:
+    if not options.newest:
         yield b"-outdev " + address + b"\n"
-    if options.newest and not source.base:  # only torn sessions so far: nothing of their trees is taken over
+    elif source.base:
+        yield b"-load session %d\n" % source.base + b"-dev " + address + b"\n"
+    else:  # only torn sessions so far: their MD5 lists were never written, and their trees are not wanted
+        yield b"-md5 off\n" + b"-load session %d\n" % options.newest + b"-dev " + address + b"\n"
         yield b"-find / -mindepth 1 -maxdepth 1 -exec rm_r --\n"
+        yield b"-md5 on\n" if options.md5 else b""
     for path in source.made_dirs:
         yield b"-mkdir " + shell_word(path) + b" --\n"
     for path in source.excluded:
@@ -353,14 +354,14 @@ class Xorriso:
 
 def _wait_for_size(child: Running, options: BurnOptions) -> int:
     """The size it computed; any severe message before it means that nothing may be written."""
+    match = None
     for line in child.lines():
-        if match := _SIZE.match(line):
+        match = _SIZE.match(line)
+        if match or _SEVERE.match(line):
             break
-    else:
-        match = None
     problems = parse_problems(child.transcript)
     if match is None or problems:
-        child.end()
+        child.finish()  # nothing more comes: it rolls back, and says the rest
         raise _burn_error(child.transcript, child.process.returncode, options, "Nothing was written.")
     return int(match[1])
 
