@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
-import signal
 import stat
 import subprocess
 import sys
@@ -18,65 +16,12 @@ from tests.burner.sense import Sense
 from tests.conftest import Project
 
 DAY = "2026/11/22"
-KILLS = 30
 
 
 @pytest.fixture(autouse=True)
 def _drive(project: Project) -> None:
     require()
     project.configure(device="/dev/sr0")
-
-
-def verified(project: Project, drive: Burner) -> set[str]:
-    """Days that a query finds on verified sessions."""
-    details = project.run("--json", "discs", environ=drive.env()).json["details"]
-    assert isinstance(details, list)
-    return {
-        day
-        for disc in details
-        for session in disc["sessions"]
-        if session["status"] == "verified"
-        for day in session["days"]
-    }
-
-
-def killed_store(project: Project, drive: Burner, after: float) -> bool:
-    """A store whose whole process group is killed after so many seconds; whether it was still at work."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cedarchest", "-q", "-c", str(project.config), "store"],
-        env=drive.env(), start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    time.sleep(after)
-    alive = process.poll() is None
-    if alive:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    return alive
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("medium", ["dvd+r", "bd-r"])
-def test_after_a_kill_at_any_moment_one_run_brings_everything_right(project: Project, medium: str) -> None:
-    chance = random.Random(medium)
-    struck = 0
-    with Burner(profile=medium) as drive:
-        began = time.monotonic()
-        project.stage("2026/09/30", {"a": os.urandom(3_000_000)})
-        assert project.run("store", environ=drive.env()).status == 0
-        usual = time.monotonic() - began
-        for number in range(KILLS):
-            day = f"2026/{10 + number // 28}/{number % 28 + 1:02}"
-            project.stage(day, {"a": os.urandom(3_000_000)})
-            struck += killed_store(project, drive, usual * chance.uniform(0.2, 1.0))
-            assert not project.is_marked(day) or day in verified(project, drive)
-            ran = project.run("store", environ=drive.env())
-            assert ran.status == 0, (number, ran.err)
-            assert project.is_marked(day)
-            assert day in verified(project, drive)
-        assert project.run("verify", environ=drive.env()).status in (0, 7)
-        assert drive.state().refused_overwrites == 0
-    assert struck > KILLS // 3
 
 
 @pytest.mark.parametrize("medium", ["dvd+r", "bd-r"])
