@@ -1,5 +1,5 @@
 #!/bin/sh
-# Reads this disc with nothing but POSIX sh, cp, find, grep, sed and sha256sum.
+# Reads this disc with nothing but POSIX sh, awk, cp, find, grep, sed, sort and sha256sum.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 
