@@ -8,6 +8,7 @@ are not, its digest decides. A file that differs from its index is never taken s
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -136,6 +137,7 @@ class StagingFolder:
 
     def index(self, directory: Path, day: str) -> DayIndex:
         """The day with all digests, its index saved."""
+        _clear_left_behind(directory)
         seen = self.look(directory, day)
         if seen.digest:
             if not self._load_fingerprints(directory, day, seen.digest, len(seen.entries)):
@@ -249,6 +251,17 @@ class StagingFolder:
             return
         except OSError as error:
             log.warning("%s cannot be taken away: %s", directory / STORED_MARK, error)
+
+
+_LEFT_BEHIND = re.compile(r"\.(?:cback\.store|INDEX\.jsonl\.gz|SHA256SUMS)\.[0-9a-f]{8}")
+
+
+def _clear_left_behind(directory: Path) -> None:
+    """Take away our own unfinished files of a run that was killed: they are nothing that was staged."""
+    with contextlib.suppress(OSError):  # whatever is wrong with the folder is said when it is looked at
+        for path in directory.iterdir():
+            if _LEFT_BEHIND.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+                path.unlink()
 
 
 def _numbered(directory: Path, part: str) -> list[Path]:
