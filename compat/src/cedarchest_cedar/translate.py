@@ -1,89 +1,199 @@
-"""Turns an object with Cedar's attribute names into our configuration; absent and None mean the same."""
+"""Turns an object with Cedar's attribute names into our configuration; absent and None mean the same.
+
+Only attributes are read, so any object will do. What a burner of ours tells by itself needs no
+setting: the SCSI address is answered with a warning, the delay after an eject has nothing to wait
+for. The tray stays as it is, with `noEject` or without: reading past the cache needs no eject.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 from pathlib import Path
 
-from cedarchest.config.model import Config
+from cedarchest.config.model import Config, shelf_dir, told
 from cedarchest.errors import ConfigError
+from cedarchest.model.media import BLOCK, Medium
 
-logger = logging.getLogger("CedarBackup.actions.store")
+ADVICE = "Correct the configuration object that is handed over."
 
-MEDIA = {
-    "cdr-74": "cd-r",
-    "cdr-80": "cd-r",
-    "cdrw-74": "cd-rw",
-    "cdrw-80": "cd-rw",
-    "dvd+r": "dvd+r",
-    "dvd+rw": "dvd+rw",
-}
 DEVICE_TYPES = ("cdwriter", "dvdwriter")
-SHELF = "shelf:"
+MEDIA = {
+    "cdr-74": Medium.CD_R,
+    "cdrw-74": Medium.CD_RW,
+    "cdr-80": Medium.CD_R,
+    "cdrw-80": Medium.CD_RW,
+    **{str(medium): medium for medium in Medium},
+}
+MINUTES_74 = 74 * 60 * 75
+"""Blocks of a 74-minute CD, of which only a shelf has to be told. Source: 75 sectors a second."""
+
+CEDAR_NAMES = {
+    "options.starting_day": "options.startingDay",
+    "options.state_dir": "options.workingDir",
+    "options.user": "options.backupUser",
+    "options.group": "options.backupGroup",
+    "stage.dir": "stage.targetDir",
+    "store.device": "store.devicePath",
+    "store.device_type": "store.deviceType",
+    "store.media": "store.mediaType",
+    "store.speed": "store.driveSpeed",
+    "store.load_delay": "store.refreshMediaDelay",
+    "store.new_disc": "store.blankBehavior.blankMode",
+    "store.blank_factor": "store.blankBehavior.blankFactor",
+}
 
 
-def translate(config: object) -> Config:
-    """Our configuration for a config object of Cedar's shape.
+def translate(config: object, logger: logging.Logger) -> Config:
+    """Our configuration for a configuration of Cedar's shape; its `stage` may be absent.
 
     Raises:
-        ConfigError: something needed is absent or not known (a ValueError).
+        ConfigError: something that is needed is absent, or makes no sense (a ValueError).
     """
-    options, stage, store = (_section(config, name) for name in ("options", "stage", "store"))
-    working = Path(str(_needed(options, "options", "workingDir")))
-    table: dict[str, object] = {
-        "options": {
-            "state_dir": str(working / "cedarchest"),
-            "starting_day": str(getattr(options, "startingDay", None) or "monday"),
-        },
-        "stage": {"dir": str(_needed(stage, "stage", "targetDir"))},
-        "store": _store(store),
-    }
-    return Config.from_mapping(table, working)
+    if config is None:
+        raise _wrong("there is no configuration")
+    options, store = section(config, "options"), section(config, "store")
+    stage = getattr(config, "stage", None)
+    table: dict[str, object] = {"options": _options(options), "store": _store(store, logger)}
+    if stage is not None:
+        table["stage"] = {"dir": _directory(stage, "stage.targetDir")}
+    try:
+        return Config.from_mapping(table, Path("/"))
+    except ConfigError as error:
+        problems = [_in_cedar_names(problem) for problem in error.problems]
+        raise ConfigError(told(problems), problems=problems, advice=ADVICE) from None
 
 
-def _section(config: object, name: str) -> object:
-    section = getattr(config, name, None)
-    if section is None:
-        raise ConfigError(f"the configuration has no {name} section")
-    return section
+def section(config: object, name: str) -> object:
+    """A section of a configuration.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    found = getattr(config, name, None)
+    if found is None:
+        raise _wrong(f"the configuration has no {name} section")
+    return found
 
 
-def _needed(section: object, name: str, attribute: str) -> object:
-    value = getattr(section, attribute, None)
-    if not value:
-        raise ConfigError(f"the configuration has no {name}.{attribute}")
-    return value
+def path_text(value: object, place: str) -> str:
+    """A path, as text or bytes or an object that is one.
+
+    Raises:
+        ConfigError: it is none, or empty.
+    """
+    if isinstance(value, str | bytes | os.PathLike) and (text := os.fsdecode(value)):
+        return text
+    raise _wrong(f"{place} is {value!r}, which is no path")
 
 
-def _store(store: object) -> dict[str, object]:
-    device = str(_needed(store, "store", "devicePath"))
-    device_type = getattr(store, "deviceType", None) or "cdwriter"
-    if device_type not in DEVICE_TYPES:
-        raise ConfigError(f"the device type {device_type!r} is not known; allowed: {', '.join(DEVICE_TYPES)}")
-    if not getattr(store, "checkData", None):
-        logger.warning("checkData is off; the disc is checked all the same, or its day would not be proven")
-    table: dict[str, object] = {
-        "device": device,
-        "device_type": "auto" if device.startswith(SHELF) else device_type,
-        "check_media": bool(getattr(store, "checkMedia", None)),
-        "warn_midnight": bool(getattr(store, "warnMidnite", None)),
-        **_policy(getattr(store, "blankBehavior", None)),
-    }
-    media = getattr(store, "mediaType", None)
-    if media:
-        table["media"] = MEDIA.get(str(media), str(media))
-    speed = getattr(store, "driveSpeed", None)
-    if speed:
-        table["speed"] = int(speed)
-    return table
+def _options(options: object) -> dict[str, object]:
+    working = Path(_directory(options, "options.workingDir"))
+    return _given(
+        state_dir=str(working / "cedarchest"),
+        starting_day=_attribute(options, "startingDay"),
+        user=_attribute(options, "backupUser"),
+        group=_attribute(options, "backupGroup"),
+    )
+
+
+def _store(store: object, logger: logging.Logger) -> dict[str, object]:
+    device = _path(store, "store.devicePath")
+    on_shelf = shelf_dir(device) is not None
+    name, medium = _medium(store)
+    device_type = _device_type(store, medium)
+    if _attribute(store, "deviceScsiId") is not None:
+        logger.warning("store.deviceScsiId is ignored: %s is used by its path", device)
+    delay = _attribute(store, "refreshMediaDelay")
+    return _given(
+        device=device,
+        device_type="shelf" if on_shelf else device_type,
+        media=medium,
+        capacity=MINUTES_74 * BLOCK if on_shelf and name.endswith("-74") else None,
+        check_media=flag(store, "store.checkMedia"),
+        warn_midnight=flag(store, "store.warnMidnite"),
+        speed=_number(_attribute(store, "driveSpeed")),
+        load_delay=None if delay is None else f"{delay} s",
+        **_policy(_attribute(store, "blankBehavior")),
+    )
+
+
+def _medium(store: object) -> tuple[str, Medium | None]:
+    """The media type as it is called, and the medium that it is; None asks the drive."""
+    name = _attribute(store, "mediaType")
+    if name is None:
+        return "", None
+    if not isinstance(name, str) or name not in MEDIA:
+        raise _wrong(f"the media type {name!r} is not known; one of {', '.join(MEDIA)}")
+    return name, MEDIA[name]
+
+
+def _device_type(store: object, medium: Medium | None) -> str | None:
+    """Our device type; None asks the drive. Blu-ray came later: its writers are told as DVD writers."""
+    name = _attribute(store, "deviceType")
+    if name is None:
+        return None
+    if not isinstance(name, str) or name not in DEVICE_TYPES:
+        raise _wrong(f"the device type {name!r} is not known; one of {', '.join(DEVICE_TYPES)}")
+    return "bdwriter" if name == "dvdwriter" and medium in (Medium.BD_R, Medium.BD_RE) else name
 
 
 def _policy(behavior: object) -> dict[str, object]:
-    """Cedar begins a new disc each week, unless a blanking behaviour says how full it must be."""
-    if behavior is None:
-        return {"new_disc": "weekly"}
-    policy: dict[str, object] = {"new_disc": str(getattr(behavior, "blankMode", None) or "weekly")}
-    factor = getattr(behavior, "blankFactor", None)
-    if factor is not None:
-        policy["blank_factor"] = float(factor)
-    return policy
+    """Cedar begins a disc each week, unless a blanking behaviour says otherwise."""
+    return {
+        "new_disc": _attribute(behavior, "blankMode") or "weekly",
+        "blank_factor": _number(_attribute(behavior, "blankFactor")),
+    }
+
+
+def _attribute(holder: object, name: str) -> object:
+    return getattr(holder, name, None)
+
+
+def _given(**values: object) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _path(holder: object, place: str) -> str:
+    value = _attribute(holder, place.rpartition(".")[2])
+    if value is None:
+        raise _wrong(f"the configuration has no {place}")
+    return path_text(value, place)
+
+
+def _directory(holder: object, place: str) -> str:
+    text = _path(holder, place)
+    if not text.startswith("/"):
+        raise _wrong(f"{place} is {text!r}, which is no absolute path")
+    return text
+
+
+def flag(holder: object, place: str) -> bool:
+    """Whether a switch is on; absent is off.
+
+    Raises:
+        ConfigError: it is neither on nor off.
+    """
+    value = _attribute(holder, place.rpartition(".")[2])
+    if value is None or isinstance(value, int):
+        return bool(value)
+    raise _wrong(f"{place} is {value!r}, which is neither true nor false")
+
+
+def _number(value: object) -> object:
+    """A number that may stand as text; what is none is left as it is, to be refused where it is read."""
+    if isinstance(value, str):
+        for kind in (int, float):
+            with contextlib.suppress(ValueError):
+                return kind(value)
+    return value
+
+
+def _in_cedar_names(problem: str) -> str:
+    place, colon, what = problem.partition(":")
+    return f"{CEDAR_NAMES.get(place, place)}{colon}{what}"
+
+
+def _wrong(problem: str) -> ConfigError:
+    return ConfigError(problem, problems=[problem], advice=ADVICE)

@@ -1,12 +1,16 @@
 """The standard store action, done by cedarchest."""
 
-from cedarchest_cedar.store import (
-    consistencyCheck,
-    createWriter,
-    executeStore,
-    logger,
-    writeImage,
-    writeStoreIndicator,
-)
+import logging
+
+from cedarchest_cedar.store import StoreAction
+
+logger = logging.getLogger("CedarBackup2.log.actions.store")
+
+_action = StoreAction(logger)
+executeStore = _action.executeStore
+createWriter = _action.createWriter
+writeImage = _action.writeImage
+writeStoreIndicator = _action.writeStoreIndicator
+consistencyCheck = _action.consistencyCheck
 
 __all__ = ["consistencyCheck", "createWriter", "executeStore", "logger", "writeImage", "writeStoreIndicator"]
