@@ -32,6 +32,20 @@ Exit status: 0 done or nothing to do; 2 usage; 3 logging; 4 configuration; 5 int
 """
 
 
+class UsageError(CedarchestError):
+    """The command line is not one that there is."""
+
+    exit_code = ExitCode.USAGE
+    advice = "`cedarchest --help` and `cedarchest ACTION --help` say what there is."
+
+
+class LoggingFailed(CedarchestError):
+    """The log file cannot be written."""
+
+    exit_code = ExitCode.LOGGING
+    advice = "Correct [options] log_file or the file's permissions."
+
+
 @dataclass(slots=True)
 class Invocation:
     """What was said before any action: config file, output, how much to tell; and what came of it."""
@@ -79,6 +93,7 @@ def hoist(arguments: Sequence[str]) -> list[str]:
 
 def run(arguments: Sequence[str]) -> int:
     """Do what the command line says; returns the exit status."""
+    _open_closed_streams()
     invocation = Invocation()
     hoisted = hoist(arguments)
     invocation.json = "--json" in hoisted
@@ -87,7 +102,7 @@ def run(arguments: Sequence[str]) -> int:
         if invocation.result is None:
             return status or ExitCode.OK
     except typer.TyperException as error:
-        return _usage(invocation, error)
+        invocation.result = failed(invocation.action, UsageError(error.format_message()))
     except typer.Abort:
         invocation.result = failed(invocation.action, Interrupted("the run was interrupted"))
     except CedarchestError as error:
@@ -98,35 +113,51 @@ def run(arguments: Sequence[str]) -> int:
     return _conclude(invocation, invocation.result)
 
 
-def _usage(invocation: Invocation, error: typer.TyperException) -> int:
-    message = error.format_message()
-    if invocation.json:
-        described = {"code": ExitCode.USAGE, "kind": "UsageError", "message": message, "advice": ""}
-        sys.stdout.write(json.dumps({"action": "", "outcome": "failed", "days": [], "discs": [],
-                                     "left_out": [], "warnings": [], "error": described}) + "\n")  # fmt: skip
-    else:
-        sys.stderr.write(
-            f"cedarchest: {message}\n"
-            "  `cedarchest --help` and `cedarchest ACTION --help` say what there is.\n"
-        )
-    return ExitCode.USAGE
+def _open_closed_streams() -> None:
+    """A standard stream that is closed would give its number to the next file that is opened."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def _conclude(invocation: Invocation, result: Result) -> int:
     """Say what came of it, on the channel that was asked for."""
     invocation.reporter.finish()
+    told = _tell(invocation, result)
+    for problem in result.problems:
+        sys.stderr.write(f"cedarchest: {problem.message}\n")
+        if problem.advice:
+            sys.stderr.write(f"  {problem.advice}\n")
+    return result.exit_code or (ExitCode.OK if told else ExitCode.FAILED)
+
+
+def _tell(invocation: Invocation, result: Result) -> bool:
+    """Write the result on standard output; whether it got there."""
+    try:
+        _write(invocation, result)
+        sys.stdout.flush()
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"cedarchest: standard output cannot be written: {error.strerror}\n")
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:  # what is left goes there at the end
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        return False
+    return True
+
+
+def _write(invocation: Invocation, result: Result) -> None:
     if invocation.json:
         json.dump(result.as_json(invocation.reporter.warnings), sys.stdout, ensure_ascii=True, indent=1)
         sys.stdout.write("\n")
     elif invocation.verbosity >= 0:
         for line in result.text:
             sys.stdout.write(f"{line}\n")
-    for problem in result.problems:
-        sys.stderr.write(f"cedarchest: {problem.message}\n")
-        if problem.advice:
-            sys.stderr.write(f"  {problem.advice}\n")
-    sys.stdout.flush()
-    return result.exit_code
+
+
+def _say_version(wanted: object) -> None:
+    if wanted:
+        sys.stdout.write(f"cedarchest {__version__}\n")
+        raise typer.Exit
 
 
 @app.callback()
@@ -136,13 +167,13 @@ def main(
     json_output: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
     verbose: Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more; twice: all.")] = 0,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Say the version and end.")] = False,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_say_version, help="Say the version and end."),
+    ] = False,
 ) -> None:
     """Read what holds for every action."""
     invocation: Invocation = context.obj
-    if version:
-        sys.stdout.write(f"cedarchest {__version__}\n")
-        raise typer.Exit
     invocation.config_path, invocation.json = config, json_output
     invocation.verbosity = -1 if quiet else verbose
     invocation.action = context.invoked_subcommand or ""
@@ -164,12 +195,6 @@ def _configured(invocation: Invocation) -> tuple[Path, Config]:
 
 
 def _log_to(path: Path) -> None:
-    class LoggingFailed(CedarchestError):
-        """The log file cannot be written."""
-
-        exit_code = ExitCode.LOGGING
-        advice = "Correct [options] log_file or the file's permissions."
-
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o640)
     except OSError as error:

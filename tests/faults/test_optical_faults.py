@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import random
 import shutil
+import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.burner.burner import ALWAYS, Burner, Effect, Fault
 from tests.burner.preload import require
 from tests.burner.sense import Sense
-from tests.conftest import Project
+from tests.conftest import Project, Ran
 
-DAY = "2026/11/22"
+from cedarchest.adapters.optical import OpticalDrive
+from cedarchest.adapters.xorriso import Xorriso
+from cedarchest.cli import run
+
+EARLIER, DAY = "2026/11/21", "2026/11/22"
+DAYS = [f"2026/11/{day:02d}" for day in range(1, 29)]
+PROGRAM = """
+import sys
+import cedarchest.wiring, cedarchest.actions.store, cedarchest.report.text, cedarchest.config.load
+from cedarchest.cli import run
+print("ready", flush=True)
+sys.exit(run(sys.argv[1:]))
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -24,66 +43,292 @@ def _drive(project: Project) -> None:
     project.configure(device="/dev/sr0")
 
 
+@contextlib.contextmanager
+def burner(profile: str) -> Iterator[Burner]:
+    """A drive that this process sees."""
+    with Burner(profile) as drive, drive.attached():
+        yield drive
+
+
+def inside(project: Project, *arguments: str) -> Ran:
+    """Run the program in this process, which is quicker."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = run(["-c", str(project.config), *arguments])
+    return Ran(status, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def started(project: Project) -> Iterator[subprocess.Popen[bytes]]:
+    """A store at work, in a process group of its own, once the program is loaded."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "-c", str(project.config), "store"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd=project.root,
+    )
+    assert process.stdout is not None
+    try:
+        process.stdout.readline()
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+
+
+def large(project: Project, day: str = DAY) -> None:
+    """Stage a day of 3 MB, so that there is something to fail in."""
+    project.stage(day, {"a": os.urandom(3_000_000), "sub/b": b"b"})
+
+
+def sessions(project: Project) -> list[tuple[str, list[str]]]:
+    """Status and days of all sessions."""
+    details = inside(project, "--json", "discs").json["details"]
+    assert isinstance(details, list)
+    return [(each["status"], each["days"]) for disc in details for each in disc["sessions"]]
+
+
+def is_verified(project: Project, day: str) -> bool:
+    return any(status == "verified" and day in days for status, days in sessions(project))
+
+
+def next_address() -> int:
+    """Where the drive would begin the next session."""
+    drive = OpticalDrive(Path("/dev/sr0"), Xorriso(), speed="", progress=lambda _: None)
+    address = drive.observe().next_address
+    drive.close()
+    return address
+
+
+def prepared(project: Project, *, append: bool) -> int:
+    """A large day to store, on a disc that holds another when it is to append; a block in its data."""
+    if append:
+        project.stage(EARLIER)
+        assert inside(project, "store").status == 0
+    large(project)
+    return next_address() + 500
+
+
+def assert_put_right(project: Project, drive: Burner, *days: str) -> None:
+    """One run more, on the disc that is in the drive; then every day is proven and shows."""
+    ran = inside(project, "store")
+    assert ran.status == 0, ran.err
+    for day in days:
+        assert project.is_marked(day)
+        assert is_verified(project, day)
+    verified = inside(project, "verify")
+    assert verified.status == 0, verified.err
+    assert drive.state().refused_overwrites == 0
+
+
+def power_up(drive: Burner) -> None:
+    """Power on again; a server that lost its power needs a moment to end."""
+    deadline = time.monotonic() + 10
+    while drive.running and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not drive.running
+    drive.start()
+
+
+# -- runs that are killed -----------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("medium", ["dvd+r", "bd-r"])
-@pytest.mark.parametrize("lba", [20, 60, 400])
-def test_a_disc_whose_very_first_burn_was_cut_off_is_used_on(project: Project, medium: str, lba: int) -> None:
-    project.stage(DAY, {"a": os.urandom(3_000_000)})
-    with Burner(profile=medium) as drive:
+def test_a_store_killed_at_a_random_moment_is_put_right_by_one_run(
+    project: Project, medium: str, seed: int
+) -> None:
+    """Five days on one disc, each killed once; the disc is never given up for it."""
+    dice = random.Random(f"{medium} {seed}")
+    with burner(medium) as drive:
+        drive.faults([Fault("write", times=ALWAYS, effect=Effect.SLOW, seconds=0.01)])
+        for count in range(1, 6):
+            project.stage(DAYS[count], {"letter": os.urandom(400_000), "empty": b"", "sub/b": b"b"})
+            with started(project) as process:
+                time.sleep(dice.uniform(0, 1.2))
+                os.killpg(process.pid, signal.SIGKILL)
+            time.sleep(0.1)  # the drive sees that nobody is there any more
+            if project.is_marked(DAYS[count]):
+                assert is_verified(project, DAYS[count])
+            assert_put_right(project, drive, *DAYS[1 : count + 1])
+        assert sum(drive.fired()) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("append", [False, True], ids=["first session", "append"])
+@pytest.mark.parametrize("medium", ["dvd+r", "bd-r", "dvd-r", "dvd+rw"])
+def test_a_store_killed_while_it_burns_is_put_right_on_the_same_disc(
+    project: Project, medium: str, append: bool
+) -> None:
+    with burner(medium) as drive:
+        lba = prepared(project, append=append)
+        drive.faults([Fault("write", lba=lba, effect=Effect.SLOW, seconds=1)])
+        with started(project) as process:
+            while drive.fired() != [1]:
+                assert process.poll() is None
+                time.sleep(0.01)
+            os.killpg(process.pid, signal.SIGKILL)
+        time.sleep(1.2)  # the slow write ends; then the drive sees that nobody is there any more
+        assert not project.is_marked(DAY)
+        assert_put_right(project, drive, *([EARLIER] if append else []), DAY)
+
+
+def test_a_cd_whose_very_first_burn_was_cut_off_is_replaced(project: Project) -> None:
+    with burner("cd-r") as drive:
+        lba = prepared(project, append=False)
         drive.faults([Fault("write", lba=lba, effect=Effect.POWER_LOSS)])
-        assert project.run("store", environ=drive.env()).status in (8, 9)
+        assert inside(project, "store").status == 9
+        power_up(drive)
+        ran = inside(project, "store")
+        assert ran.status == 8
+        assert "blank one" in ran.err
         assert not project.is_marked(DAY)
-        time.sleep(0.2)
-        if not drive.running:
-            drive.start()
-        ran = project.run("store", environ=drive.env())
-        assert ran.status == 0, ran.err
-        assert project.is_marked(DAY)
+        drive.exchange("cd-r")
+        assert_put_right(project, drive, DAY)
 
 
+@pytest.mark.parametrize("append", [False, True], ids=["first session", "append"])
+@pytest.mark.parametrize("medium", ["dvd+r", "bd-r", "dvd-r", "dvd+rw"])
+def test_a_burn_that_lost_its_power_is_put_right_on_the_same_disc(
+    project: Project, medium: str, append: bool
+) -> None:
+    with burner(medium) as drive:
+        lba = prepared(project, append=append)
+        drive.faults([Fault("write", lba=lba, effect=Effect.POWER_LOSS)])
+        assert inside(project, "store").status == 9
+        assert not project.is_marked(DAY)
+        power_up(drive)
+        assert_put_right(project, drive, *([EARLIER] if append else []), DAY)
+
+
+@pytest.mark.parametrize("lba", [20, 60, 400])
+def test_a_disc_whose_very_first_burn_was_cut_off_early_is_used_on(project: Project, lba: int) -> None:
+    with burner("dvd+r") as drive:
+        large(project)
+        drive.faults([Fault("write", lba=lba, effect=Effect.POWER_LOSS)])
+        assert inside(project, "store").status == 9
+        power_up(drive)
+        assert_put_right(project, drive, DAY)
+
+
+# -- writes that fail ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("append", [False, True], ids=["first session", "append"])
 @pytest.mark.parametrize(
-    "sense", [Sense(3, 0x0C, 0), Sense(4, 0x09, 0), Sense(5, 0x21, 2)], ids=["medium", "hardware", "address"]
+    ("sense", "code"),
+    [
+        (Sense(3, 0x0C, 0), 8),
+        (Sense(4, 0x09, 0), 8),
+        (Sense(5, 0x21, 2), 9),
+        (Sense(7, 0x27, 0), 9),
+        (Sense(0xB, 0, 0), 9),
+    ],
+    ids=str,
 )
-def test_a_write_error_marks_nothing_and_the_next_disc_does(project: Project, sense: Sense) -> None:
-    project.stage(DAY, {"a": os.urandom(3_000_000)})
-    with Burner(profile="dvd+r") as drive:
-        drive.faults([Fault("write", lba=800, times=ALWAYS, sense=sense)])
-        ran = project.run("store", environ=drive.env())
-        assert ran.status in (8, 9), ran.err
-        assert sum(drive.fired())
+@pytest.mark.parametrize("medium", ["dvd+r", "bd-r"])
+def test_a_write_error_marks_nothing_and_the_next_run_does(
+    project: Project, medium: str, sense: Sense, code: int, append: bool
+) -> None:
+    with burner(medium) as drive:
+        lba = prepared(project, append=append)
+        drive.faults([Fault("write", lba=lba, sense=sense)])
+        ran = inside(project, "store")
+        assert drive.fired() == [1]
+        assert ran.status == code, ran.err
+        assert "could not write the session" in ran.err
+        assert "Traceback" not in ran.err
         assert not project.is_marked(DAY)
-        drive.faults([])
-        again = project.run("store", environ=drive.env())
-        if again.status == 8:
-            drive.exchange("dvd+r")
-            again = project.run("store", "--full", "--day", DAY, environ=drive.env())
-        assert again.status == 0, again.err
+        assert_put_right(project, drive, *([EARLIER] if append else []), DAY)
+
+
+@pytest.mark.parametrize("medium", ["cd-r", "dvd-r", "dvd+rw"])
+def test_a_write_error_on_other_media_is_put_right_as_well(project: Project, medium: str) -> None:
+    with burner(medium) as drive:
+        lba = prepared(project, append=True)
+        drive.faults([Fault("write", lba=lba, sense=Sense(3, 0x0C, 0))])
+        assert inside(project, "store").status == 8
+        assert drive.fired() == [1]
+        assert not project.is_marked(DAY)
+        assert_put_right(project, drive, EARLIER, DAY)
+
+
+@pytest.mark.parametrize("sense", [Sense(2, 0x04, 0x01), Sense(2, 0x04, 0x08), Sense(6, 0x28, 0)], ids=str)
+def test_passing_troubles_of_a_drive_are_waited_for(project: Project, sense: Sense) -> None:
+    with burner("dvd+r") as drive:
+        lba = prepared(project, append=False)
+        drive.faults([Fault("write", lba=lba, times=3, sense=sense)])
+        ran = inside(project, "store")
+        assert ran.status == 0, ran.err
+        assert drive.fired() == [3]
     assert project.is_marked(DAY)
 
 
-def test_what_cannot_be_read_back_is_not_stored(project: Project) -> None:
-    project.stage(DAY, {"a": os.urandom(3_000_000)})
-    with Burner(profile="bd-r") as drive:
-        drive.faults([Fault("read", lba=600, times=ALWAYS)])
-        ran = project.run("store", environ=drive.env())
+# -- drives that go away ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["write", "read"])
+def test_a_drive_that_goes_away_is_an_error_of_the_drive_and_of_no_disc(
+    project: Project, command: str
+) -> None:
+    with burner("dvd+r") as drive:
+        lba = prepared(project, append=False)
+        drive.faults([Fault(command, lba=lba, effect=Effect.GONE)])
+        ran = inside(project, "store")
+        assert ran.status == 9, ran.err
+        assert drive.fired() == [1]
+        assert not project.is_marked(DAY)
+        drive.plug()
+        assert_put_right(project, drive, DAY)
+
+
+def test_a_check_that_lost_its_power_is_made_again_without_a_second_burn(project: Project) -> None:
+    with burner("bd-r") as drive:
+        lba = prepared(project, append=False)
+        drive.faults([Fault("read", lba=lba, effect=Effect.POWER_LOSS)])
+        assert inside(project, "store").status == 9
+        assert not project.is_marked(DAY)
+        assert "bad" not in dict(sessions(project))
+        power_up(drive)
+        assert_put_right(project, drive, DAY)
+        assert drive.state().closed_sessions == 1
+
+
+# -- discs that cannot be read, or are not there ------------------------------------------------------
+
+
+@pytest.mark.parametrize("medium", ["bd-r", "dvd+r", "cd-r"])
+def test_what_cannot_be_read_back_is_not_stored(project: Project, medium: str) -> None:
+    with burner(medium) as drive:
+        lba = prepared(project, append=False)
+        drive.faults([Fault("read", lba=lba, times=ALWAYS)])
+        ran = inside(project, "store")
         assert ran.status == 8, ran.err
+        assert sum(drive.fired())
         assert "alpha/a" in ran.err
         assert not project.is_marked(DAY)
+        assert next(status for status, _ in sessions(project)) == "bad"
+        drive.faults([])
+        assert inside(project, "store").status == 8  # nothing more is entrusted to this disc
+        drive.exchange(medium)
+        assert_put_right(project, drive, DAY)
 
 
-def test_passing_troubles_of_a_drive_are_waited_for(project: Project) -> None:
-    project.stage(DAY)
-    with Burner(profile="dvd+r") as drive:
-        drive.faults([Fault("write", times=3, sense=Sense(2, 0x04, 0x08))])
-        assert project.run("store", environ=drive.env()).status == 0
+def test_a_session_that_cannot_be_read_back_is_bypassed_by_the_tree_before_it(project: Project) -> None:
+    with burner("dvd+r") as drive:
+        lba = prepared(project, append=True)
+        drive.faults([Fault("read", lba=lba, times=ALWAYS)])
+        ran = inside(project, "store")
+        assert ran.status == 8, ran.err
         assert sum(drive.fired())
-
-
-def test_a_drive_that_goes_away_is_an_error_of_the_drive(project: Project) -> None:
-    project.stage(DAY, {"a": os.urandom(3_000_000)})
-    with Burner(profile="dvd+r") as drive:
-        drive.faults([Fault("write", lba=800, effect=Effect.GONE)])
-        assert project.run("store", environ=drive.env()).status == 9
-    assert not project.is_marked(DAY)
+        assert [status for status, _ in sessions(project)] == ["verified", "bad", "verified"]
+        assert project.is_marked(EARLIER)
+        assert not project.is_marked(DAY)
 
 
 def test_a_disc_exchanged_before_the_check_is_asked_for_and_not_burnt_again(project: Project) -> None:
@@ -100,8 +345,8 @@ def test_a_disc_exchanged_before_the_check_is_asked_for_and_not_burnt_again(proj
         f'exec {real} "$@"\n'
     )
     wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
-    with Burner(profile="dvd+r") as drive:
-        environ = {**drive.env(), "PATH": f"{tools}:{os.environ['PATH']}"}
+    with burner("dvd+r") as drive:
+        environ = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
         process = subprocess.Popen(
             [sys.executable, "-m", "cedarchest", "-c", str(project.config), "store"],
             env=environ, stderr=subprocess.PIPE, text=True,
@@ -114,7 +359,30 @@ def test_a_disc_exchanged_before_the_check_is_asked_for_and_not_burnt_again(proj
         _, said = process.communicate(timeout=60)
         assert process.returncode in (8, 9), said
         assert not project.is_marked(DAY)
+        assert "bad" not in dict(sessions(project))
         drive.exchange("dvd+r", directory=right)
-        assert project.run("store", environ=drive.env()).status == 0
-        assert project.is_marked(DAY)
+        assert_put_right(project, drive, DAY)
+        assert drive.state().closed_sessions == 1
+
+
+def test_a_disc_exchanged_in_the_middle_of_its_check_is_not_judged(project: Project) -> None:
+    with burner("dvd+r") as drive:
+        lba = prepared(project, append=False)
+        drive.faults([Fault("read", lba=lba, effect=Effect.SLOW, seconds=0.5)])
+        taken_out: list[Path] = []
+
+        def exchange() -> None:
+            while drive.fired() != [1]:
+                time.sleep(0.01)
+            taken_out.append(drive.exchange("dvd+r"))
+
+        hand = threading.Thread(target=exchange)
+        hand.start()
+        ran = inside(project, "store")
+        hand.join()
+        assert ran.status == 8, ran.err
+        assert not project.is_marked(DAY)
+        assert "bad" not in dict(sessions(project))
+        drive.exchange("dvd+r", directory=taken_out[0])
+        assert_put_right(project, drive, DAY)
         assert drive.state().closed_sessions == 1

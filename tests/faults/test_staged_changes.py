@@ -282,16 +282,16 @@ def of_user() -> Iterator[Project]:
 def as_user(project: Project, *arguments: str) -> Ran:
     """Run the program as somebody who is not root."""
     prefix: list[str] = []
+    environ = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
     if os.geteuid() == 0:
         subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", str(project.root)], check=True)
         prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-        environ = {"PATH": os.environ["PATH"]}
         tried = subprocess.run([*prefix, sys.executable, "-c", "import cedarchest"], env=environ, check=False)
         if tried.returncode:
             pytest.skip("another user may not use this interpreter")
     done = subprocess.run(
         [*prefix, sys.executable, "-m", "cedarchest", "-c", str(project.config), *arguments],
-        env={"PATH": os.environ["PATH"]},
+        env=environ,
         capture_output=True,
         cwd=project.root,
         check=False,

@@ -12,8 +12,14 @@ from tests.burner.burner import Burner
 from tests.burner.preload import require
 from tests.conftest import Project
 
+from cedarchest.adapters.drives import LocalDrives
+from cedarchest.adapters.locks import HeldLocks
+from cedarchest.adapters.xorriso import Xorriso
+from cedarchest.errors import DriveForbidden
+from cedarchest.model.media import Medium
+
 FIRST, SECOND, THIRD = "2026/11/21", "2026/11/22", "2026/11/23"
-MEDIA = ["dvd+r", "dvd+rw", "bd-r", "cd-r"]
+MEDIA = ["dvd+r", *(pytest.param(name, marks=pytest.mark.slow) for name in ("dvd+rw", "bd-r", "cd-r"))]
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +85,83 @@ def test_another_disc_of_ours_is_the_wrong_one(project: Project) -> None:
         assert "is in use" in ran.err
 
 
+@pytest.mark.slow
+def test_a_week_is_rebuilt_on_a_blank_disc_that_is_asked_for(project: Project) -> None:
+    with Burner(profile="dvd+r") as drive:
+        project.stage(SECOND)  # a Sunday
+        project.stage(THIRD)
+        assert store(project, drive) == 0
+        ran = project.run("rebuild", environ=drive.env())
+        assert ran.status == 8
+        assert "Insert a blank disc" in ran.err
+        drive.exchange("dvd+r")
+        ran = project.run("rebuild", environ=drive.env())
+        assert ran.status == 0, ran.err
+        assert len(named(project, drive, "discs")) == 2
+        assert drive.state().closed_sessions == 1
+
+
+@pytest.mark.slow
+def test_a_new_week_wants_a_new_disc_and_takes_a_blank_one(project: Project) -> None:
+    project.configure(device="/dev/sr0", new_disc="weekly")
+    with Burner(profile="dvd+r") as drive:
+        project.stage(SECOND)
+        assert store(project, drive) == 0
+        project.stage(THIRD)
+        assert store(project, drive) == 8
+        drive.exchange("dvd+r")
+        assert store(project, drive) == 0
+        assert len(named(project, drive, "discs")) == 2
+    assert project.is_marked(THIRD)
+
+
+def named(project: Project, drive: Burner, *arguments: str) -> list[str]:
+    """Labels of the discs that an answer names."""
+    discs = project.run("--json", *arguments, environ=drive.env()).json["discs"]
+    assert isinstance(discs, list)
+    return discs
+
+
+def test_status_names_the_disc_in_use(project: Project) -> None:
+    with Burner(profile="bd-r") as drive:
+        project.stage(FIRST)
+        assert store(project, drive) == 0
+        project.stage(SECOND)
+        ran = project.run("status", environ=drive.env())
+        assert ran.status == 0, ran.err
+        assert SECOND in ran.out
+        assert named(project, drive, "discs")[0] in ran.out
+
+
+def test_validate_finds_the_drive_and_leaves_its_disc_blank(project: Project) -> None:
+    with Burner(profile="bd-r") as drive:
+        ran = project.run("validate", environ=drive.env())
+        assert ran.status == 0, ran.err
+        assert "a new disc is begun next" in ran.out
+        assert "2A" not in drive.counts()
+        assert drive.state().tracks == []
+
+
+@pytest.mark.parametrize("action", ["status", "discs", "validate", "verify"])
+def test_what_only_looks_writes_nothing_to_a_disc(project: Project, action: str) -> None:
+    with Burner(profile="dvd+r") as drive:
+        project.stage(FIRST)
+        assert store(project, drive) == 0
+        drive.reset_counts()
+        assert project.run(action, environ=drive.env()).status == 0
+        assert "2A" not in drive.counts()
+
+
+def test_a_dry_run_says_what_goes_where_and_burns_nothing(project: Project) -> None:
+    with Burner(profile="dvd+r") as drive:
+        project.stage(FIRST)
+        ran = project.run("store", "--dry-run", environ=drive.env())
+        assert ran.status == 0, ran.err
+        assert FIRST in ran.out
+        assert drive.state().tracks == []
+    assert not project.is_marked(FIRST)
+
+
 def test_an_empty_drive_says_what_to_insert(project: Project) -> None:
     with Burner(profile="none") as drive:
         project.stage(FIRST)
@@ -87,6 +170,7 @@ def test_an_empty_drive_says_what_to_insert(project: Project) -> None:
     assert "Insert a blank disc" in ran.err
 
 
+@pytest.mark.slow
 def test_a_rewritable_disc_is_reused_only_after_the_retention(project: Project) -> None:
     project.configure(device="/dev/sr0", new_disc="weekly")
     with Burner(profile="dvd+rw") as drive:
@@ -98,6 +182,64 @@ def test_a_rewritable_disc_is_reused_only_after_the_retention(project: Project) 
     assert project.is_marked(THIRD)
     details = project.run("--json", "discs").json["details"]
     assert [disc["given_up"] for disc in details] == [True, False]  # type: ignore[attr-defined]
+
+
+@pytest.mark.slow
+def test_our_own_disc_is_erased_by_hand_only_after_the_retention(project: Project) -> None:
+    with Burner(profile="dvd+rw") as drive:
+        project.stage(FIRST)
+        assert store(project, drive) == 0
+        environ = {**drive.env(), "CEDARCHEST_NOW": "2026-11-24T01:00"}
+        early = project.run("initialize", "--yes", environ=environ)
+        assert early.status == 8
+        assert "younger than" in early.err
+        assert project.run("verify", environ=environ).status == 0
+        environ["CEDARCHEST_NOW"] = "2026-12-24T01:00"
+        assert project.run("initialize", "--yes", environ=environ).status == 0
+        project.stage(THIRD)
+        assert store(project, drive, now="2026-12-24T02:00") == 0
+    assert project.is_marked(THIRD)
+
+
+def test_nothing_is_erased_without_a_yes(project: Project) -> None:
+    with Burner(profile="dvd+rw") as drive:
+        project.stage(FIRST)
+        assert store(project, drive) == 0
+        late = {**drive.env(), "CEDARCHEST_NOW": "2026-12-24T01:00"}
+        assert project.run("initialize", environ=late).status == 8
+        assert project.run("verify", environ=late).status == 0
+
+
+def test_a_foreign_disc_takes_no_day(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "photo").write_bytes(b"family")
+    with Burner(profile="dvd+r") as drive:
+        subprocess.run(
+            ["xorriso", "-no_rc", "-volid", "PHOTOS", "-outdev", "/dev/sr0", "-map", str(tmp_path / "photo"),
+             "/photo", "-end"],
+            env=drive.env(), check=True, capture_output=True,
+        )  # fmt: skip
+        before = drive.state()
+        project.stage(FIRST)
+        ran = project.run("--json", "store", environ=drive.env())
+        assert ran.status == 8
+        assert ran.json["error"]["kind"] == "ForeignDisc"  # type: ignore[index]
+        assert "PHOTOS" in ran.err
+        assert project.run("store", "--full", "--day", FIRST, environ=drive.env()).status == 8
+        assert drive.state() == before
+
+
+def test_our_disc_of_another_catalog_takes_no_day(project: Project, tmp_path: Path) -> None:
+    other = Project(tmp_path / "other")
+    other.staging.mkdir(parents=True)
+    other.configure(device="/dev/sr0")
+    with Burner(profile="dvd+r") as drive:
+        other.stage(FIRST)
+        assert store(other, drive) == 0
+        project.stage(SECOND)
+        ran = project.run("store", environ=drive.env())
+        assert ran.status == 8
+        assert "does not know" in ran.err
+        assert drive.state().closed_sessions == 1
 
 
 def test_a_foreign_rewritable_disc_is_erased_only_when_it_is_named(project: Project, tmp_path: Path) -> None:
@@ -115,8 +257,9 @@ def test_a_foreign_rewritable_disc_is_erased_only_when_it_is_named(project: Proj
         assert store(project, drive) == 0
 
 
+@pytest.mark.parametrize("action", ["store", "rebuild", "verify", "initialize"])
 @pytest.mark.parametrize("name", ["/dev/sr0", "link to\tthe drive"])
-def test_a_mounted_device_is_refused_before_anything_else(project: Project, name: str) -> None:
+def test_a_mounted_device_is_refused_before_anything_else(project: Project, name: str, action: str) -> None:
     device = name if name.startswith("/") else str(project.root / name)
     if not name.startswith("/"):
         Path(device).symlink_to("/dev/sr0")
@@ -126,10 +269,36 @@ def test_a_mounted_device_is_refused_before_anything_else(project: Project, name
     project.stage(FIRST)
     with Burner(profile="dvd+r") as drive:
         drive.reset_counts()
-        ran = project.run("store", environ={**drive.env(), "FAKEBURN_MOUNTINFO": str(table)})
+        ran = project.run("--json", action, environ={**drive.env(), "FAKEBURN_MOUNTINFO": str(table)})
         assert ran.status == 8
+        assert ran.json["error"]["kind"] == "DeviceMounted"  # type: ignore[index]
         assert "/media/My Disc" in ran.err
         assert not drive.counts()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "30 1 0:50 / /mnt/disc ro - fuseblk /dev/sr0 ro\n",  # another number, the same name
+        "30 1 11:0 / /mnt/disc ro - udf /dev/disk/by-id/drive ro\n",  # another name, the same number
+    ],
+)
+def test_a_mounted_device_is_known_by_number_or_name(project: Project, line: str) -> None:
+    table = project.root / "mountinfo"
+    table.write_text("29 1 8:1 / / rw - ext4 /dev/sda1 rw\n" + line)
+    project.stage(FIRST)
+    with Burner(profile="dvd+r") as drive:
+        ran = project.run("store", environ={**drive.env(), "FAKEBURN_MOUNTINFO": str(table)})
+        assert ran.status == 8
+        assert "/mnt/disc" in ran.err
+
+
+def test_another_mounted_device_is_no_hindrance(project: Project) -> None:
+    table = project.root / "mountinfo"
+    table.write_text("30 1 11:1 / /mnt/disc ro - iso9660 /dev/sr1 ro\n")
+    project.stage(FIRST)
+    with Burner(profile="dvd+r") as drive:
+        assert project.run("store", environ={**drive.env(), "FAKEBURN_MOUNTINFO": str(table)}).status == 0
 
 
 def test_a_missing_device_has_its_own_error(project: Project) -> None:
@@ -143,3 +312,56 @@ def test_a_file_is_no_drive(project: Project) -> None:
     project.configure(device=str(project.config))
     project.stage(FIRST)
     assert project.run("store").status == 9
+
+
+def refusal_as_nobody(device: str) -> int:
+    """The exit code of what refuses a device to a user who is nobody."""
+    drives = LocalDrives(
+        Xorriso(), HeldLocks(), shelf_medium=Medium.BD_R, shelf_capacity=0, speed="", progress=lambda _: None
+    )
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    status = 1
+    try:
+        if os.geteuid() == 0:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+        drives.open(device, "auto")
+    except DriveForbidden as error:
+        status = error.exit_code
+    finally:
+        os._exit(status)
+
+
+def test_a_device_that_may_not_be_used_has_its_own_error() -> None:
+    nodes = [path for path in Path("/dev").iterdir() if path.is_char_device()]
+    private = [path for path in nodes if path.stat().st_mode & 0o077 == 0 and path.stat().st_uid == 0]
+    if not private:
+        pytest.skip("there is no device here that is root's alone")
+    assert refusal_as_nobody(str(private[0])) == 9
+
+
+def test_an_unknown_type_of_device_is_an_error_of_the_configuration(project: Project) -> None:
+    project.configure(device="/dev/sr0", device_type="floppy")
+    project.stage(FIRST)
+    ran = project.run("store")
+    assert ran.status == 4
+    assert "floppy" in ran.err
+
+
+def test_a_closed_disc_is_followed_by_a_blank_one(project: Project) -> None:
+    with Burner(profile="dvd+r") as drive:
+        project.stage(FIRST)
+        assert store(project, drive) == 0
+        subprocess.run(
+            ["xorriso", "-no_rc", "-close", "on", "-dev", "/dev/sr0", "-volid", "CLOSED", "-end"],
+            env=drive.env(), check=True, capture_output=True,
+        )  # fmt: skip
+        assert drive.state().final
+        project.stage(SECOND)
+        assert store(project, drive) == 8
+        drive.exchange("dvd+r")
+        assert store(project, drive) == 0
+    assert project.is_marked(SECOND)

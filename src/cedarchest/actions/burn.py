@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -172,7 +172,12 @@ def burn_session(
         made_at=_made_at(session),
     )
     with ThreadPoolExecutor(1) as beside, ports.interrupts.shielded():
-        burnt = writer.write(source, confirm)
+        try:
+            burnt = writer.write(source, confirm)
+        except ToolFailed:
+            if looked:  # the tool may have stumbled over what changed; then it never came to the writing
+                _refuse_changes(looked[0].result())
+            raise
         if burnt.input_changed:
             ports.reporter.warn(
                 "what is staged changed while it was written; the check will say what differs"
@@ -305,11 +310,13 @@ def _found_again(writer: Writer, session: SessionRecord) -> SessionRecord:
     return replace(session, status=SessionStatus.BURNT, start=entry.start, blocks=entry.blocks)
 
 
-def new_disc(seen: Observation, ports: Ports) -> DiscRecord:
-    """A disc about to be begun, with a label that no other has."""
+def new_disc(seen: Observation, ports: Ports, avoid: Container[str] = ()) -> DiscRecord:
+    """A disc about to be begun, with a label that no other has and that is none of those to avoid."""
     now = ports.clock.now()
     taken = ports.catalog.discs()
     label = next(
-        name for count in range(1, 1000) if not disc_named(taken, name := f"CC_{now:%Y%m%d}_{count:03d}")
+        name
+        for count in range(1, 1000)
+        if not disc_named(taken, name := f"CC_{now:%Y%m%d}_{count:03d}") and name not in avoid
     )
     return DiscRecord(str(uuid.uuid4()), label, seen.medium, seen.capacity, now)

@@ -63,7 +63,23 @@ def read_session(writer: Writer, seen: Observation, session: SessionRecord, port
     )
     if anchor:
         check = replace(check, findings=(*check.findings, *anchor))
+    if check.findings:
+        _refuse_vanished(writer, seen, session)
     return Reading(check, ports.clock.monotonic() - began, pace)
+
+
+def _refuse_vanished(writer: Writer, seen: Observation, session: SessionRecord) -> None:
+    """A drive that went away or got another disc in the middle says nothing against the disc it had.
+
+    Raises:
+        WrongDisc, ToolError: it is not there any more.
+    """
+    if writer.observe().sessions != seen.sessions:
+        raise WrongDisc(
+            f"{writer.device} lost {seen.label} while its session {session.number} was read",
+            advice=f"Insert {seen.label} and run the command again: the session is checked first.",
+            needed=seen.label,
+        )
 
 
 def _anchor_findings(writer: Writer, seen: Observation, session: SessionRecord) -> list[Finding]:

@@ -6,7 +6,14 @@ import logging
 from pathlib import Path
 
 from cedarchest.actions.planning import plan_days
-from cedarchest.actions.store import StoreOptions, StoreReport, create_writer, settle_earlier, store_days
+from cedarchest.actions.store import (
+    StoreOptions,
+    StoreReport,
+    create_writer,
+    refuse_unbuilt,
+    settle_earlier,
+    store_days,
+)
 from cedarchest.config.model import Config
 from cedarchest.errors import StagingError
 from cedarchest.model.days import days_of_newest_week
@@ -24,6 +31,7 @@ def execute_rebuild(
         As `execute_store`.
     """
     log.info("rebuild, configured by %s", config_path or "its caller")
+    refuse_unbuilt(config)
     if options.dry_run:
         looked_at = [ports.staging.look(day.directory, day.day) for day in choose_week(config, ports)]
         writer = create_writer(config, ports=ports)

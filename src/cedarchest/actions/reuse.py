@@ -28,7 +28,8 @@ def begin_disc(config: Config, writer: Writer, ports: Ports) -> DiscRecord:
         if seen.state not in (DiscState.BLANK, DiscState.NONE):
             _give_up(config, writer, seen, ports)
     capacity = writer.observe()
-    disc = new_disc(capacity, ports)
+    on_shelf = writer.labels() if writer.loads_itself else ()  # of others, or of a catalog that was lost
+    disc = new_disc(capacity, ports, avoid=on_shelf)
     seen = writer.load_blank(disc.label)
     return replace(disc, medium=seen.medium, capacity=seen.capacity)
 

@@ -54,10 +54,11 @@ def _settle_one(
     seen = _ask(writer, disc, session)
     entry = next((each for each in seen.sessions if each.number == session.number), None) if seen else None
     if seen is None or entry is None or entry.start < session.start:
-        _abandon(session, "it never came to be on the disc", ports)
-        if seen is None and writer.loads_itself:
-            # The torn image is not touched; the next session begins a disc of its own.
-            ports.catalog.put_disc(replace(disc, accepts_sessions=False))
+        # A torn image on a shelf is not touched; the next session begins a disc of its own.
+        torn = seen is None and writer.loads_itself
+        given_up = replace(disc, accepts_sessions=False) if seen is None else None
+        _abandon(session, "it never came to be on the disc", ports, given_up)
+        if torn:
             ports.reporter.note(f"{disc.label} never came to be; an image of it on the shelf may be deleted")
         return None
     there = replace(session, status=SessionStatus.BURNT, start=entry.start, blocks=entry.blocks)
@@ -84,8 +85,9 @@ def _was_cut_off(session: SessionRecord, writer: Writer, seen: Observation) -> b
     return session.status is SessionStatus.INTENDED and sequential
 
 
-def _abandon(session: SessionRecord, reason: str, ports: Ports) -> None:
-    ports.catalog.put_session(replace(session, status=SessionStatus.ABANDONED, reason=reason))
+def _abandon(session: SessionRecord, reason: str, ports: Ports, disc: DiscRecord | None = None) -> None:
+    """Record that a session does not count, in one step with what that means for its disc."""
+    ports.catalog.put_session(replace(session, status=SessionStatus.ABANDONED, reason=reason), disc)
     log.info("session %d of an earlier run: %s; its days are due", session.number, reason)
 
 
@@ -100,12 +102,20 @@ def _ask(writer: Writer, disc: DiscRecord, session: SessionRecord) -> Observatio
         raise
     if seen.state is DiscState.BLANK and unwritten:
         return None
-    if seen.state is DiscState.DAMAGED:
-        writer.close_damaged()
-        seen = writer.observe()
     if not writer.loads_itself:
         _refuse_other(writer, seen, disc, session)
+    if seen.state is DiscState.DAMAGED or _left_open(seen, session):
+        writer.close_damaged()
+        seen = writer.observe()
     return seen
+
+
+def _left_open(seen: Observation, session: SessionRecord) -> bool:
+    """Whether a write that failed left a track on which the next session would be continued unseen."""
+    if seen.state is not DiscState.APPENDABLE or seen.traits.overwritable:
+        return False
+    grown = not seen.sessions or seen.next_address > session.start
+    return grown and len(seen.sessions) < session.number
 
 
 def _refuse_other(writer: Writer, seen: Observation, disc: DiscRecord, session: SessionRecord) -> None:

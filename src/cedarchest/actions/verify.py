@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cedarchest.actions.facts import is_stored
 from cedarchest.actions.prove import prove_again, prove_session
 from cedarchest.actions.selfcheck import check_by_itself
-from cedarchest.actions.store import create_writer
+from cedarchest.actions.store import create_writer, is_proven
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError, NoMedium, VerifyError
 from cedarchest.model.disc import CheckKind, DiscRecord, SessionRecord, SessionStatus
@@ -176,14 +175,23 @@ def _follow_marks(config: Config, session: SessionRecord, ports: Ports) -> None:
     staged = {day.day: day for day in _staged_days(config, ports)}
     for content in session.days:
         day = staged.get(content.day)
-        if day is None:
+        if day is None or not day.staged:
             continue
-        proven = is_stored(ports.catalog, content.day, content.index_digest, config.require_store().copies)
+        proven = _is_proven_as_staged(config, day, ports)
         if proven and not day.marked_stored:
             ports.staging.mark_stored(day.directory)
-        elif not proven and day.marked_stored and not content.partial:
+        elif not proven and day.marked_stored:
             ports.staging.unmark_stored(day.directory)
             ports.reporter.warn(f"{content.day} is no longer proven to be on disc; it is due again")
+
+
+def _is_proven_as_staged(config: Config, day: StagedDay, ports: Ports) -> bool:
+    """Whether all that is staged of a day now is proven: a supplement that no disc has keeps it due."""
+    try:
+        return is_proven(config, ports.staging.look(day.directory, day.day), ports)
+    except CedarchestError as error:
+        ports.reporter.warn(error.message)
+        return False
 
 
 def _staged_days(config: Config, ports: Ports) -> tuple[StagedDay, ...]:

@@ -307,7 +307,7 @@ class Xorriso:
         """Close the track that a torn write left open. What came of it shows in the next `toc`."""
         argv = (TOOL, "-no_rc", "-signal_handling", "sig_ign", "-pkt_output", "on", "-outdev", address)
         answer = run(
-            (*argv, "-close_damaged", "as_needed", "-rollback_end"),
+            (*argv, "-close_damaged", "force", "-rollback_end"),
             timeout_s=self.limits.burn_s,
             pass_fds=self.inherited(),
         )

@@ -190,7 +190,8 @@ def status(report: StatusReport) -> Result:
             state = f"stored on {', '.join(day.discs)}"
         else:
             state = "stored" if day.stored else "not staged yet"
-        lines.append(f"{day.day}  {state}{'' if day.staged else '  (no longer staged)'}")
+        gone = not day.staged and (day.stored or day.discs)
+        lines.append(f"{day.day}  {state}{'  (no longer staged)' if gone else ''}")
     if report.current:
         more = f", about {report.days_until_full} more days" if report.days_until_full is not None else ""
         lines.append(f"{report.current} has {shown(report.free_blocks)} left{more}")
