@@ -1,0 +1,259 @@
+"""Two runs at once, and a run that is asked to end: one works, the other says who; no burn is cut short."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.conftest import Project, Ran
+
+from cedarchest.cli import run
+
+DAY, NEXT = "2026/11/22", "2026/11/23"
+REAL = shutil.which("xorriso") or "xorriso"
+IS_BURN = 'case "$*" in *-options_from_file*) ;; *) exec ' + REAL + ' "$@";; esac\n'
+
+
+class Held:
+    """xorriso's burns wait: they touch `begun` and go on once `go` is there.
+
+    They do so at their start or, with `writing`, when they have been told to write. xorriso itself gets
+    every signal; what stands before it gets none.
+    """
+
+    def __init__(self, folder: Path, *, writing: bool) -> None:
+        folder.mkdir()
+        self.begun, self.go = folder / "begun", folder / "go"
+        wait = f"touch {self.begun}; until [ -e {self.go} ]; do sleep 0.02; done"
+        real = f"env --default-signal=INT,TERM,HUP {REAL}"
+        if writing:
+            script = (
+                'for each; do case "$each" in /dev/fd/*) commands=$each;; esac; done\n'
+                f'sed -u "/^-end$/e {wait}" <"$commands" | {real} -no_rc -signal_handling sig_ign'
+                " -abort_on FATAL -pkt_output on -options_from_file - -rollback_end\n"
+            )
+        else:
+            script = f'{wait}\nexec {real} "$@"\n'
+        (folder / "xorriso").write_text("#!/bin/sh\n" + IS_BURN + "trap '' INT TERM HUP\n" + script)
+        (folder / "xorriso").chmod(0o755)
+        self.path = f"{folder}:{os.environ['PATH']}"
+
+    def wait(self) -> None:
+        """Until a burn has begun."""
+        for _ in range(1500):
+            if self.begun.exists():
+                return
+            time.sleep(0.02)
+        pytest.fail("no burn began")
+
+
+@contextlib.contextmanager
+def storing(project: Project, held: Held) -> Iterator[subprocess.Popen[bytes]]:
+    """A store whose burn waits."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cedarchest", "--json", "-c", str(project.config), "store"],
+        env={**os.environ, "PATH": held.path},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        cwd=project.root,
+    )
+    try:
+        held.wait()
+        yield process
+    finally:
+        held.go.touch()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=60)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def inside(project: Project, *arguments: str) -> Ran:
+    """Run the program in this process, which is quicker."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = run(["-c", str(project.config), *arguments])
+    return Ran(status, out.getvalue(), err.getvalue())
+
+
+def statuses(project: Project) -> list[str]:
+    details = inside(project, "--json", "discs").json["details"]
+    assert isinstance(details, list)
+    return [session["status"] for disc in details for session in disc["sessions"]]
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
+    return {
+        str(path): (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if not path.name.startswith("catalog.sqlite")  # its shared memory is every reader's
+    }
+
+
+@pytest.mark.parametrize("action", [["store"], ["verify"], ["rebuild"], ["initialize", "--yes"]])
+def test_a_second_run_ends_at_once_and_says_who_is_at_work(
+    project: Project, tmp_path: Path, action: list[str]
+) -> None:
+    project.stage(DAY)
+    held = Held(tmp_path / "tools", writing=True)
+    with storing(project, held) as first:
+        before = snapshot(project.root)
+        second = inside(project, "--json", *action)
+        assert second.status == 10, second.err
+        error = second.json["error"]
+        assert isinstance(error, dict)
+        assert error["kind"] == "LockedError"
+        assert str(first.pid) in str(error)
+        assert snapshot(project.root) == before
+        held.go.touch()
+        first.communicate(timeout=60)
+    assert first.returncode == 0
+    assert project.is_marked(DAY)
+    assert statuses(project) == ["verified"]
+
+
+def test_a_state_folder_of_its_own_does_not_open_a_shelf_in_use(project: Project, tmp_path: Path) -> None:
+    project.stage(DAY)
+    other = Project(tmp_path / "other")
+    other.staging.mkdir(parents=True)
+    other.configure(device=f"shelf:{project.shelf}")
+    other.stage(NEXT)
+    held = Held(tmp_path / "tools", writing=True)
+    with storing(project, held) as first:
+        second = inside(other, "store")
+        assert second.status == 10, second.err
+        assert str(project.shelf) in second.err
+        assert not other.is_marked(NEXT)
+        held.go.touch()
+        first.communicate(timeout=60)
+    assert first.returncode == 0
+    assert inside(other, "store").status == 0
+    assert other.is_marked(NEXT)
+    assert len(project.images()) == 2
+    assert inside(project, "verify").status == 0
+
+
+@pytest.mark.parametrize("action", [["status"], ["discs"]])
+def test_a_look_at_how_things_stand_works_beside_a_store(
+    project: Project, tmp_path: Path, action: list[str]
+) -> None:
+    project.stage(DAY)
+    held = Held(tmp_path / "tools", writing=True)
+    with storing(project, held) as first:
+        assert inside(project, *action).status in (0, 10)
+        held.go.touch()
+        first.communicate(timeout=60)
+    assert first.returncode == 0
+
+
+def test_a_lock_whose_holder_is_dead_and_gone_holds_up_nobody(project: Project) -> None:
+    (project.root / "state").mkdir()
+    (project.root / "state" / "lock").write_text("1\n")
+    project.stage(DAY)
+    assert inside(project, "store").status == 0
+
+
+# -- asked to end -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda each: each.name)
+@pytest.mark.parametrize("whom", ["the program", "its process group"])
+def test_a_signal_during_a_burn_lets_the_session_end(
+    project: Project, tmp_path: Path, number: signal.Signals, whom: str
+) -> None:
+    """As Ctrl-C at a terminal does it, the signal goes to xorriso too, which has been told to ignore it."""
+    project.stage(DAY)
+    held = Held(tmp_path / "tools", writing=True)
+    with storing(project, held) as first:
+        if whom == "the program":
+            os.kill(first.pid, number)
+        else:
+            os.killpg(first.pid, number)
+        time.sleep(0.1)
+        held.go.touch()
+        out, err = first.communicate(timeout=60)
+    assert first.returncode == 5, err
+    assert json.loads(out)["error"]["kind"] == "Interrupted"
+    assert not project.is_marked(DAY)
+    assert statuses(project) in (["burnt"], ["intended"])
+    size = project.images()[0].stat().st_size
+    again = inside(project, "store")
+    assert again.status == 0, again.err
+    assert project.is_marked(DAY)
+    assert statuses(project) == ["verified"]
+    assert [image.stat().st_size for image in project.images()] == [size]
+    assert inside(project, "verify").status == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
+def test_a_signal_before_the_writing_begins_writes_nothing(
+    project: Project, tmp_path: Path, number: signal.Signals
+) -> None:
+    project.stage(DAY)
+    held = Held(tmp_path / "tools", writing=False)
+    with storing(project, held) as first:
+        os.kill(first.pid, number)
+        time.sleep(0.1)
+        held.go.touch()
+        _, err = first.communicate(timeout=60)
+    assert first.returncode == 5, err
+    assert b"Traceback" not in err
+    assert project.images() == []
+    assert not project.is_marked(DAY)
+    assert inside(project, "store").status == 0
+    assert project.is_marked(DAY)
+    assert statuses(project).count("verified") == 1
+
+
+def test_a_signal_while_files_are_indexed_ends_the_run(project: Project) -> None:
+    """A file of holes takes long enough to read."""
+    folder = project.stage(DAY)
+    with (folder / "alpha" / "large").open("wb") as stream:
+        stream.truncate(40 << 30)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cedarchest", "-c", str(project.config), "store"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    for _ in range(1500):
+        if (project.root / "state" / "lock").exists():
+            break
+        time.sleep(0.02)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 5, err
+    assert b"Traceback" not in err
+    assert project.images() == []
+    assert not (folder / "INDEX.jsonl.gz").exists()
+    assert not list(folder.glob(".*"))
+
+
+def test_a_third_signal_abandons_the_burn_and_the_next_run_goes_on(project: Project, tmp_path: Path) -> None:
+    project.stage(DAY)
+    held = Held(tmp_path / "tools", writing=True)
+    with storing(project, held) as first:
+        for _ in range(3):
+            os.kill(first.pid, signal.SIGINT)
+            time.sleep(0.15)
+        held.go.touch()
+        _, err = first.communicate(timeout=90)
+    assert first.returncode == 5, err
+    assert not project.is_marked(DAY)
+    assert inside(project, "store").status == 0
+    assert project.is_marked(DAY)
+    assert statuses(project).count("verified") == 1
