@@ -1,0 +1,52 @@
+"""The program as it is run without a project: nothing of the tester's own configuration counts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import REPOSITORY, Ran
+
+ACTIONS = ("init", "store", "rebuild", "verify", "discs", "status", "validate", "initialize")
+SCHEMA = REPOSITORY / "docs/reference/json.schema.json"
+
+
+def program(*arguments: str, cwd: Path, environ: Mapping[str, str] | None = None) -> Ran:
+    """Run the program in a folder, whose `home` is the home folder; no configuration is named."""
+    bare = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"CEDARCHEST_CONFIG", "CEDARCHEST_NOW", "XDG_CONFIG_HOME"}
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "cedarchest", *arguments],
+        env={**bare, "HOME": str(cwd / "home"), "COLUMNS": "80", **(environ or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=120,
+        cwd=cwd,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode("utf-8", "backslashreplace"))
+
+
+def told(ran: Ran) -> dict[str, Any]:
+    """The object on standard output with its figures; fails when anything else stands there."""
+    value = json.loads(ran.out)
+    assert isinstance(value, dict)
+    assert ran.out.endswith("}\n")
+    return value
+
+
+def error_of(ran: Ran) -> dict[str, Any]:
+    """The error in the object on standard output; its message and advice stand on standard error too."""
+    error = told(ran)["error"]
+    assert isinstance(error, dict), ran.err
+    assert error["code"] == ran.status
+    assert f"cedarchest: {error['message']}\n  {error['advice']}\n" in ran.err
+    return error

@@ -1,0 +1,100 @@
+"""`status` as users run it: days, discs, what is due, what to insert."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from tests.cli.program import told
+from tests.conftest import Project
+
+FIRST, SECOND, THIRD = "2026/11/20", "2026/11/21", "2026/11/22"
+
+
+def test_with_nothing_staged_there_is_nothing_to_tell(project: Project) -> None:
+    ran = project.run("status")
+    assert (ran.status, ran.out) == (0, "nothing is staged and nothing is stored\n")
+
+
+@pytest.mark.slow
+def test_every_day_has_its_line(project: Project) -> None:
+    project.stage(FIRST)
+    project.stage(SECOND)
+    project.run("store")
+    shutil.rmtree(project.staging / FIRST)
+    project.stage(THIRD)
+    (project.stage("2026/11/23") / "cback.stage").unlink()
+    lines = project.run("status").out.splitlines()
+    label = project.images()[0].stem
+    assert lines[:4] == [
+        f"{FIRST}  stored on {label}  (no longer staged)",
+        f"{SECOND}  stored on {label}",
+        f"{THIRD}  due",
+        "2026/11/23  not staged yet",
+    ]
+    assert lines[4].startswith(f"{label} has 4.7 GB left, about ")
+    assert lines[5].startswith(f"would store {THIRD} on {label}: up to ")
+
+
+def test_the_table_says_what_is_due_and_where_it_would_go(project: Project) -> None:
+    project.stage(FIRST)
+    project.run("store")
+    project.stage(SECOND)
+    found = told(project.run("--json", "status"))
+    label = project.images()[0].stem
+    assert found["table"] == [
+        {"day": FIRST, "staged": True, "stored": True, "discs": [label], "unproven": []},
+        {"day": SECOND, "staged": True, "stored": False, "discs": [], "unproven": []},
+    ]
+    assert (found["due"], found["current"], found["discs"]) == ([SECOND], label, [label])
+    assert [(each["disc"], each["days"]) for each in found["volumes"]] == [(label, [SECOND])]
+    assert found["days_until_full"] > 10
+
+
+def test_a_day_that_is_not_proven_yet_is_due_and_says_where_it_stands(project: Project) -> None:
+    project.configure(check="deferred")
+    project.stage(FIRST)
+    project.run("store")
+    label = project.images()[0].stem
+    assert f"{FIRST}  due, not proven on {label}" in project.run("status").out
+    (row,) = told(project.run("--json", "status"))["table"]
+    assert (row["stored"], row["discs"], row["unproven"]) == (False, [], [label])
+
+
+def test_a_disc_that_is_not_there_is_part_of_the_answer(project: Project) -> None:
+    project.stage(FIRST)
+    project.run("store")
+    project.stage(SECOND)
+    (image,) = project.images()
+    image.rename(project.root / "elsewhere.iso")
+    found = told(ran := project.run("--json", "status"))
+    assert ran.status == 0
+    assert image.stem in found["drive_problem"]
+    assert found["insert"] == f"Put {image.name} back on the shelf."
+    assert found["due"] == [SECOND]
+
+
+def test_a_drive_that_is_not_there_is_part_of_the_answer(project: Project) -> None:
+    project.configure(device="/dev/nothing-like-it")
+    project.stage(FIRST)
+    ran = project.run("status")
+    assert ran.status == 0
+    assert f"{FIRST}  due" in ran.out
+    assert "/dev/nothing-like-it" in ran.out
+
+
+def test_a_disc_that_is_nearly_full_says_so(project: Project) -> None:
+    project.configure(capacity="2 MiB")
+    project.stage(FIRST, {"half": bytes(1 << 20)})
+    project.run("store")
+    found = told(project.run("--json", "status"))
+    assert found["days_until_full"] == 0
+    assert 0 < found["free_blocks"] < 512
+
+
+def test_looking_writes_nothing(project: Project) -> None:
+    project.stage(FIRST)
+    before = sorted(project.root.rglob("*"))
+    for action in ("status", "discs", "validate"):
+        assert project.run(action).status == 0
+    assert sorted(project.root.rglob("*")) == before
