@@ -41,6 +41,8 @@ from cedarchest.ports import DayIndex, Graft, Ports, SavedSession, SessionSource
 log = logging.getLogger(__name__)
 
 LONGEST_TARGET = 1023
+LONGEST_NAME = 255
+"""Of a link's target and of a name in it, in bytes: over them libisofs 1.5.4 gives up the whole image."""
 MANY_ENTRIES = 200_000
 
 
@@ -64,9 +66,12 @@ def unholdable(entry: Entry) -> str:
     """Why an ISO image with Rock Ridge cannot hold an entry; empty when it can."""
     if entry.kind in (Kind.CHAR, Kind.BLOCK, Kind.SOCKET):
         return f"a {entry.kind} node"
-    if entry.kind is Kind.LINK and len(entry.target) > LONGEST_TARGET:
+    if entry.kind is not Kind.LINK:
+        return ""
+    if len(entry.target) > LONGEST_TARGET:
         return f"a link target of {len(entry.target)} bytes"
-    return ""
+    longest = max(map(len, entry.target.split(b"/")))
+    return f"a link target with a name of {longest} bytes" if longest > LONGEST_NAME else ""
 
 
 def select(days: Sequence[DayIndex], visible: Mapping[bytes, StoredEntry], ports: Ports) -> Selection:

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Reads this disc with nothing but POSIX sh, awk, cp, find, grep, sed, sort and sha256sum.
 set -eu
+export LC_ALL=C # names are bytes
 root=$(cd "$(dirname "$0")/.." && pwd)
 
 usage() {
