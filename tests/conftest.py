@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.forked import run_program
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -81,14 +80,11 @@ class Project:
 
     def run(self, *arguments: str, environ: Mapping[str, str] | None = None, timeout: float = 120) -> Ran:
         """Run the program in a process of its own."""
-        done = subprocess.run(
-            [sys.executable, "-m", "cedarchest", "-c", str(self.config), *arguments],
-            env={**os.environ, **self.environ, **(environ or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout,
+        done = run_program(
+            ["-c", str(self.config), *arguments],
+            environ={**os.environ, **self.environ, **(environ or {})},
             cwd=self.root,
-            check=False,
+            timeout_s=timeout,
         )
         return Ran(done.returncode, done.stdout.decode(), done.stderr.decode("utf-8", "backslashreplace"))
 

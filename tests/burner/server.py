@@ -59,7 +59,8 @@ class Server:
             return Reply(data=wire.pack_json(self.control(wire.unpack_json(request.data))))
         if not self.plugged:
             raise EOFError
-        self._opened.add(connection)
+        with self.drive.lock:
+            self._opened.add(connection)
         if request.message is Message.OPEN:
             return Reply(status=self._open(connection, request.length))
         return self._command(connection, request)
@@ -125,7 +126,8 @@ class Server:
         self.plugged = False
         with self.drive.lock:
             self.drive.lose_power()
-        for connection in list(self._opened):
+            opened = list(self._opened)
+        for connection in opened:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tests.conftest import REPOSITORY, Ran
+from tests.forked import run_program
 
 ACTIONS = ("init", "store", "rebuild", "verify", "discs", "status", "validate", "initialize")
 SCHEMA = REPOSITORY / "docs/reference/json.schema.json"
@@ -23,14 +22,8 @@ def program(*arguments: str, cwd: Path, environ: Mapping[str, str] | None = None
         for name, value in os.environ.items()
         if name not in {"CEDARCHEST_CONFIG", "CEDARCHEST_NOW", "XDG_CONFIG_HOME"}
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "cedarchest", *arguments],
-        env={**bare, "HOME": str(cwd / "home"), "COLUMNS": "80", **(environ or {})},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=120,
-        cwd=cwd,
-        check=False,
+    done = run_program(
+        arguments, environ={**bare, "HOME": str(cwd / "home"), "COLUMNS": "80", **(environ or {})}, cwd=cwd
     )
     return Ran(done.returncode, done.stdout.decode(), done.stderr.decode("utf-8", "backslashreplace"))
 

@@ -33,17 +33,14 @@ SMALL = 24_000
 MEMORY = [("memory", Medium.DVD_PLUS_R), ("memory", Medium.DVD_PLUS_RW)]
 SHELF = [("shelf", Medium.DVD_PLUS_R), ("shelf", Medium.DVD_PLUS_RW)]
 OPTICAL = [
-    ("optical", medium)
-    for medium in (
-        Medium.DVD_PLUS_R,
-        Medium.DVD_PLUS_RW,
-        Medium.BD_R,
-        Medium.CD_R,
-        Medium.CD_RW,
-        Medium.BD_RE,
-        Medium.DVD_RW,
-    )
-]
+    ("optical", Medium.DVD_PLUS_R),
+    *(
+        pytest.param(("optical", medium), id=f"optical-{medium}", marks=pytest.mark.slow)
+        for medium in (
+            Medium.DVD_PLUS_RW, Medium.BD_R, Medium.CD_R, Medium.CD_RW, Medium.BD_RE, Medium.DVD_RW,
+        )
+    ),
+]  # fmt: skip
 
 
 @dataclass

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.conftest import Project, Ran
-
-from cedarchest.cli import run
+from tests.conftest import Project
 
 FIRST, SECOND = "2026/11/22", "2026/11/23"
 BLOCK = 2048
@@ -21,17 +17,9 @@ CONTENT = b"Everyone is permitted to copy and distribute verbatim copies. " * 30
 Flip = Callable[[Path, int], None]
 
 
-def inside(project: Project, *arguments: str) -> Ran:
-    """Run the program in this process, which is quicker."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = run(["-c", str(project.config), *arguments])
-    return Ran(status, out.getvalue(), err.getvalue())
-
-
 def sessions(project: Project) -> list[tuple[str, int, str]]:
     """Label, number and status of all sessions."""
-    details = inside(project, "--json", "discs").json["details"]
+    details = project.run("--json", "discs").json["details"]
     assert isinstance(details, list)
     return [(disc["label"], each["number"], each["status"]) for disc in details for each in disc["sessions"]]
 
@@ -91,17 +79,17 @@ def test_a_flip_before_the_first_check_makes_no_day_stored(
 ) -> None:
     project.configure(check="deferred")
     stage(project, FIRST)
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     image = project.images()[0]
     flip(image, place.find(project, image.read_bytes()))
-    ran = inside(project, "verify")
+    ran = project.run("verify")
     assert ran.status == 7, ran
     assert image.stem in ran.err
     assert place.named in ran.err + ran.out
     assert not project.is_marked(FIRST)
     assert sessions(project) == [(image.stem, 1, "bad")]
     project.configure()
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     assert project.is_marked(FIRST)
     assert len(project.images()) == 2
     assert sessions(project)[-1][2] == "verified"
@@ -112,49 +100,49 @@ def test_a_flip_after_the_proof_takes_the_mark_back_until_it_is_undone(
     project: Project, flip: Flip, place: Place
 ) -> None:
     stage(project, FIRST)
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     image = project.images()[0]
     where = place.find(project, image.read_bytes())
     flip(image, where)
-    ran = inside(project, "verify")
+    ran = project.run("verify")
     assert ran.status == 7, ran
     assert place.named in ran.err + ran.out
     assert not project.is_marked(FIRST)
-    assert inside(project, "--json", "status").json["due"] == [FIRST]
+    assert project.run("--json", "status").json["due"] == [FIRST]
     flip(image, where)
-    assert inside(project, "verify").status == 0
+    assert project.run("verify").status == 0
     assert project.is_marked(FIRST)
     assert sessions(project) == [(image.stem, 1, "verified")]
 
 
 def test_a_day_whose_disc_went_bad_is_stored_on_another_disc(project: Project, flip: Flip) -> None:
     stage(project, FIRST)
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     image = project.images()[0]
     flip(image, image.read_bytes().index(CONTENT) + 100)
     damaged = image.read_bytes()
-    assert inside(project, "verify").status == 7
-    assert inside(project, "store").status == 0
+    assert project.run("verify").status == 7
+    assert project.run("store").status == 0
     assert project.is_marked(FIRST)
     assert image.read_bytes() == damaged
     second = project.images()[1]
     assert sessions(project) == [(image.stem, 1, "bad"), (second.stem, 1, "verified")]
-    assert inside(project, "verify").status == 7
+    assert project.run("verify").status == 7
     assert project.is_marked(FIRST)
 
 
 def test_a_flip_of_the_label_is_never_passed_over(project: Project, flip: Flip) -> None:
     """The disc may then be another one: damaged or wrong, but never good."""
     stage(project, FIRST)
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     image = project.images()[0]
     for block in (16, 17, 48, 49):
         flip(image, block * BLOCK + 45)
-        ran = inside(project, "verify")
+        ran = project.run("verify")
         assert ran.status in (7, 8), ran
         assert image.stem in ran.err
         flip(image, block * BLOCK + 45)
-    assert inside(project, "verify").status == 0
+    assert project.run("verify").status == 0
     assert project.is_marked(FIRST)
 
 
@@ -162,19 +150,19 @@ def test_a_flip_in_an_unproven_second_session_leaves_the_first_good_and_visible(
     project: Project, flip: Flip
 ) -> None:
     stage(project, FIRST)
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     project.configure(check="deferred")
     stage(project, SECOND)
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     image = project.images()[0]
     flip(image, image.read_bytes().index(SECOND.encode(), image.read_bytes().rindex(CONTENT)))
-    assert inside(project, "verify").status == 7
+    assert project.run("verify").status == 7
     assert project.is_marked(FIRST)
     assert not project.is_marked(SECOND)
     assert [each[1:] for each in sessions(project)] == [(1, "verified"), (2, "bad"), (3, "verified")]
     assert visible_years(image) == [FIRST]
     project.configure()
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     assert project.is_marked(SECOND)
     assert len(project.images()) == 2
 
@@ -197,38 +185,39 @@ def visible_years(image: Path) -> list[str]:
 def test_a_flip_in_a_proven_second_session_leaves_the_first_day_stored(project: Project, flip: Flip) -> None:
     for day in (FIRST, SECOND):
         stage(project, day)
-        assert inside(project, "store").status == 0
+        assert project.run("store").status == 0
     image = project.images()[0]
     where = image.read_bytes().rindex(CONTENT) + 500
     flip(image, where)
-    ran = inside(project, "verify")
+    ran = project.run("verify")
     assert ran.status == 7
     assert f"/{SECOND}/alpha/letter.txt" in ran.err
     assert (project.is_marked(FIRST), project.is_marked(SECOND)) == (True, False)
     flip(image, where)
-    assert inside(project, "verify").status == 0
+    assert project.run("verify").status == 0
     assert (project.is_marked(FIRST), project.is_marked(SECOND)) == (True, True)
 
 
 def test_a_flip_in_a_first_session_leaves_the_second_day_stored(project: Project, flip: Flip) -> None:
     for day in (FIRST, SECOND):
         stage(project, day)
-        assert inside(project, "store").status == 0
+        assert project.run("store").status == 0
     image = project.images()[0]
     flip(image, image.read_bytes().index(CONTENT) + 500)
-    assert inside(project, "verify").status == 7
+    assert project.run("verify").status == 7
     assert (project.is_marked(FIRST), project.is_marked(SECOND)) == (False, True)
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     assert project.is_marked(FIRST)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_flip_anywhere_is_found(project: Project, flip: Flip, seed: int) -> None:
     """Blocks 0 to 31 and all of both sessions; what fills up to the next session belongs to nobody."""
     for day in (FIRST, SECOND):
         stage(project, day)
-        assert inside(project, "store").status == 0
-    details = inside(project, "--json", "discs").json["details"]
+        assert project.run("store").status == 0
+    details = project.run("--json", "discs").json["details"]
     extents = [(each["start"], each["blocks"]) for each in details[0]["sessions"]]  # type: ignore[index]
     blocks = [*range(32), *(start + at for start, count in extents for at in range(count))]
     assert len(extents) == 2
@@ -238,11 +227,11 @@ def test_a_flip_anywhere_is_found(project: Project, flip: Flip, seed: int) -> No
     for _ in range(30):
         where = dice.choice(blocks) * BLOCK + dice.randrange(BLOCK)
         flip(image, where)
-        if inside(project, "verify").status not in (7, 8):
+        if project.run("verify").status not in (7, 8):
             missed.append(divmod(where, BLOCK))
         flip(image, where)
     assert missed == []
-    assert inside(project, "verify").status == 0
+    assert project.run("verify").status == 0
     assert project.is_marked(FIRST)
     assert project.is_marked(SECOND)
 
@@ -253,8 +242,8 @@ def test_a_flip_anywhere_is_found_without_a_catalog_but_where_nothing_stands(
     """The disc against itself: session 1 has its block map in session 2, the newest has none."""
     for day in (FIRST, SECOND):
         stage(project, day)
-        assert inside(project, "store").status == 0
-    details = inside(project, "--json", "discs").json["details"]
+        assert project.run("store").status == 0
+    details = project.run("--json", "discs").json["details"]
     first, second = [(each["start"], each["blocks"]) for each in details[0]["sessions"]]  # type: ignore[index]
     raw = project.images()[0].read_bytes()
     used = [at for at in range(second[0], sum(second)) if any(raw[at * BLOCK : (at + 1) * BLOCK])]
@@ -267,7 +256,7 @@ def test_a_flip_anywhere_is_found_without_a_catalog_but_where_nothing_stands(
         data = raw[block * BLOCK : (block + 1) * BLOCK].rstrip(b"\0")
         where = block * BLOCK + dice.randrange(max(1, len(data)))
         flip(image, where)
-        if inside(project, "verify", str(image)).status not in (7, 8):
+        if project.run("verify", str(image)).status not in (7, 8):
             missed.append(divmod(where, BLOCK))
         flip(image, where)
     assert missed == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import random
 import shutil
@@ -16,9 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.conftest import Project, Ran
-
-from cedarchest.cli import run
+from tests.conftest import Project
 
 DAYS = [f"2026/11/{day:02d}" for day in range(1, 29)]
 REAL = shutil.which("xorriso") or "xorriso"
@@ -30,14 +27,6 @@ from cedarchest.cli import run
 print("ready", flush=True)
 sys.exit(run(sys.argv[1:]))
 """
-
-
-def inside(project: Project, *arguments: str) -> Ran:
-    """Run the program in this process, which is quicker."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = run(["-c", str(project.config), *arguments])
-    return Ran(status, out.getvalue(), err.getvalue())
 
 
 @contextlib.contextmanager
@@ -69,7 +58,7 @@ def stage(project: Project, day: str) -> None:
 
 def sessions(project: Project) -> list[tuple[str, list[str]]]:
     """Status and days of all sessions."""
-    details = inside(project, "--json", "discs").json["details"]
+    details = project.run("--json", "discs").json["details"]
     assert isinstance(details, list)
     return [(each["status"], each["days"]) for disc in details for each in disc["sessions"]]
 
@@ -102,13 +91,13 @@ def assert_nothing_false(project: Project, days: list[str]) -> None:
 
 
 def assert_all_right(project: Project, days: list[str]) -> None:
-    ran = inside(project, "store")
+    ran = project.run("store")
     assert ran.status == 0, ran.err
     for day in days:
         assert project.is_marked(day)
         assert verified_copies(project, day) == 1
         assert is_on_disc(project, day)
-    verified = inside(project, "verify")
+    verified = project.run("verify")
     assert verified.status == 0, verified.err
     assert not list(project.staging.glob("*/*/*/.*"))  # no temporary file stays in a day
 
@@ -194,7 +183,7 @@ def test_a_store_killed_before_any_of_its_steps_is_put_right_without_a_second_bu
         days = DAYS[: earlier + 1]
         for day in days[:earlier]:
             stage(project, day)
-            assert inside(project, "store").status == 0
+            assert project.run("store").status == 0
         before = sum(image.stat().st_size for image in project.images())
         stage(project, days[-1])
         with started(project, killing(f"[ $call = {step} ] && kill -9 $parent && exit")) as process:
@@ -223,7 +212,7 @@ def test_a_store_killed_together_with_its_burner_while_that_writes_is_put_right(
     days = DAYS[: earlier + 1]
     for day in days[:earlier]:
         stage(project, day)
-        assert inside(project, "store").status == 0
+        assert project.run("store").status == 0
     stage(project, days[-1])
     (project.staging / days[-1] / "alpha" / "large").write_bytes(os.urandom(1 << 20) * 32)
     size = sum(image.stat().st_size for image in project.images()) + 3_000_000
@@ -251,7 +240,7 @@ def test_a_burner_that_outlives_its_store_is_waited_for_and_its_session_checked(
     days = DAYS[: earlier + 1]
     for day in days[:earlier]:
         stage(project, day)
-        assert inside(project, "store").status == 0
+        assert project.run("store").status == 0
     stage(project, days[-1])
     path = killing(
         IS_BURN + '[ -z "$burn" ] && exec ' + REAL + ' "$@"\n'
@@ -268,7 +257,7 @@ def test_a_burner_that_outlives_its_store_is_waited_for_and_its_session_checked(
         stderr=subprocess.DEVNULL,
     )
     assert process.wait(timeout=60) == KILLED
-    ran = inside(project, "store")
+    ran = project.run("store")
     assert ran.status == 0, ran.err
     assert "waiting for its burner to end" in ran.err
     assert [each for each, _ in sessions(project)] == ["verified"] * len(days)
@@ -280,7 +269,7 @@ def test_a_store_killed_before_it_says_write_leaves_the_shelf_as_it_was(
 ) -> None:
     """Its commands end without the one to write; xorriso then forgets them."""
     stage(project, DAYS[0])
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     before = project.images()[0].read_bytes()
     stage(project, DAYS[1])
     path = killing(
@@ -307,7 +296,7 @@ def test_what_a_killed_run_left_unfinished_in_a_day_is_taken_away_and_never_stor
 
 def test_a_verify_killed_in_its_middle_changes_no_verdict(project: Project) -> None:
     stage(project, DAYS[0])
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     with started(project) as process:
         os.killpg(process.pid, signal.SIGKILL)
     verify = subprocess.Popen(

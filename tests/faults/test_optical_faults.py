@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import random
 import shutil
@@ -20,11 +19,10 @@ import pytest
 from tests.burner.burner import ALWAYS, Burner, Effect, Fault
 from tests.burner.preload import require
 from tests.burner.sense import Sense
-from tests.conftest import Project, Ran
+from tests.conftest import Project
 
 from cedarchest.adapters.optical import OpticalDrive
 from cedarchest.adapters.xorriso import Xorriso
-from cedarchest.cli import run
 
 EARLIER, DAY = "2026/11/21", "2026/11/22"
 DAYS = [f"2026/11/{day:02d}" for day in range(1, 29)]
@@ -48,14 +46,6 @@ def burner(profile: str) -> Iterator[Burner]:
     """A drive that this process sees."""
     with Burner(profile) as drive, drive.attached():
         yield drive
-
-
-def inside(project: Project, *arguments: str) -> Ran:
-    """Run the program in this process, which is quicker."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = run(["-c", str(project.config), *arguments])
-    return Ran(status, out.getvalue(), err.getvalue())
 
 
 @contextlib.contextmanager
@@ -87,7 +77,7 @@ def large(project: Project, day: str = DAY) -> None:
 
 def sessions(project: Project) -> list[tuple[str, list[str]]]:
     """Status and days of all sessions."""
-    details = inside(project, "--json", "discs").json["details"]
+    details = project.run("--json", "discs").json["details"]
     assert isinstance(details, list)
     return [(each["status"], each["days"]) for disc in details for each in disc["sessions"]]
 
@@ -108,19 +98,19 @@ def prepared(project: Project, *, append: bool) -> int:
     """A large day to store, on a disc that holds another when it is to append; a block in its data."""
     if append:
         project.stage(EARLIER)
-        assert inside(project, "store").status == 0
+        assert project.run("store").status == 0
     large(project)
     return next_address() + 500
 
 
 def assert_put_right(project: Project, drive: Burner, *days: str) -> None:
     """One run more, on the disc that is in the drive; then every day is proven and shows."""
-    ran = inside(project, "store")
+    ran = project.run("store")
     assert ran.status == 0, ran.err
     for day in days:
         assert project.is_marked(day)
         assert is_verified(project, day)
-    verified = inside(project, "verify")
+    verified = project.run("verify")
     assert verified.status == 0, verified.err
     assert drive.state().refused_overwrites == 0
 
@@ -182,9 +172,9 @@ def test_a_cd_whose_very_first_burn_was_cut_off_is_replaced(project: Project) ->
     with burner("cd-r") as drive:
         lba = prepared(project, append=False)
         drive.faults([Fault("write", lba=lba, effect=Effect.POWER_LOSS)])
-        assert inside(project, "store").status == 9
+        assert project.run("store").status == 9
         power_up(drive)
-        ran = inside(project, "store")
+        ran = project.run("store")
         assert ran.status == 8
         assert "blank one" in ran.err
         assert not project.is_marked(DAY)
@@ -192,6 +182,7 @@ def test_a_cd_whose_very_first_burn_was_cut_off_is_replaced(project: Project) ->
         assert_put_right(project, drive, DAY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("append", [False, True], ids=["first session", "append"])
 @pytest.mark.parametrize("medium", ["dvd+r", "bd-r", "dvd-r", "dvd+rw"])
 def test_a_burn_that_lost_its_power_is_put_right_on_the_same_disc(
@@ -200,7 +191,7 @@ def test_a_burn_that_lost_its_power_is_put_right_on_the_same_disc(
     with burner(medium) as drive:
         lba = prepared(project, append=append)
         drive.faults([Fault("write", lba=lba, effect=Effect.POWER_LOSS)])
-        assert inside(project, "store").status == 9
+        assert project.run("store").status == 9
         assert not project.is_marked(DAY)
         power_up(drive)
         assert_put_right(project, drive, *([EARLIER] if append else []), DAY)
@@ -211,7 +202,7 @@ def test_a_disc_whose_very_first_burn_was_cut_off_early_is_used_on(project: Proj
     with burner("dvd+r") as drive:
         large(project)
         drive.faults([Fault("write", lba=lba, effect=Effect.POWER_LOSS)])
-        assert inside(project, "store").status == 9
+        assert project.run("store").status == 9
         power_up(drive)
         assert_put_right(project, drive, DAY)
 
@@ -219,6 +210,7 @@ def test_a_disc_whose_very_first_burn_was_cut_off_early_is_used_on(project: Proj
 # -- writes that fail ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("append", [False, True], ids=["first session", "append"])
 @pytest.mark.parametrize(
     ("sense", "code"),
@@ -238,7 +230,7 @@ def test_a_write_error_marks_nothing_and_the_next_run_does(
     with burner(medium) as drive:
         lba = prepared(project, append=append)
         drive.faults([Fault("write", lba=lba, sense=sense)])
-        ran = inside(project, "store")
+        ran = project.run("store")
         assert drive.fired() == [1]
         assert ran.status == code, ran.err
         assert "could not write the session" in ran.err
@@ -247,23 +239,25 @@ def test_a_write_error_marks_nothing_and_the_next_run_does(
         assert_put_right(project, drive, *([EARLIER] if append else []), DAY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("medium", ["cd-r", "dvd-r", "dvd+rw"])
 def test_a_write_error_on_other_media_is_put_right_as_well(project: Project, medium: str) -> None:
     with burner(medium) as drive:
         lba = prepared(project, append=True)
         drive.faults([Fault("write", lba=lba, sense=Sense(3, 0x0C, 0))])
-        assert inside(project, "store").status == 8
+        assert project.run("store").status == 8
         assert drive.fired() == [1]
         assert not project.is_marked(DAY)
         assert_put_right(project, drive, EARLIER, DAY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sense", [Sense(2, 0x04, 0x01), Sense(2, 0x04, 0x08), Sense(6, 0x28, 0)], ids=str)
 def test_passing_troubles_of_a_drive_are_waited_for(project: Project, sense: Sense) -> None:
     with burner("dvd+r") as drive:
         lba = prepared(project, append=False)
         drive.faults([Fault("write", lba=lba, times=3, sense=sense)])
-        ran = inside(project, "store")
+        ran = project.run("store")
         assert ran.status == 0, ran.err
         assert drive.fired() == [3]
     assert project.is_marked(DAY)
@@ -279,7 +273,7 @@ def test_a_drive_that_goes_away_is_an_error_of_the_drive_and_of_no_disc(
     with burner("dvd+r") as drive:
         lba = prepared(project, append=False)
         drive.faults([Fault(command, lba=lba, effect=Effect.GONE)])
-        ran = inside(project, "store")
+        ran = project.run("store")
         assert ran.status == 9, ran.err
         assert drive.fired() == [1]
         assert not project.is_marked(DAY)
@@ -291,7 +285,7 @@ def test_a_check_that_lost_its_power_is_made_again_without_a_second_burn(project
     with burner("bd-r") as drive:
         lba = prepared(project, append=False)
         drive.faults([Fault("read", lba=lba, effect=Effect.POWER_LOSS)])
-        assert inside(project, "store").status == 9
+        assert project.run("store").status == 9
         assert not project.is_marked(DAY)
         assert "bad" not in dict(sessions(project))
         power_up(drive)
@@ -302,19 +296,20 @@ def test_a_check_that_lost_its_power_is_made_again_without_a_second_burn(project
 # -- discs that cannot be read, or are not there ------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("medium", ["bd-r", "dvd+r", "cd-r"])
 def test_what_cannot_be_read_back_is_not_stored(project: Project, medium: str) -> None:
     with burner(medium) as drive:
         lba = prepared(project, append=False)
         drive.faults([Fault("read", lba=lba, times=ALWAYS)])
-        ran = inside(project, "store")
+        ran = project.run("store")
         assert ran.status == 8, ran.err
         assert sum(drive.fired())
         assert "alpha/a" in ran.err
         assert not project.is_marked(DAY)
         assert next(status for status, _ in sessions(project)) == "bad"
         drive.faults([])
-        assert inside(project, "store").status == 8  # nothing more is entrusted to this disc
+        assert project.run("store").status == 8  # nothing more is entrusted to this disc
         drive.exchange(medium)
         assert_put_right(project, drive, DAY)
 
@@ -323,7 +318,7 @@ def test_a_session_that_cannot_be_read_back_is_bypassed_by_the_tree_before_it(pr
     with burner("dvd+r") as drive:
         lba = prepared(project, append=True)
         drive.faults([Fault("read", lba=lba, times=ALWAYS)])
-        ran = inside(project, "store")
+        ran = project.run("store")
         assert ran.status == 8, ran.err
         assert sum(drive.fired())
         assert [status for status, _ in sessions(project)] == ["verified", "bad", "verified"]
@@ -378,7 +373,7 @@ def test_a_disc_exchanged_in_the_middle_of_its_check_is_not_judged(project: Proj
 
         hand = threading.Thread(target=exchange)
         hand.start()
-        ran = inside(project, "store")
+        ran = project.run("store")
         hand.join()
         assert ran.status == 8, ran.err
         assert not project.is_marked(DAY)

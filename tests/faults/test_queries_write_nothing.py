@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
 import os
 import stat
 from pathlib import Path
 
 import pytest
-from tests.conftest import Project, Ran
-
-from cedarchest.cli import run
+from tests.conftest import Project
 
 FIRST, SECOND, THIRD = "2026/11/22", "2026/11/23", "2026/11/24"
 
@@ -25,14 +21,6 @@ QUERIES = [
     ["discs"],
 ]
 queries = pytest.mark.parametrize("query", QUERIES, ids=" ".join)
-
-
-def inside(project: Project, *arguments: str) -> Ran:
-    """Run the program in this process, which is quicker."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = run(["-c", str(project.config), *arguments])
-    return Ran(status, out.getvalue(), err.getvalue())
 
 
 def snapshot(folder: Path) -> dict[str, tuple[object, ...]]:
@@ -57,10 +45,10 @@ def snapshot(folder: Path) -> dict[str, tuple[object, ...]]:
 def used(project: Project) -> Project:
     """A project with a proven day, a burnt one that is not proven, and one that was never stored."""
     project.stage(FIRST)
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     project.configure(check="deferred")
     project.stage(SECOND)
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     project.stage(THIRD)
     return project
 
@@ -69,7 +57,7 @@ def used(project: Project) -> Project:
 def test_a_query_changes_nothing_in_a_fresh_project(project: Project, query: list[str]) -> None:
     project.stage(SECOND)
     before = snapshot(project.root)
-    ran = inside(project, *query)
+    ran = project.run(*query)
     assert ran.status == 0, ran.err
     assert snapshot(project.root) == before
     assert not (project.root / "state").exists()
@@ -81,14 +69,14 @@ def test_a_query_makes_no_folder_that_is_not_there(project: Project, query: list
     project.shelf.rmdir()
     project.stage(SECOND)
     before = snapshot(project.root)
-    assert inside(project, *query).status == 0
+    assert project.run(*query).status == 0
     assert snapshot(project.root) == before
 
 
 def test_queries_change_nothing_in_a_project_in_use(used: Project) -> None:
     before = snapshot(used.root)
     for query in QUERIES:
-        ran = inside(used, *query)
+        ran = used.run(*query)
         assert ran.status == 0, f"{query}: {ran.err}"
         assert snapshot(used.root) == before, query
 
@@ -96,13 +84,13 @@ def test_queries_change_nothing_in_a_project_in_use(used: Project) -> None:
 def test_a_query_as_json_changes_nothing_either(used: Project) -> None:
     before = snapshot(used.root)
     for query in (["store", "--dry-run"], ["status"], ["discs"], ["validate"]):
-        assert inside(used, "--json", *query).json["outcome"] in ("ok", "nothing-to-do")
+        assert used.run("--json", *query).json["outcome"] in ("ok", "nothing-to-do")
     assert snapshot(used.root) == before
 
 
 def test_verifying_an_image_by_its_path_changes_nothing(used: Project) -> None:
     before = snapshot(used.root)
-    assert inside(used, "verify", str(used.images()[0])).status == 0
+    assert used.run("verify", str(used.images()[0])).status == 0
     assert snapshot(used.root) == before
 
 
@@ -112,7 +100,7 @@ def test_verifying_a_damaged_image_by_its_path_changes_nothing(used: Project) ->
     raw[raw.index(f"{FIRST}\n".encode() + bytes(50))] ^= 1
     image.write_bytes(raw)
     before = snapshot(used.root)
-    assert inside(used, "verify", str(image)).status == 7
+    assert used.run("verify", str(image)).status == 7
     assert snapshot(used.root) == before
 
 
@@ -143,7 +131,7 @@ def test_queries_work_on_a_catalog_that_may_not_be_written(used: Project) -> Non
     for path in (*(used.root / "state").rglob("*"), used.root / "state"):
         path.chmod(0o500 if path.is_dir() else 0o400)
     before = snapshot(used.root)
-    ran = [inside(used, *query) for query in (["status"], ["discs"], ["store", "--dry-run"])]
+    ran = [used.run(*query) for query in (["status"], ["discs"], ["store", "--dry-run"])]
     for path in (used.root / "state", *(used.root / "state").rglob("*")):
         path.chmod(0o700 if path.is_dir() else 0o600)
     assert [each.status for each in ran] == [0, 0, 0], ran

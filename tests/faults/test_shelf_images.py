@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import random
 import shutil
@@ -12,27 +10,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.conftest import Project, Ran
-
-from cedarchest.cli import run
+from tests.conftest import Project
 
 FIRST, SECOND = "2026/11/22", "2026/11/23"
 REAL = shutil.which("xorriso") or "xorriso"
-
-
-def inside(project: Project, *arguments: str) -> Ran:
-    """Run the program in this process, which is quicker."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = run(["-c", str(project.config), *arguments])
-    return Ran(status, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture
 def image(project: Project) -> Path:
     """The image with a proven first day; a second one is staged."""
     project.stage(FIRST, {"a": os.urandom(300_000), "b": b"b"})
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     project.stage(SECOND)
     return project.images()[0]
 
@@ -88,9 +76,9 @@ def test_a_spoilt_image_is_never_taken_for_blank(
     whole = image.read_bytes()
     spoil(image)
     spoilt = image.read_bytes()
-    assert inside(project, "status").status in (0, 8)
-    stored = inside(project, "store")
-    verified = inside(project, "verify")
+    assert project.run("status").status in (0, 8)
+    stored = project.run("store")
+    verified = project.run("verify")
     assert stored.status == 8, stored.err
     assert verified.status in (7, 8), verified.err
     assert image.stem in stored.err
@@ -100,11 +88,11 @@ def test_a_spoilt_image_is_never_taken_for_blank(
     assert project.images() == [image]
     assert not project.is_marked(SECOND)
     image.write_bytes(whole)
-    assert inside(project, "verify").status == 0
-    assert inside(project, "store").status == 0
+    assert project.run("verify").status == 0
+    assert project.run("store").status == 0
     assert project.is_marked(FIRST)
     assert project.is_marked(SECOND)
-    assert inside(project, "verify").status == 0
+    assert project.run("verify").status == 0
 
 
 @pytest.mark.parametrize("spoil", SPOILERS.values(), ids=SPOILERS)
@@ -112,7 +100,7 @@ def test_status_says_what_is_wrong_with_a_spoilt_image(
     project: Project, image: Path, spoil: Callable[[Path], None]
 ) -> None:
     spoil(image)
-    ran = inside(project, "--json", "status")
+    ran = project.run("--json", "status")
     assert image.stem in str(ran.json["drive_problem"])
     assert ran.json["volumes"] == []
 
@@ -122,7 +110,7 @@ def test_a_spoilt_image_that_is_named_to_verify_fails(
     project: Project, image: Path, spoil: Callable[[Path], None]
 ) -> None:
     spoil(image)
-    ran = inside(project, "verify", str(image))
+    ran = project.run("verify", str(image))
     assert ran.status in (7, 8), ran.err
     assert str(image) in ran.err
 
@@ -130,7 +118,7 @@ def test_a_spoilt_image_that_is_named_to_verify_fails(
 def test_an_image_spoilt_before_its_check_gets_no_mark(project: Project) -> None:
     project.configure(check="deferred")
     project.stage(FIRST, {"a": os.urandom(300_000)})
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     image = project.images()[0]
     whole = image.read_bytes()
     for name, spoil in SPOILERS.items():
@@ -139,26 +127,26 @@ def test_an_image_spoilt_before_its_check_gets_no_mark(project: Project) -> None
         spoil(image)
         spoilt = image.read_bytes()
         for action in ("store", "verify"):
-            ran = inside(project, action)
+            ran = project.run(action)
             assert ran.status in (7, 8), f"{name}: {ran}"
             assert not project.is_marked(FIRST)
             assert image.read_bytes() == spoilt
         image.write_bytes(whole)
-    assert inside(project, "verify").status == 0
+    assert project.run("verify").status == 0
     assert project.is_marked(FIRST)
 
 
 def test_a_foreign_image_under_our_label_proves_no_day(project: Project) -> None:
     project.configure(check="deferred")
     project.stage(FIRST)
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     image = project.images()[0]
     make_foreign("")(image)
     foreign = image.read_bytes()
-    assert inside(project, "verify").status == 7
+    assert project.run("verify").status == 7
     assert not project.is_marked(FIRST)
     project.configure()
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     assert project.is_marked(FIRST)
     assert len(project.images()) == 2
     assert image.read_bytes() == foreign
@@ -167,36 +155,36 @@ def test_a_foreign_image_under_our_label_proves_no_day(project: Project) -> None
 def test_an_image_that_is_gone_is_asked_for(project: Project, image: Path) -> None:
     kept = image.rename(project.root / "kept")
     for action in ("store", "verify"):
-        ran = inside(project, action)
+        ran = project.run(action)
         assert ran.status == 8
         assert image.stem in ran.err
-    assert "Put" in inside(project, "status").out
+    assert "Put" in project.run("status").out
     assert project.images() == []
     kept.rename(image)
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     assert project.is_marked(SECOND)
 
 
 def test_a_shelf_that_vanished_is_not_made_anew(project: Project, image: Path) -> None:
     kept = project.shelf.rename(project.root / "kept")
     for action in ("store", "verify"):
-        ran = inside(project, action)
+        ran = project.run(action)
         assert ran.status == 8, ran.err
         assert not project.shelf.exists()
-    assert inside(project, "status").status in (0, 8)
+    assert project.run("status").status in (0, 8)
     kept.rename(project.shelf)
-    assert inside(project, "store").status == 0
-    assert inside(project, "verify").status == 0
+    assert project.run("store").status == 0
+    assert project.run("verify").status == 0
 
 
 def test_two_images_with_exchanged_names_are_found_out(project: Project, image: Path) -> None:
     project.configure(new_disc="daily")
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     first, second = project.images()
     first.rename(project.root / "x")
     second.rename(first)
     (project.root / "x").rename(second)
-    ran = inside(project, "verify")
+    ran = project.run("verify")
     assert ran.status == 8
     assert first.stem in ran.err
 
@@ -205,8 +193,8 @@ def test_images_of_others_on_the_shelf_are_left_alone(project: Project, image: P
     for name in ("OTHER.iso", "lower case.iso", "CC_NOISE.iso"):
         (project.shelf / name).write_bytes(b"not ours")
     (project.shelf / "folder.iso").mkdir()
-    assert inside(project, "store").status == 0
-    assert inside(project, "verify").status == 0
+    assert project.run("store").status == 0
+    assert project.run("verify").status == 0
     assert (project.shelf / "OTHER.iso").read_bytes() == b"not ours"
 
 
@@ -216,7 +204,7 @@ def test_an_image_that_is_in_the_way_of_a_new_label_is_not_overwritten(
     monkeypatch.setenv("CEDARCHEST_NOW", "2026-11-22T23:00:00")
     (project.shelf / "CC_20261122_001.iso").write_bytes(b"not ours")
     project.stage(FIRST)
-    ran = inside(project, "store")
+    ran = project.run("store")
     assert (project.shelf / "CC_20261122_001.iso").read_bytes() == b"not ours"
     assert ran.status == 0, ran.err
     assert project.is_marked(FIRST)
@@ -241,14 +229,14 @@ def test_a_write_error_in_the_first_session_leaves_no_mark(
     project.stage(FIRST, {"a": os.urandom(3_000_000)})
     with monkeypatch.context() as patched:
         patched.setenv("PATH", limited(tmp_path / "tools", 2000))
-        ran = inside(project, "store")
+        ran = project.run("store")
     assert ran.status == 6, ran.err
     assert "File too large" in ran.err
     assert not project.is_marked(FIRST)
-    again = inside(project, "store")
+    again = project.run("store")
     assert again.status == 0, again.err
     assert project.is_marked(FIRST)
-    assert inside(project, "verify").status == 0
+    assert project.run("verify").status == 0
 
 
 def test_a_write_error_in_an_append_leaves_the_disc_good(
@@ -257,14 +245,14 @@ def test_a_write_error_in_an_append_leaves_the_disc_good(
     project.stage(SECOND, {"a": os.urandom(3_000_000)})
     with monkeypatch.context() as patched:
         patched.setenv("PATH", limited(tmp_path / "tools", 3000))
-        ran = inside(project, "store")
+        ran = project.run("store")
     assert ran.status == 6, ran.err
     assert not project.is_marked(SECOND)
-    assert inside(project, "verify", str(image)).status == 0
-    assert inside(project, "store").status == 0
+    assert project.run("verify", str(image)).status == 0
+    assert project.run("store").status == 0
     assert project.is_marked(SECOND)
     assert project.images() == [image]
-    assert inside(project, "verify").status == 0
+    assert project.run("verify").status == 0
 
 
 @pytest.fixture
@@ -283,12 +271,12 @@ def small_shelf(project: Project) -> Iterator[Project]:
 
 def test_a_shelf_without_room_is_said_before_anything_is_written(small_shelf: Project) -> None:
     small_shelf.stage(FIRST, {"a": os.urandom(3_000_000)})
-    ran = inside(small_shelf, "store")
+    ran = small_shelf.run("store")
     assert ran.status == 6, ran.err
     assert str(small_shelf.shelf) in ran.err
     assert not small_shelf.is_marked(FIRST)
     subprocess.run(["mount", "-o", "remount,size=8m", str(small_shelf.shelf)], check=True)
-    assert inside(small_shelf, "store").status == 0
+    assert small_shelf.run("store").status == 0
     assert small_shelf.is_marked(FIRST)
 
 
@@ -309,12 +297,12 @@ def test_a_shelf_that_fills_while_it_is_written_leaves_no_mark(
     (folder / "xorriso").chmod(0o755)
     with monkeypatch.context() as patched:
         patched.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-        ran = inside(small_shelf, "store")
+        ran = small_shelf.run("store")
     assert ran.status == 6, ran.err
     assert not small_shelf.is_marked(FIRST)
     (small_shelf.shelf / "taken").unlink()
     subprocess.run(["mount", "-o", "remount,size=8m", str(small_shelf.shelf)], check=True)
-    assert inside(small_shelf, "store").status == 0
+    assert small_shelf.run("store").status == 0
     assert small_shelf.is_marked(FIRST)
 
 
@@ -322,7 +310,7 @@ def test_a_disc_that_is_full_by_its_capacity_makes_room_for_a_new_one(project: P
     project.configure(capacity="2 MiB")
     for day in (FIRST, SECOND):
         project.stage(day, {"a": os.urandom(1_000_000)})
-    ran = inside(project, "store")
+    ran = project.run("store")
     assert ran.status == 0, ran.err
     assert len(project.images()) == 2
-    assert inside(project, "verify").status == 0
+    assert project.run("verify").status == 0

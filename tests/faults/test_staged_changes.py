@@ -7,8 +7,6 @@ can see.
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import shutil
 import stat
@@ -22,8 +20,6 @@ from pathlib import Path
 import pytest
 from tests.conftest import Project, Ran
 
-from cedarchest.cli import run
-
 DAY = "2026/11/22"
 REAL = shutil.which("xorriso") or "xorriso"
 IS_BURN = 'case "$*" in *-options_from_file*) ;; *) exec ' + REAL + ' "$@";; esac\n'
@@ -31,17 +27,9 @@ CONTENT = b"what was staged " * 700
 NOBODY = 65534
 
 
-def inside(project: Project, *arguments: str) -> Ran:
-    """Run the program in this process, which is quicker."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = run(["-c", str(project.config), *arguments])
-    return Ran(status, out.getvalue(), err.getvalue())
-
-
 def statuses(project: Project) -> list[str]:
     """How far the sessions of all discs have come."""
-    details = inside(project, "--json", "discs").json["details"]
+    details = project.run("--json", "discs").json["details"]
     assert isinstance(details, list)
     return [session["status"] for disc in details for session in disc["sessions"]]
 
@@ -145,14 +133,14 @@ def test_a_change_just_before_the_burn_is_seen_and_nothing_is_written(
     skip_for_root(change)
     with monkeypatch.context():
         changing(at_start(change))
-        ran = inside(project, "store")
+        ran = project.run("store")
     assert ran.status == 6, ran.err
     assert "/alpha/" in ran.err
     assert not project.is_marked(DAY)
     assert project.images() == []
     monkeypatch.undo()
     put_right(staged)
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     assert project.is_marked(DAY)
     assert on_disc(project.images()[-1], f"/{DAY}/alpha/a") == CONTENT
 
@@ -164,17 +152,17 @@ def test_a_change_during_the_burn_leaves_no_mark(
     """What spoils the disc is found by reading it (7); what does not is found by a last look (6)."""
     skip_for_root(change)
     changing(at_writing(change))
-    ran = inside(project, "store")
+    ran = project.run("store")
     monkeypatch.undo()
     assert ran.status == (7 if change.spoils else 6), ran.err
     assert statuses(project) == ["bad" if change.spoils else "verified"]
     assert not project.is_marked(DAY)
     put_right(staged)
-    again = inside(project, "store")
+    again = project.run("store")
     assert again.status == 0, again.err
     assert project.is_marked(DAY)
     assert on_disc(project.images()[-1], f"/{DAY}/alpha/a") == CONTENT
-    assert inside(project, "verify", *(image.stem for image in project.images()[-1:])).status == 0
+    assert project.run("verify", *(image.stem for image in project.images()[-1:])).status == 0
 
 
 @changes
@@ -185,11 +173,11 @@ def test_a_change_between_two_runs_is_never_taken_silently(
     skip_for_root(change)
     with monkeypatch.context() as patched:
         patched.setenv("PATH", str(tmp_path))
-        assert inside(project, "store").status == 9
+        assert project.run("store").status == 9
     script = tmp_path / "change"
     script.write_text(f'file="{staged}"\n{change.script}\n')
     subprocess.run(["/bin/sh", str(script)], check=True)
-    ran = inside(project, "store")
+    ran = project.run("store")
     if (staged.parent / "late").exists() or (staged.parent / "late").is_symlink():
         assert ran.status == 0
         assert project.is_marked(DAY)
@@ -199,15 +187,15 @@ def test_a_change_between_two_runs_is_never_taken_silently(
     assert not project.is_marked(DAY)
     assert project.images() == []
     put_right(staged)
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     assert on_disc(project.images()[0], f"/{DAY}/alpha/a") == CONTENT
 
 
 def test_a_supplement_is_stored_as_a_further_session(project: Project, staged: Path) -> None:
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     (staged.parent / "late").write_bytes(b"late")
     (project.staging / DAY / "cback.store").unlink()
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     assert project.is_marked(DAY)
     assert statuses(project) == ["verified", "verified"]
     assert on_disc(project.images()[0], f"/{DAY}/alpha/late") == b"late"
@@ -240,7 +228,7 @@ def test_what_no_disc_can_hold_is_left_out_and_said(
     project: Project, staged: Path, add: Callable[[Path], str]
 ) -> None:
     why = add(staged.parent)
-    ran = inside(project, "--json", "store")
+    ran = project.run("--json", "store")
     assert ran.status == 11, ran.err
     left_out = ran.json["left_out"]
     assert isinstance(left_out, list)
@@ -249,8 +237,8 @@ def test_what_no_disc_can_hold_is_left_out_and_said(
     assert ran.json["outcome"] == "partial"
     assert project.is_marked(DAY)
     assert on_disc(project.images()[0], f"/{DAY}/alpha/a") == CONTENT
-    assert inside(project, "verify").status == 0
-    assert inside(project, "store").status == 0
+    assert project.run("verify").status == 0
+    assert project.run("store").status == 0
 
 
 def test_a_link_no_disc_can_hold_takes_nothing_with_it_whatever_its_name(
@@ -259,7 +247,7 @@ def test_a_link_no_disc_can_hold_takes_nothing_with_it_whatever_its_name(
     name = "o*\n'[a]\\ ="
     (staged.parent / name).symlink_to("t" * 1100)
     (staged.parent / "o\n'a\\ =").write_bytes(b"stays")
-    ran = inside(project, "store")
+    ran = project.run("store")
     assert ran.status == 11, ran.err
     assert on_disc(project.images()[0], f"/{DAY}/alpha/o\n'a\\ =") == b"stays"
 

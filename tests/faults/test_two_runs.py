@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import shutil
@@ -15,9 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.conftest import Project, Ran
-
-from cedarchest.cli import run
+from tests.conftest import Project
 
 DAY, NEXT = "2026/11/22", "2026/11/23"
 REAL = shutil.which("xorriso") or "xorriso"
@@ -81,16 +78,8 @@ def storing(project: Project, held: Held) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def inside(project: Project, *arguments: str) -> Ran:
-    """Run the program in this process, which is quicker."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = run(["-c", str(project.config), *arguments])
-    return Ran(status, out.getvalue(), err.getvalue())
-
-
 def statuses(project: Project) -> list[str]:
-    details = inside(project, "--json", "discs").json["details"]
+    details = project.run("--json", "discs").json["details"]
     assert isinstance(details, list)
     return [session["status"] for disc in details for session in disc["sessions"]]
 
@@ -111,7 +100,7 @@ def test_a_second_run_ends_at_once_and_says_who_is_at_work(
     held = Held(tmp_path / "tools", writing=True)
     with storing(project, held) as first:
         before = snapshot(project.root)
-        second = inside(project, "--json", *action)
+        second = project.run("--json", *action)
         assert second.status == 10, second.err
         error = second.json["error"]
         assert isinstance(error, dict)
@@ -133,17 +122,17 @@ def test_a_state_folder_of_its_own_does_not_open_a_shelf_in_use(project: Project
     other.stage(NEXT)
     held = Held(tmp_path / "tools", writing=True)
     with storing(project, held) as first:
-        second = inside(other, "store")
+        second = other.run("store")
         assert second.status == 10, second.err
         assert str(project.shelf) in second.err
         assert not other.is_marked(NEXT)
         held.go.touch()
         first.communicate(timeout=60)
     assert first.returncode == 0
-    assert inside(other, "store").status == 0
+    assert other.run("store").status == 0
     assert other.is_marked(NEXT)
     assert len(project.images()) == 2
-    assert inside(project, "verify").status == 0
+    assert project.run("verify").status == 0
 
 
 @pytest.mark.parametrize("action", [["status"], ["discs"]])
@@ -153,7 +142,7 @@ def test_a_look_at_how_things_stand_works_beside_a_store(
     project.stage(DAY)
     held = Held(tmp_path / "tools", writing=True)
     with storing(project, held) as first:
-        assert inside(project, *action).status in (0, 10)
+        assert project.run(*action).status in (0, 10)
         held.go.touch()
         first.communicate(timeout=60)
     assert first.returncode == 0
@@ -163,12 +152,13 @@ def test_a_lock_whose_holder_is_dead_and_gone_holds_up_nobody(project: Project) 
     (project.root / "state").mkdir()
     (project.root / "state" / "lock").write_text("1\n")
     project.stage(DAY)
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
 
 
 # -- asked to end -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda each: each.name)
 @pytest.mark.parametrize("whom", ["the program", "its process group"])
 def test_a_signal_during_a_burn_lets_the_session_end(
@@ -190,12 +180,12 @@ def test_a_signal_during_a_burn_lets_the_session_end(
     assert not project.is_marked(DAY)
     assert statuses(project) in (["burnt"], ["intended"])
     size = project.images()[0].stat().st_size
-    again = inside(project, "store")
+    again = project.run("store")
     assert again.status == 0, again.err
     assert project.is_marked(DAY)
     assert statuses(project) == ["verified"]
     assert [image.stat().st_size for image in project.images()] == [size]
-    assert inside(project, "verify").status == 0
+    assert project.run("verify").status == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
@@ -213,7 +203,7 @@ def test_a_signal_before_the_writing_begins_writes_nothing(
     assert b"Traceback" not in err
     assert project.images() == []
     assert not project.is_marked(DAY)
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     assert project.is_marked(DAY)
     assert statuses(project).count("verified") == 1
 
@@ -254,6 +244,6 @@ def test_a_third_signal_abandons_the_burn_and_the_next_run_goes_on(project: Proj
         _, err = first.communicate(timeout=90)
     assert first.returncode == 5, err
     assert not project.is_marked(DAY)
-    assert inside(project, "store").status == 0
+    assert project.run("store").status == 0
     assert project.is_marked(DAY)
     assert statuses(project).count("verified") == 1
