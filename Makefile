@@ -7,9 +7,10 @@ UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements.lock)
 unexport PYTHONDONTWRITEBYTECODE
 export UV_LINK_MODE := copy
 export UV_NO_PROGRESS := 1
-JOBS ?= 2
+JOBS ?= $(shell expr 2 \* $$(nproc))
 
 APT_SETUP := xorriso
+APT_BENCH := cedar-backup3 genisoimage
 APT_TEST := xorriso gcc libc6-dev libarchive-tools acl attr coreutils
 
 .PHONY: help setup setup-test demo test quick check format lint types layers fix bench clean lock
@@ -56,8 +57,10 @@ fix: setup ## format, and mend what can be mended by machine
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## measure how fast the catalog takes a million entries
-	$(BIN)/python bench/catalog_bench.py $(BENCH)
+bench: setup ## measure a store beside its floors and beside Cedar Backup, and the catalog (BENCH="--json FILE")
+	@scripts/need.sh $(APT_BENCH)
+	$(BIN)/python bench/store.py $(BENCH)
+	$(BIN)/python bench/catalog_bench.py
 
 lock: setup ## renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --upgrade --group dev --generate-hashes --no-header --universal \

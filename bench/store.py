@@ -81,6 +81,8 @@ def machine(place: Path) -> dict[str, object]:
 
 
 def _first_line(argv: Sequence[str], beginning: str) -> str:
+    if not shutil.which(argv[0]):
+        return ""
     answer = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment())
     lines = (answer.stdout + answer.stderr).splitlines()
     return next((line.strip() for line in lines if line.startswith(beginning)), "")

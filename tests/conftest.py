@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pytest
 from tests.forked import run_program
 
 REPOSITORY = Path(__file__).parents[1]
+NOBODY = 65534
 
 
 @dataclass
@@ -88,6 +92,30 @@ class Project:
         )
         return Ran(done.returncode, done.stdout.decode(), done.stderr.decode("utf-8", "backslashreplace"))
 
+    def run_as_user(
+        self, *arguments: str, environ: Mapping[str, str] | None = None, configured: bool = True
+    ) -> Ran:
+        """Run the program as somebody who is not root; needs a project that such a one may enter."""
+        variables = {**os.environ, **(environ or {})}
+        variables.pop("LD_PRELOAD", None)
+        prefix: list[str] = []
+        if os.geteuid() == 0:
+            subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", str(self.root)], check=True)
+            prefix = ["/usr/bin/setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+            attempt = [*prefix, sys.executable, "-c", "import cedarchest"]
+            if subprocess.run(attempt, capture_output=True, check=False).returncode:
+                pytest.skip("another user may not use this interpreter")
+        named = ["-c", str(self.config)] if configured else []
+        done = subprocess.run(
+            [*prefix, sys.executable, "-m", "cedarchest", *named, *arguments],
+            env=variables,
+            capture_output=True,
+            cwd=self.root,
+            check=False,
+            timeout=120,
+        )
+        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
@@ -97,6 +125,18 @@ def project(tmp_path: Path) -> Project:
         folder.mkdir(parents=True)
     made.configure()
     return made
+
+
+@pytest.fixture
+def of_user() -> Iterator[Project]:
+    """An empty project of an ordinary user, outside the folders that pytest keeps to its own."""
+    with tempfile.TemporaryDirectory(prefix="cedarchest-test-") as folder:
+        Path(folder).chmod(0o755)
+        made = Project(Path(folder) / "project")
+        for directory in (made.staging, made.shelf):
+            directory.mkdir(parents=True)
+        made.configure()
+        yield made
 
 
 @pytest.fixture

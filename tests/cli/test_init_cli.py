@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -61,12 +60,10 @@ def test_init_in_a_used_folder_leaves_what_is_there(tmp_path: Path) -> None:
     assert (tmp_path / "notes").read_text() == "mine\n"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root takes no file from the current folder")
-def test_the_configuration_of_the_current_folder_is_found(tmp_path: Path) -> None:
-    program("init", cwd=tmp_path)
-    ran = program("-v", "status", cwd=tmp_path)
-    assert ran.status == 0
-    assert f"INFO configuration: {tmp_path}/cedarchest.toml" in ran.err
+def test_the_configuration_of_the_current_folder_is_found(of_user: Project) -> None:
+    ran = of_user.run_as_user("-v", "status", configured=False, environ={"CEDARCHEST_CONFIG": ""})
+    assert ran.status == 0, ran.err
+    assert f"INFO configuration: {of_user.config}" in ran.err
 
 
 def test_a_configuration_is_named_by_the_environment(tmp_path: Path) -> None:

@@ -11,14 +11,13 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.conftest import Project, Ran
+from tests.conftest import Project
 
 DAY = "2026/11/22"
 REAL = shutil.which("xorriso") or "xorriso"
@@ -51,7 +50,6 @@ class Change:
 
     script: str
     spoils: bool = True
-    as_root: bool = True
 
 
 CHANGES = {
@@ -66,7 +64,6 @@ CHANGES = {
         'touch -r "$file" "$0.time"; printf X | dd of="$file" bs=1 seek=9000 conv=notrunc status=none;'
         ' touch -r "$0.time" "$file"'
     ),
-    "unreadable": Change('chmod 000 "$file"', as_root=False),
     "a new file": Change('echo late >"${file%/*}/late"', spoils=False),
     "a new link": Change('ln -s a "${file%/*}/late"', spoils=False),
     "became a directory": Change('rm "$file"; mkdir "$file"'),
@@ -86,15 +83,20 @@ def staged(project: Project) -> Path:
 def changing(tmp_path: Path, staged: Path, monkeypatch: pytest.MonkeyPatch) -> Changing:
     """Makes xorriso do something to the staged file in the course of a burn."""
 
-    def install(script: str) -> None:
+    def change(script: str) -> None:
         folder = tmp_path / "tools"
-        folder.mkdir()
-        tool = folder / "xorriso"
-        tool.write_text(f'#!/bin/sh\n{IS_BURN}file="{staged}"\n{script}\n')
-        tool.chmod(0o755)
+        install(folder, staged, script)
         monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
-    return install
+    return change
+
+
+def install(folder: Path, file: Path, script: str) -> None:
+    """Put a xorriso into a folder that does something to a file when it is to burn."""
+    folder.mkdir()
+    tool = folder / "xorriso"
+    tool.write_text(f'#!/bin/sh\n{IS_BURN}file="{file}"\n{script}\n')
+    tool.chmod(0o755)
 
 
 def at_start(change: Change) -> str:
@@ -121,16 +123,10 @@ def put_right(staged: Path) -> None:
     (staged.parent.parent / "INDEX.jsonl.gz").unlink(missing_ok=True)
 
 
-def skip_for_root(change: Change) -> None:
-    if not change.as_root and os.geteuid() == 0:
-        pytest.skip("root reads everything")
-
-
 @changes
 def test_a_change_just_before_the_burn_is_seen_and_nothing_is_written(
     project: Project, staged: Path, changing: Changing, monkeypatch: pytest.MonkeyPatch, change: Change
 ) -> None:
-    skip_for_root(change)
     with monkeypatch.context():
         changing(at_start(change))
         ran = project.run("store")
@@ -150,7 +146,6 @@ def test_a_change_during_the_burn_leaves_no_mark(
     project: Project, staged: Path, changing: Changing, monkeypatch: pytest.MonkeyPatch, change: Change
 ) -> None:
     """What spoils the disc is found by reading it (7); what does not is found by a last look (6)."""
-    skip_for_root(change)
     changing(at_writing(change))
     ran = project.run("store")
     monkeypatch.undo()
@@ -170,7 +165,6 @@ def test_a_change_between_two_runs_is_never_taken_silently(
     project: Project, staged: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change: Change
 ) -> None:
     """The first run leaves the index and finds no xorriso; additions are stored, changes refused."""
-    skip_for_root(change)
     with monkeypatch.context() as patched:
         patched.setenv("PATH", str(tmp_path))
         assert project.run("store").status == 9
@@ -255,43 +249,43 @@ def test_a_link_no_disc_can_hold_takes_nothing_with_it_whatever_its_name(
 # -- permissions, as a user who is not root ----------------------------------------------------------
 
 
-@pytest.fixture
-def of_user() -> Iterator[Project]:
-    """A project of an ordinary user, outside the folders that pytest keeps to its own."""
-    with tempfile.TemporaryDirectory(prefix="cedarchest-test-") as folder:
-        Path(folder).chmod(0o755)
-        made = Project(Path(folder) / "project")
-        for directory in (made.staging, made.shelf):
-            directory.mkdir(parents=True)
-        made.configure()
-        yield made
+UNREADABLE = Change('chmod 000 "$file"')
 
 
-def as_user(project: Project, *arguments: str) -> Ran:
-    """Run the program as somebody who is not root."""
-    prefix: list[str] = []
-    environ = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
-    if os.geteuid() == 0:
-        subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", str(project.root)], check=True)
-        prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-        tried = subprocess.run([*prefix, sys.executable, "-c", "import cedarchest"], env=environ, check=False)
-        if tried.returncode:
-            pytest.skip("another user may not use this interpreter")
-    done = subprocess.run(
-        [*prefix, sys.executable, "-m", "cedarchest", "-c", str(project.config), *arguments],
-        env=environ,
-        capture_output=True,
-        cwd=project.root,
-        check=False,
-        timeout=120,
-    )
-    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+@pytest.mark.parametrize(
+    ("moment", "status", "left"), [(at_start, 6, []), (at_writing, 7, ["bad"])], ids=["before", "during"]
+)
+def test_a_file_that_becomes_unreadable_in_the_course_of_a_burn_leaves_no_mark(
+    of_user: Project, moment: Callable[[Change], str], status: int, left: list[str]
+) -> None:
+    file = of_user.stage(DAY, {"a": CONTENT}) / "alpha" / "a"
+    tools = of_user.root / "tools"
+    install(tools, file, moment(UNREADABLE))
+    ran = of_user.run_as_user("store", environ={"PATH": f"{tools}:{os.environ['PATH']}"})
+    file.chmod(0o644)
+    assert ran.status == status, ran.err
+    assert "alpha/a" in ran.err
+    assert not of_user.is_marked(DAY)
+    assert [each for each in statuses(of_user) if each != "abandoned"] == left
+    assert of_user.run_as_user("store").status == 0
+    assert of_user.is_marked(DAY)
+
+
+def test_a_file_that_became_unreadable_between_two_runs_is_never_taken_silently(of_user: Project) -> None:
+    file = of_user.stage(DAY, {"a": CONTENT}) / "alpha" / "a"
+    assert of_user.run_as_user("store", environ={"PATH": str(of_user.root)}).status == 9
+    file.chmod(0)
+    ran = of_user.run_as_user("store")
+    file.chmod(0o644)
+    assert ran.status == 6, ran.err
+    assert "alpha/a" in ran.err
+    assert of_user.images() == []
 
 
 def test_an_unreadable_staging_folder_is_an_error_that_names_it(of_user: Project) -> None:
     of_user.stage(DAY)
     of_user.staging.chmod(0)
-    ran = as_user(of_user, "store")
+    ran = of_user.run_as_user("store")
     of_user.staging.chmod(0o755)
     assert ran.status == 6, ran.err
     assert str(of_user.staging) in ran.err
@@ -304,14 +298,14 @@ def test_a_day_that_cannot_be_read_does_not_hold_up_the_others(of_user: Project,
     unreadable = of_user.stage("2026/11/21") / what
     of_user.stage(DAY)
     unreadable.chmod(0)
-    ran = as_user(of_user, "--json", "store")
+    ran = of_user.run_as_user("--json", "store")
     unreadable.chmod(0o755)
     assert ran.status == 6, ran.err
     assert ran.json["outcome"] == "partial"
     assert what in str(ran.json["error"])
     assert of_user.is_marked(DAY)
     assert not of_user.is_marked("2026/11/21")
-    assert as_user(of_user, "store").status == 0
+    assert of_user.run_as_user("store").status == 0
     assert of_user.is_marked("2026/11/21")
 
 
@@ -322,9 +316,9 @@ def test_where_staging_may_not_be_written_the_catalog_is_the_mark_and_a_warning_
     folders = [folder for folder in (of_user.staging, *of_user.staging.rglob("*")) if folder.is_dir()]
     for folder in folders:
         folder.chmod(0o555)
-    first = as_user(of_user, "--json", "store")
-    second = as_user(of_user, "--json", "store")
-    known = as_user(of_user, "--json", "status").json
+    first = of_user.run_as_user("--json", "store")
+    second = of_user.run_as_user("--json", "store")
+    known = of_user.run_as_user("--json", "status").json
     for folder in folders:
         folder.chmod(0o755)
     assert (first.status, second.status) == (0, 0), first.err + second.err
