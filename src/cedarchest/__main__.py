@@ -19,7 +19,9 @@ def main() -> None:
     # A run makes hundreds of thousands of entries and hardly a cycle; searching them for garbage cost a
     # third of a store of 40,000 files.
     gc.disable()
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    gc.freeze()  # nor at the end, when all of them go anyway
+    sys.exit(status)
 
 
 if __name__ == "__main__":

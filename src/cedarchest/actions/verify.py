@@ -140,14 +140,16 @@ def _verify_disc(config: Config, writer: Writer, disc: DiscRecord, ports: Ports)
         if each.status is not SessionStatus.ABANDONED and each.status is not SessionStatus.CLAIMED
     ]
     for session in sessions:
+        passed = False
         try:
             _verify_session(config, writer, disc, session, ports)
+            passed = True
         except VerifyError as error:
             findings += error.findings
             problem = problem or error
         except CedarchestError as error:
             problem = problem or error
-        _follow_marks(config, session, ports)
+        _follow_marks(config, session, ports, as_before=passed and session.status is SessionStatus.VERIFIED)
     return DiscVerdict(
         disc.label,
         passed=problem is None,
@@ -168,14 +170,17 @@ def _verify_session(
         prove_again(writer, disc, session, ports)
 
 
-def _follow_marks(config: Config, session: SessionRecord, ports: Ports) -> None:
-    """Where staging still stands, `cback.store` says what the catalog says now."""
+def _follow_marks(config: Config, session: SessionRecord, ports: Ports, *, as_before: bool) -> None:
+    """Where staging still stands, `cback.store` says what the catalog says now.
+
+    A mark of a session that is as good as before needs no second look at what is staged.
+    """
     if config.stage is None or not session.days:
         return
     staged = {day.day: day for day in _staged_days(config, ports)}
     for content in session.days:
         day = staged.get(content.day)
-        if day is None or not day.staged:
+        if day is None or not day.staged or (as_before and day.marked_stored):
             continue
         proven = _is_proven_as_staged(config, day, ports)
         if proven and not day.marked_stored:

@@ -17,6 +17,8 @@ from cedarchest.model.index import Entry, Fingerprint, Kind
 from cedarchest.model.names import to_text
 
 READ_SIZE = 1 << 20
+_FORMAT = 0o170000
+"""The bits of a mode that say what an entry is (inode(7))."""
 
 _KINDS = {
     stat.S_IFREG: Kind.FILE,
@@ -36,28 +38,17 @@ class Found(NamedTuple):
     fingerprint: Fingerprint
 
 
-class Look(NamedTuple):
-    """What tells whether an entry is still the one that is known."""
-
-    fingerprint: Fingerprint
-    kind: Kind
-    size: int
-    mtime_ns: int
-
-
-def look_over(
+def fingerprints_of(
     root: os.PathLike[str], *, prefix: bytes, leave_out: Collection[str] = ()
-) -> Iterator[tuple[bytes, Look]]:
-    """Everything below `root` at a glance, in no order; nothing but directories is opened.
+) -> Iterator[tuple[bytes, Fingerprint]]:
+    """Path and fingerprint of all below `root`, in no order; nothing but directories is opened.
 
     Raises:
         StagingError: a directory or entry cannot be looked at.
     """
+    new = tuple.__new__
     for _, relative, status in _walk(os.fsencode(root), {os.fsencode(name) for name in leave_out}):
-        mode, inode, *_, size, _, _, _ = status
-        kind = _KINDS[stat.S_IFMT(mode)]
-        fingerprint = Fingerprint(inode, status.st_ctime_ns)
-        yield prefix + relative, Look(fingerprint, kind, size if kind is Kind.FILE else 0, status.st_mtime_ns)
+        yield prefix + relative, new(Fingerprint, (status.st_ino, status.st_ctime_ns))
 
 
 def scan(
@@ -76,7 +67,7 @@ def scan(
     """
     found: list[Found] = []
     shared: dict[tuple[int, int], list[int]] = {}
-    for path, relative, status in _walk(os.fsencode(root), {os.fsencode(name) for name in leave_out}):
+    for item, relative, status in _walk(os.fsencode(root), {os.fsencode(name) for name in leave_out}):
         fingerprint = Fingerprint(status.st_ino, status.st_ctime_ns)
         entry = known(prefix + relative, fingerprint)
         if entry is not None:
@@ -84,30 +75,31 @@ def scan(
             continue
         if status.st_nlink > 1 and stat.S_ISREG(status.st_mode):
             shared.setdefault((status.st_dev, status.st_ino), []).append(len(found))
-        found.append(_found(path, prefix + relative, status))
+        found.append(_found(item.path, prefix + relative, status))
     for members in shared.values():
         first, *others = sorted(members, key=lambda position: found[position].entry.path)
         for position in others:
-            item = found[position]
-            found[position] = item._replace(entry=item.entry._replace(hardlink=found[first].entry.path))
-    found.sort(key=lambda item: item.entry.path)
+            one = found[position]
+            found[position] = one._replace(entry=one.entry._replace(hardlink=found[first].entry.path))
+    found.sort(key=lambda one: one.entry.path)
     return found
 
 
-def _walk(top: bytes, left_out: set[bytes]) -> Iterator[tuple[bytes, bytes, os.stat_result]]:
+def _walk(top: bytes, left_out: set[bytes]) -> Iterator[tuple[os.DirEntry[bytes], bytes, os.stat_result]]:
     pending = [b""]
     while pending:
         below = pending.pop()
-        directory = top + b"/" + below if below else top
+        directory, start = (top + b"/" + below, below + b"/") if below else (top, b"")
         try:
             with os.scandir(directory) as items:
                 for item in items:
-                    if not below and item.name in left_out:
+                    name = item.name
+                    if not below and name in left_out:
                         continue
-                    relative = below + b"/" + item.name if below else item.name
+                    relative = start + name
                     status = item.stat(follow_symlinks=False)
-                    yield item.path, relative, status
-                    if stat.S_ISDIR(status.st_mode):
+                    yield item, relative, status
+                    if status.st_mode & _FORMAT == stat.S_IFDIR:
                         pending.append(relative)
         except OSError as error:
             raise StagingError(

@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cedarchest.adapters.durable import durable_file, sync_directory
-from cedarchest.adapters.scan import Found, Look, digest_file, look_over, scan, scan_one
+from cedarchest.adapters.scan import Found, digest_file, fingerprints_of, scan, scan_one
 from cedarchest.errors import DiskFull, StagingError
 from cedarchest.model.findings import Finding, FindingKind
 from cedarchest.model.index import Entry, Fingerprint, Index, Kind, read_index, write_index
@@ -194,7 +194,7 @@ class StagingFolder:
             first, *lines = path.read_bytes().splitlines()
             if first != digest.hex().encode() or len(lines) != count:
                 return []
-            return [Fingerprint(*map(int, line.split())) for line in lines]
+            return [Fingerprint._make(map(int, line.split())) for line in lines]
         except (OSError, ValueError, TypeError):
             return []
 
@@ -206,12 +206,13 @@ class StagingFolder:
         before = {entry.path: (entry, fingerprint) for entry, fingerprint in pairs}
         findings = []
         prefix = day_index.day.encode() + b"/"
-        for path, now in look_over(day_index.directory, prefix=prefix, leave_out=NOT_INDEXED):
+        for path, now in fingerprints_of(day_index.directory, prefix=prefix, leave_out=NOT_INDEXED):
             entry, fingerprint = before.pop(path, (None, None))
             if entry is None:
                 findings.append(_finding(FindingKind.UNEXPECTED, path, "came after it was indexed"))
-            elif now != (fingerprint, entry.kind, entry.size, entry.mtime_ns):
-                findings.append(_finding(FindingKind.DIFFERENT, path, _difference(now, entry)))
+            elif now != fingerprint:
+                found = scan_one(bytes(day_index.directory) + b"/" + path[len(prefix) :], path).entry
+                findings.append(_finding(FindingKind.DIFFERENT, path, _difference(found, entry)))
         findings += [_finding(FindingKind.MISSING, path, "has vanished") for path in before]
         return tuple(findings)
 
@@ -280,8 +281,10 @@ def _any_change(
     """Whether a glance shows anything that is not as it was: the usual answer is no, and quick."""
     remembered = dict(zip((entry.path for entry in entries), fingerprints, strict=True))
     take = remembered.pop
-    seen = look_over(directory, prefix=day.encode() + b"/", leave_out=NOT_INDEXED)
-    return any(take(path, None) != look.fingerprint for path, look in seen) or bool(remembered)
+    for path, now in fingerprints_of(directory, prefix=day.encode() + b"/", leave_out=NOT_INDEXED):
+        if take(path, None) != now:
+            return True
+    return bool(remembered)
 
 
 def _reconcile(directory: Path, day: str, item: Found, entry: Entry | None) -> Entry | Finding:
@@ -289,11 +292,15 @@ def _reconcile(directory: Path, day: str, item: Found, entry: Entry | None) -> E
     found = item.entry
     if entry is None:
         return found
-    now = Look(item.fingerprint, found.kind, found.size, found.mtime_ns)
-    if now[1:] != (entry.kind, entry.size, entry.mtime_ns) or found.target != entry.target:
+    if (found.kind, found.size, found.mtime_ns, found.target) != (
+        entry.kind,
+        entry.size,
+        entry.mtime_ns,
+        entry.target,
+    ):
         if entry.kind is Kind.DIR and found.kind is Kind.DIR:
             return found  # something was added below it
-        return _finding(FindingKind.DIFFERENT, entry.path, _difference(now, entry))
+        return _finding(FindingKind.DIFFERENT, entry.path, _difference(found, entry))
     if entry.kind is Kind.FILE:
         relative = entry.path[len(day) + 1 :]
         digest = digest_file(os.fsencode(directory) + b"/" + relative, found, item.fingerprint)
@@ -303,7 +310,7 @@ def _reconcile(directory: Path, day: str, item: Found, entry: Entry | None) -> E
     return entry if held._replace(user=entry.user, group=entry.group) == entry else held
 
 
-def _difference(now: Look, entry: Entry) -> str:
+def _difference(now: Entry, entry: Entry) -> str:
     if now.kind is not entry.kind:
         return f"was a {entry.kind}, is a {now.kind}"
     if now.size != entry.size:

@@ -225,8 +225,11 @@ def _settings(source: SessionSource, options: BurnOptions) -> Iterator[bytes]:
     yield b"-iso_rr_pattern off -disk_pattern off -follow mount\n"
     yield b"-padding %ds -close off -stdio_sync end\n" % options.padding_blocks
     yield b"-volid " + shell_word(source.volume_id.encode()) + b"\n"
+    yield b"-pacifier interval=0.1\n"  # it asks only as often whether the writing has ended
     if options.optical:
         yield b"-write_type tao\n"
+    else:
+        yield b"-fs 1m\n"  # a file needs no store against an empty buffer, and a small one stays in the cache
     if options.optical and options.speed:
         yield b"-speed " + shell_word(options.speed.encode()) + b"\n"
 

@@ -14,7 +14,8 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from binascii import unhexlify
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, BinaryIO, NamedTuple
@@ -172,26 +173,44 @@ def is_plain_path(path: bytes) -> bool:
 _USUAL = re.compile(
     rb'\{"path":"([\x20\x21\x23-\x5b\x5d-\x7e]+)","type":"file","mode":"([0-7]{4})"'
     rb',"uid":(\d{1,10}),"gid":(\d{1,10}),"mtime_ns":(-?\d{1,20})'
-    rb'(?:,"user":"(\w*)")?(?:,"group":"(\w*)")?,"size":(\d{1,19}),"sha256":"([0-9a-f]{64})"\}\n'
+    rb'(?:,"user":"(\w*)")?(?:,"group":"(\w*)")?,"size":(\d{1,19}),"sha256":"([0-9a-f]{64})"\}'
 )
+_NEW = tuple.__new__
 
 
 def _usual_entry(usual: re.Match[bytes], prefix: bytes) -> Entry:
     path, mode, uid, gid, mtime_ns, user, group, size, sha256 = usual.groups()
-    if _LEADS_ELSEWHERE.search(path):
+    if (b"/." in path or b"//" in path or path[0] in b"./" or path[-1:] == b"/") and not is_plain_path(path):
         raise ValueError(f"not an index record: {path!r}")
-    return Entry(
-        prefix + path,
-        Kind.FILE,
-        int(size),
-        int(mode, 8),
-        int(uid),
-        int(gid),
-        int(mtime_ns),
-        sys.intern(user.decode()) if user else "",
-        sys.intern(group.decode()) if group else "",
-        bytes.fromhex(sha256.decode()),
+    owned = _owned(mode, uid, gid, user, group)
+    return _NEW(
+        Entry,
+        (
+            prefix + path,
+            Kind.FILE,
+            int(size),
+            owned[0],
+            owned[1],
+            owned[2],
+            int(mtime_ns),
+            owned[3],
+            owned[4],
+            unhexlify(sha256),
+            b"",
+            b"",
+            (),
+            0,
+        ),
     )
+
+
+@functools.lru_cache(maxsize=256)
+def _owned(
+    mode: bytes, uid: bytes, gid: bytes, user: bytes | None, group: bytes | None
+) -> tuple[int, int, int, str, str]:
+    """Mode and owners as they stand in a record: of a few kinds in any index."""
+    names = (sys.intern((name or b"").decode()) for name in (user, group))
+    return (int(mode, 8), int(uid), int(gid), *names)  # type: ignore[return-value]
 
 
 def _parse_xattrs(record: dict[str, str]) -> tuple[tuple[bytes, bytes], ...]:
@@ -257,8 +276,7 @@ def read_index(stream: BinaryIO, prefix: bytes = b"") -> Index:
         if header.get("version") != VERSION:
             raise ValueError(f"this index has version {header.get('version')}; this program reads {VERSION}")
         last = b""
-        while line := packed.readline(LONGEST_RECORD):
-            digest.update(line)
+        for line in _lines(packed, digest.update):
             usual = _USUAL.fullmatch(line)
             entry = _usual_entry(usual, prefix) if usual else parse_record(line, prefix)
             if entry.path <= last:
@@ -266,3 +284,19 @@ def read_index(stream: BinaryIO, prefix: bytes = b"") -> Index:
             last = entry.path
             entries.append(entry)
     return Index(header, tuple(entries), digest.digest())
+
+
+_PIECE = 1 << 20
+
+
+def _lines(stream: gzip.GzipFile, seen: Callable[[bytes], object]) -> Iterator[bytes]:
+    """Lines without their ends; `seen` gets all bytes as they come."""
+    rest = b""
+    while piece := stream.read(_PIECE):
+        seen(piece)
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from lines
+        if len(rest) > LONGEST_RECORD:
+            raise ValueError("a record is too long")
+    if rest:
+        yield rest
