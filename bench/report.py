@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bench.processes import Sample
 from bench.subjects import (
+    ALONE,
     BARE,
     BARE_MD5,
     CEDAR,
@@ -18,8 +19,8 @@ from bench.subjects import (
     VERIFY,
 )
 
-ROWS = (INDEXED, UNINDEXED, VERIFY, FLOOR, FLOOR_DISK, BARE, BARE_MD5, CEDAR, CEDAR_CHECK)
-OWN_FLOOR = {INDEXED: FLOOR, FLOOR_DISK: FLOOR, UNINDEXED: BARE, BARE_MD5: BARE, CEDAR: BARE}
+ROWS = (INDEXED, UNINDEXED, VERIFY, FLOOR, FLOOR_DISK, BARE, BARE_MD5, ALONE, CEDAR, CEDAR_CHECK)
+OWN_FLOOR = {INDEXED: FLOOR, FLOOR_DISK: FLOOR, UNINDEXED: BARE, BARE_MD5: BARE, ALONE: BARE, CEDAR: BARE}
 OWN_PEER = {INDEXED: CEDAR, UNINDEXED: CEDAR, VERIFY: CEDAR_CHECK}
 
 Medians = Mapping[str, Mapping[str, Sample]]

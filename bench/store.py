@@ -1,8 +1,9 @@
 """How long storing and checking a day takes, beside what cannot be avoided and beside Cedar Backup.
 
 Whole processes on the same days in one run, medians of several; each ends with its output on stable
-storage. The floors are xorriso alone. `bench/store.py --help`; it asserts nothing, the exit status says
-only that it ran.
+storage. A floor is xorriso and one reading of its image with SHA-256: the floor with the options of our own
+store, the bare one with none but `-stdio_sync end`. `bench/store.py --help`; it asserts nothing, the exit
+status says only that it ran.
 """
 
 from __future__ import annotations

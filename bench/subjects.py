@@ -35,8 +35,9 @@ UNINDEXED = "store, unindexed day"
 VERIFY = "verify"
 FLOOR = "floor: xorriso as ours + SHA-256"
 FLOOR_DISK = "the same, image read from disk"
-BARE = "bare floor: xorriso"
-BARE_MD5 = "bare xorriso -md5 on"
+BARE = "bare floor: plain xorriso + SHA-256"
+BARE_MD5 = "the same with -md5 on"
+ALONE = "plain xorriso alone"
 CEDAR = "Cedar Backup store"
 CEDAR_CHECK = "Cedar Backup check"
 
@@ -157,8 +158,9 @@ class Subjects:
             VERIFY: (lambda: None, [[*ours, "verify"]]),
             FLOOR: (self._floor, [floor, read]),
             FLOOR_DISK: (self._floor, [floor, [*read, "from disk"]]),
-            BARE: (self._fresh_image, [self._bare()]),
-            BARE_MD5: (self._fresh_image, [self._bare("-md5", "on")]),
+            BARE: (self._fresh_image, [self._bare(), read]),
+            BARE_MD5: (self._fresh_image, [self._bare("-md5", "on"), read]),
+            ALONE: (self._fresh_image, [self._bare()]),
         }
         if cedar_version():
             copy = str(self.place / "copy")

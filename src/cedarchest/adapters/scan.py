@@ -1,11 +1,10 @@
-"""Looks at a tree of files without following links, and digests files while watching that they hold still."""
+"""Looks at a tree of files without following links."""
 
 from __future__ import annotations
 
 import errno
 import functools
 import grp
-import hashlib
 import os
 import pwd
 import stat
@@ -16,7 +15,6 @@ from cedarchest.errors import StagingError
 from cedarchest.model.index import Entry, Fingerprint, Kind
 from cedarchest.model.names import to_text
 
-READ_SIZE = 1 << 20
 _FORMAT = 0o170000
 """The bits of a mode that say what an entry is (inode(7))."""
 
@@ -171,45 +169,3 @@ def _xattrs(path: bytes) -> tuple[tuple[bytes, bytes], ...]:
         if error.errno in (errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.ENODATA):
             return ()
         raise
-
-
-def digest_file(path: bytes, entry: Entry, fingerprint: Fingerprint) -> bytes:
-    """The SHA-256 of a file that is and stays the one that was looked at.
-
-    Raises:
-        StagingError: it cannot be read, or is another one or another size than before.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise StagingError(
-            f"{to_text(path)} cannot be read: {error.strerror}",
-            advice="Correct its permissions, or run as a user who may read all that is staged.",
-            path=to_text(path),
-        ) from error
-    try:
-        digest = _digest_descriptor(descriptor, entry.size)
-        status = os.fstat(descriptor)
-    except OSError as error:
-        raise StagingError(f"{to_text(path)} cannot be read: {error.strerror}") from error
-    finally:
-        os.close(descriptor)
-    if digest is None or (status.st_ino, status.st_ctime_ns, status.st_size) != (*fingerprint, entry.size):
-        raise StagingError(
-            f"{to_text(path)} changed while it was read",
-            advice="Let whatever writes it finish, then run the command again.",
-            path=to_text(path),
-        )
-    return digest
-
-
-def _digest_descriptor(descriptor: int, size: int) -> bytes | None:
-    digest = hashlib.sha256()
-    left = size
-    while left > 0:
-        part = os.read(descriptor, min(READ_SIZE, left + 1))
-        if not part:
-            return None
-        digest.update(part)
-        left -= len(part)
-    return digest.digest() if left == 0 else None

@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from cedarchest.adapters.digests import Digests, digest_file
 from cedarchest.adapters.durable import durable_file, sync_directory
-from cedarchest.adapters.scan import Found, digest_file, fingerprints_of, scan, scan_one
+from cedarchest.adapters.scan import Found, fingerprints_of, scan, scan_one
 from cedarchest.errors import DiskFull, StagingError
 from cedarchest.model.findings import Finding, FindingKind
 from cedarchest.model.index import Entry, Fingerprint, Index, Kind, read_index, write_index
@@ -147,22 +148,24 @@ class StagingFolder:
         return replace(seen, entries=entries, digest=self._save(seen, entries))
 
     def _digested(self, seen: DayIndex) -> list[Entry]:
-        total, done = seen.data_bytes, 0
-        entries: list[Entry] = []
-        masters: dict[bytes, bytes] = {}
-        prefix = len(seen.day) + 1
-        for entry, fingerprint in zip(seen.entries, seen.fingerprints, strict=True):
-            if entry.kind is Kind.FILE and not entry.sha256:
-                digest = masters.get(entry.hardlink) or digest_file(
-                    os.fsencode(seen.directory) + b"/" + entry.path[prefix:], entry, fingerprint
-                )
-                entry = entry._replace(sha256=digest)  # noqa: PLW2901 - the same entry, completed
-                if not entry.hardlink:
-                    done += entry.size
-                    self._progress("indexing", done, total)
-            if entry.kind is Kind.FILE and not entry.hardlink:
-                masters[entry.path] = entry.sha256
-            entries.append(entry)
+        entries = list(seen.entries)
+        missing = [
+            number for number, entry in enumerate(entries) if entry.kind is Kind.FILE and not entry.sha256
+        ]
+        read = [number for number in missing if not entries[number].hardlink]
+        total = sum(entries[number].size for number in read)
+        top, prefix = os.fsencode(seen.directory) + b"/", len(seen.day) + 1
+        files = [
+            (top + entries[number].path[prefix:], entries[number], seen.fingerprints[number])
+            for number in read
+        ]
+        with Digests(lambda done: self._progress("indexing", done, total)) as digests:
+            for position, digest in digests.of(files):
+                entries[read[position]] = entries[read[position]]._replace(sha256=digest)
+        links = [number for number in missing if entries[number].hardlink]
+        first = {entry.path: entry.sha256 for entry in entries if entry.kind is Kind.FILE} if links else {}
+        for number in links:
+            entries[number] = entries[number]._replace(sha256=first[entries[number].hardlink])
         return entries
 
     def _save(self, seen: DayIndex, entries: Sequence[Entry]) -> bytes:

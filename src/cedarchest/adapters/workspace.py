@@ -10,8 +10,9 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from cedarchest.adapters.digests import digest_file
 from cedarchest.adapters.durable import durable_file, sync_directory
-from cedarchest.adapters.scan import Found, digest_file, scan, scan_one
+from cedarchest.adapters.scan import Found, scan, scan_one
 from cedarchest.errors import CatalogError
 from cedarchest.model.index import Entry, Kind, read_index, write_index
 from cedarchest.model.session import INDEX_NAME, SUMS_NAME, session_folder, session_sums

@@ -1,0 +1,124 @@
+"""SHA-256 of staged files, each of which must hold still while it is read.
+
+Large files are read side by side, since one processor digests more slowly than a disk reads; small ones
+one after the other, since handing them on would cost more than digesting them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Event, Lock
+from typing import Self
+
+from cedarchest.errors import Interrupted, StagingError
+from cedarchest.model.index import Entry, Fingerprint
+from cedarchest.model.names import to_text
+
+SIDE_BY_SIDE = 2
+LARGE = 1 << 20
+READ_SIZE = 1 << 20
+REPORT_EVERY_S = 0.2
+
+Wanted = tuple[bytes, Entry, Fingerprint]
+"""A file: where it is, and what it was when it was looked at."""
+
+
+class Digests:
+    """Digests of many files; a context manager, so that no thread reads on when the rest is not wanted."""
+
+    def __init__(self, progress: Callable[[int], None]) -> None:
+        """`progress` gets the bytes read so far, from the thread that asks for the digests."""
+        self._progress = progress
+        self._pool = ThreadPoolExecutor(SIDE_BY_SIDE)
+        self._lock = Lock()
+        self._stopped = Event()
+        self._bytes = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._pool.shutdown(cancel_futures=True)
+
+    def of(self, files: Sequence[Wanted]) -> Iterator[tuple[int, bytes]]:
+        """Position and digest of each file, in no order.
+
+        Raises:
+            StagingError: as `digest_file`.
+        """
+        large = {
+            self._pool.submit(digest_file, *file, self._read): position
+            for position, file in enumerate(files)
+            if file[1].size >= LARGE
+        }
+        for position, file in enumerate(files):
+            if file[1].size < LARGE:
+                yield position, digest_file(*file, self._read)
+                self._progress(self._bytes)
+        pending = set(large)
+        while pending:
+            done, pending = wait(pending, REPORT_EVERY_S, "FIRST_COMPLETED")
+            self._progress(self._bytes)
+            for future in done:
+                yield large[future], future.result()
+
+    def _read(self, count: int) -> None:
+        if self._stopped.is_set():
+            raise Interrupted("the rest is not wanted any more")
+        with self._lock:
+            self._bytes += count
+
+
+def _nothing(_count: int) -> None:
+    pass
+
+
+def digest_file(
+    path: bytes, entry: Entry, fingerprint: Fingerprint, read: Callable[[int], None] = _nothing
+) -> bytes:
+    """The SHA-256 of a file that is and stays the one that was looked at.
+
+    `read` gets the number of bytes of each piece, and may raise to end it.
+
+    Raises:
+        StagingError: it cannot be read, or is another one or another size than before.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise StagingError(
+            f"{to_text(path)} cannot be read: {error.strerror}",
+            advice="Correct its permissions, or run as a user who may read all that is staged.",
+            path=to_text(path),
+        ) from error
+    try:
+        digest = _digest_descriptor(descriptor, entry.size, read)
+        status = os.fstat(descriptor)
+    except OSError as error:
+        raise StagingError(f"{to_text(path)} cannot be read: {error.strerror}") from error
+    finally:
+        os.close(descriptor)
+    if digest is None or (status.st_ino, status.st_ctime_ns, status.st_size) != (*fingerprint, entry.size):
+        raise StagingError(
+            f"{to_text(path)} changed while it was read",
+            advice="Let whatever writes it finish, then run the command again.",
+            path=to_text(path),
+        )
+    return digest
+
+
+def _digest_descriptor(descriptor: int, size: int, read: Callable[[int], None]) -> bytes | None:
+    digest = hashlib.sha256()
+    left = size
+    while left > 0:
+        part = os.read(descriptor, min(READ_SIZE, left + 1))
+        if not part:
+            return None
+        digest.update(part)
+        left -= len(part)
+        read(len(part))
+    return digest.digest() if left == 0 else None
