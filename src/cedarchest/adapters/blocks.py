@@ -17,6 +17,9 @@ from cedarchest.model.media import BLOCK
 LARGEST_READ = 512
 """Blocks a single read may ask for: 1 MiB, so that a bad spot costs little."""
 
+READ_AHEAD = 8 << 20
+"""Bytes of an image that the kernel is asked to have ready before they are wanted."""
+
 
 class BlockReader:
     """An open disc or image; not for several threads at once."""
@@ -25,6 +28,7 @@ class BlockReader:
         self._path = path
         self._direct = direct
         self._descriptor = -1
+        self._asked_for = 0  # below this the kernel has been asked to read ahead
         self._buffer = mmap.mmap(-1, LARGEST_READ * BLOCK)  # aligned to pages, as O_DIRECT wants
 
     def reopen(self) -> None:
@@ -52,24 +56,37 @@ class BlockReader:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _read_once(self, start: int, count: int) -> bytes:
-        wanted = memoryview(self._buffer)[: count * BLOCK]
+        begin, size = start * BLOCK, count * BLOCK
+        try:
+            return self._read_direct(begin, size) if self._direct else self._read_cached(begin, size)
+        except OSError as error:
+            raise DamagedDisc(
+                f"blocks {start} to {start + count - 1} of {self._path} cannot be read: {error.strerror}",
+                advice="Clean the disc or try another drive; `cedarchest verify` names the files.",
+                first_block=start,
+                last_block=start + count - 1,
+            ) from error
+
+    def _read_direct(self, begin: int, size: int) -> bytes:
+        """Past the cache, which wants an aligned buffer."""
+        wanted = memoryview(self._buffer)[:size]
         done = 0
-        while done < len(wanted):
-            try:
-                got = os.preadv(self._descriptor, [wanted[done:]], start * BLOCK + done)
-            except OSError as error:
-                raise DamagedDisc(
-                    f"blocks {start} to {start + count - 1} of {self._path} cannot be read: {error.strerror}",
-                    advice="Clean the disc or try another drive; `cedarchest verify` names the files.",
-                    first_block=start,
-                    last_block=start + count - 1,
-                ) from error
-            if got == 0:
-                break
-            done += got - got % BLOCK if got < len(wanted) - done else got
+        while done < size and (got := os.preadv(self._descriptor, [wanted[done:]], begin + done)):
+            done += got
             if got % BLOCK:
                 break
-        return bytes(wanted[:done])
+        return bytes(wanted[: done - done % BLOCK])
+
+    def _read_cached(self, begin: int, size: int) -> bytes:
+        """Of an image, with what comes next on its way already."""
+        if begin + READ_AHEAD // 2 > self._asked_for:
+            ahead = max(self._asked_for, begin)
+            os.posix_fadvise(self._descriptor, ahead, READ_AHEAD, os.POSIX_FADV_WILLNEED)
+            self._asked_for = ahead + READ_AHEAD
+        data = os.pread(self._descriptor, size, begin)
+        while len(data) < size and (more := os.pread(self._descriptor, size - len(data), begin + len(data))):
+            data += more
+        return data[: len(data) - len(data) % BLOCK]
 
     def _open(self) -> None:
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (os.O_DIRECT if self._direct else 0)
@@ -92,3 +109,4 @@ class BlockReader:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+            self._asked_for = 0
