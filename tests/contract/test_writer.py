@@ -18,10 +18,10 @@ from cedarchest.adapters.shelf import Shelf
 from cedarchest.adapters.xorriso import Xorriso
 from cedarchest.errors import DamagedDisc, MediumFull, NoMedium, NotAppendable, WrongDisc
 from cedarchest.model.disc import DiscRecord, DiscState, Observation
-from cedarchest.model.identity import find_nodes, read_node
+from cedarchest.model.image.identity import find_nodes, read_node
+from cedarchest.model.image.volume import DESCRIPTORS
 from cedarchest.model.media import BLOCK, TRAITS, Medium
 from cedarchest.model.session import DISC_FILE, disc_json
-from cedarchest.model.volume import DESCRIPTORS
 from cedarchest.ports import Graft, SessionSource, Writer
 
 LABEL = "CC_20261122_001"

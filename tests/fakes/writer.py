@@ -27,11 +27,11 @@ from cedarchest.errors import (
     WrongDisc,
 )
 from cedarchest.model.disc import DiscState, Observation, TocEntry
-from cedarchest.model.identity import read_identity
+from cedarchest.model.image.identity import read_identity
+from cedarchest.model.image.volume import DESCRIPTORS
 from cedarchest.model.index import Entry, Kind
 from cedarchest.model.media import TRAITS, Medium
 from cedarchest.model.size import gap_blocks
-from cedarchest.model.volume import DESCRIPTORS
 from cedarchest.ports import Burnt, SessionSource, Writer
 
 OVERWRITABLE_START = 32

@@ -20,11 +20,11 @@ import pytest
 from cedarchest.model.check import SessionCheck, check_session
 from cedarchest.model.disc import StoredEntry
 from cedarchest.model.findings import Finding
+from cedarchest.model.image.iso9660 import Node, RockRidgeReader
+from cedarchest.model.image.joliet import JolietReader, joliet_losses
+from cedarchest.model.image.volume import Volume, check_anchor, read_volume
 from cedarchest.model.index import Entry, Kind
-from cedarchest.model.iso9660 import Node, RockRidgeReader
-from cedarchest.model.joliet import JolietReader, joliet_losses
 from cedarchest.model.media import BLOCK
-from cedarchest.model.volume import Volume, check_anchor, read_volume
 
 pytestmark = pytest.mark.skipif(shutil.which("xorriso") is None, reason="xorriso is not installed")
 

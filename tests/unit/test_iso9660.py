@@ -9,13 +9,13 @@ from collections.abc import Callable
 import pytest
 from tests.fakes.image import BLOCK, Session
 
-from cedarchest.model.directories import Limits
 from cedarchest.model.findings import Finding
+from cedarchest.model.image.directories import Limits
+from cedarchest.model.image.iso9660 import Node, RockRidgeReader
+from cedarchest.model.image.joliet import JolietNode, JolietReader
+from cedarchest.model.image.rockridge import BadField, read_xattrs
+from cedarchest.model.image.volume import check_anchor, read_volume
 from cedarchest.model.index import Entry, Kind
-from cedarchest.model.iso9660 import Node, RockRidgeReader
-from cedarchest.model.joliet import JolietNode, JolietReader
-from cedarchest.model.rockridge import BadField, read_xattrs
-from cedarchest.model.volume import check_anchor, read_volume
 
 MTIME = 1_700_000_000
 START = 32

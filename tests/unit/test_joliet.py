@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from cedarchest.model.image.identifiers import iso_identifier, joliet_name, joliet_path_cost, numbered
+from cedarchest.model.image.joliet import JolietLoss, joliet_losses
 from cedarchest.model.index import Entry, Kind
-from cedarchest.model.isonames import iso_identifier, joliet_name, joliet_path_cost, numbered
-from cedarchest.model.joliet import JolietLoss, joliet_losses
 
 
 def entry(path: bytes, kind: Kind = Kind.FILE) -> Entry:

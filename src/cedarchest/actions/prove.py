@@ -20,9 +20,9 @@ from cedarchest.model.disc import (
     SessionStatus,
 )
 from cedarchest.model.findings import Finding, FindingKind
+from cedarchest.model.image.volume import check_anchor
 from cedarchest.model.media import BLOCK
 from cedarchest.model.pace import Pace
-from cedarchest.model.volume import check_anchor
 from cedarchest.ports import Ports, Writer
 
 log = logging.getLogger(__name__)

@@ -17,9 +17,10 @@ from cedarchest.errors import DamagedDisc, ForeignDisc, NoMedium
 from cedarchest.model.check import check_session
 from cedarchest.model.disc import DiscState, Observation, StoredEntry, TocEntry
 from cedarchest.model.findings import Finding, FindingKind
-from cedarchest.model.identity import find_nodes, read_node
+from cedarchest.model.image.identity import find_nodes, read_node
+from cedarchest.model.image.iso9660 import Node
+from cedarchest.model.image.volume import check_anchor
 from cedarchest.model.index import Entry, Kind, read_index
-from cedarchest.model.iso9660 import Node
 from cedarchest.model.media import BLOCK
 from cedarchest.model.session import (
     DIGEST_SIZE,
@@ -29,7 +30,6 @@ from cedarchest.model.session import (
     session_folder,
     session_sums,
 )
-from cedarchest.model.volume import check_anchor
 from cedarchest.ports import Ports, Writer
 
 LARGEST_INDEX = 1 << 30

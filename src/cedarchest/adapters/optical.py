@@ -21,7 +21,7 @@ from cedarchest.errors import (
     WrongDisc,
 )
 from cedarchest.model.disc import DiscIdentity, DiscState, Observation
-from cedarchest.model.identity import read_identity
+from cedarchest.model.image.identity import read_identity
 from cedarchest.model.media import Medium
 from cedarchest.ports import Burnt, SessionSource
 

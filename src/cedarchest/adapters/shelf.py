@@ -25,10 +25,10 @@ from cedarchest.errors import (
     WrongDisc,
 )
 from cedarchest.model.disc import DiscState, Observation, TocEntry
-from cedarchest.model.identity import read_identity
+from cedarchest.model.image.identity import read_identity
+from cedarchest.model.image.volume import DESCRIPTORS
 from cedarchest.model.media import BLOCK, TRAITS, Medium
 from cedarchest.model.names import LABEL
-from cedarchest.model.volume import DESCRIPTORS
 from cedarchest.ports import Burnt, SessionSource
 
 SUFFIX = ".iso"

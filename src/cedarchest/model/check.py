@@ -20,14 +20,14 @@ from typing import overload
 
 from cedarchest.model.disc import StoredEntry
 from cedarchest.model.findings import Finding, FindingKind
+from cedarchest.model.image.iso9660 import Node, RockRidgeReader
+from cedarchest.model.image.joliet import AS_IT_IS, JolietNode, JolietPlaces, JolietReader
+from cedarchest.model.image.joliet_match import Waiting, match
+from cedarchest.model.image.volume import Read, Volume, read_volume, structure
 from cedarchest.model.index import Entry, Kind
-from cedarchest.model.iso9660 import Node, RockRidgeReader
-from cedarchest.model.joliet import AS_IT_IS, JolietNode, JolietPlaces, JolietReader
-from cedarchest.model.joliet_match import Waiting, match
 from cedarchest.model.media import BLOCK
 from cedarchest.model.names import to_text
 from cedarchest.model.sweep import CHUNK, Sweep
-from cedarchest.model.volume import Read, Volume, read_volume, structure
 
 _SECOND = 1_000_000_000
 _FIRST_TIME, _LAST_TIME = -2_208_988_800, 5_869_583_999  # the years 1900 to 2155

@@ -18,8 +18,8 @@ from types import TracebackType
 from typing import Self
 
 from cedarchest.errors import DamagedDisc
+from cedarchest.model.image.volume import Read
 from cedarchest.model.media import BLOCK
-from cedarchest.model.volume import Read
 
 CHUNK = 512
 """Blocks of a reading, and of an element of the block map: one MiB."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from cedarchest.errors import DamagedDisc
-from cedarchest.model.directories import Directory
 from cedarchest.model.disc import DiscIdentity
 from cedarchest.model.findings import Finding
+from cedarchest.model.image.directories import Directory
+from cedarchest.model.image.iso9660 import Node, RockRidgeReader
+from cedarchest.model.image.volume import Read, read_volume
 from cedarchest.model.index import Kind
-from cedarchest.model.iso9660 import Node, RockRidgeReader
 from cedarchest.model.media import BLOCK
 from cedarchest.model.session import DISC_FILE, parse_disc_json
-from cedarchest.model.volume import Read, read_volume
 
 SMALL_FILE = 64 << 10
 

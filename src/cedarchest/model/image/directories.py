@@ -17,11 +17,11 @@ from itertools import pairwise
 from struct import Struct
 from typing import NamedTuple, NoReturn
 
-from cedarchest.model.isonames import iso_identifier
+from cedarchest.model.image.identifiers import iso_identifier
+from cedarchest.model.image.rockridge import BadField
+from cedarchest.model.image.volume import Directories, Read, Report, Tree, is_directory_head, structure
 from cedarchest.model.media import BLOCK
 from cedarchest.model.names import to_text
-from cedarchest.model.rockridge import BadField
-from cedarchest.model.volume import Directories, Read, Report, Tree, is_directory_head, structure
 
 Extents = tuple[tuple[int, int], ...]
 """(address, bytes) of each piece of a file, in order; none where there are no data."""

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cedarchest.model.findings import Finding, FindingKind
+from cedarchest.model.image.rockridge import BadField, both
 from cedarchest.model.media import BLOCK
-from cedarchest.model.rockridge import BadField, both
 
 Read = Callable[[int, int], bytes]
 """Gives so many blocks from an address; fewer only at the end of the disc."""

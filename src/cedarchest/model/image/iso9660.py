@@ -11,7 +11,7 @@ What nothing can tell to be wrong, a changed bit in the value of libisofs' own a
 (`isofs.*`) and in access and change times, is for the caller to compare, where it knows them, and
 for the block map. Identifiers of names that are not UTF-8 are compared as far as they are ASCII.
 
-Source: ECMA-119 6.8, 9.1; Rock Ridge and Joliet as in `model.rockridge` and `model.isonames`.
+Source: ECMA-119 6.8, 9.1; Rock Ridge and Joliet as in `model.image.rockridge` and `model.image.identifiers`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import NamedTuple
 
-from cedarchest.model.directories import (
+from cedarchest.model.image.directories import (
     DIRECTORY,
     HEAD,
     HEAD_BIG,
@@ -34,11 +34,11 @@ from cedarchest.model.directories import (
     TreeReader,
     bad,
 )
+from cedarchest.model.image.identifiers import USUAL, iso_identifier, numbered
+from cedarchest.model.image.rockridge import POSIX_LENGTH, PX, TF, BadField, Fields, read_fields
+from cedarchest.model.image.volume import Read, Report, Tree
 from cedarchest.model.index import Kind
-from cedarchest.model.isonames import USUAL, iso_identifier, numbered
 from cedarchest.model.media import BLOCK
-from cedarchest.model.rockridge import POSIX_LENGTH, PX, TF, BadField, Fields, read_fields
-from cedarchest.model.volume import Read, Report, Tree
 
 
 class Node(NamedTuple):

@@ -1,7 +1,7 @@
 """The Joliet tree: what it cannot hold, reading it, and where a path is to be found in it.
 
 Joliet has no links, no specials and no paths that cost more than 240, and it writes some names
-differently. All of it follows from the true names (`model.isonames`), except which member of a
+differently. All of it follows from the true names (`model.image.identifiers`), except which member of a
 family of equal names got which number. `JolietPlaces` says where a path should be found;
 `joliet_losses` says before a burn what will be missing or renamed.
 """
@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from cedarchest.model.directories import (
+from cedarchest.model.image.directories import (
     DIRECTORY,
     HEAD,
     HEAD_BIG,
@@ -24,9 +24,9 @@ from cedarchest.model.directories import (
     TreeReader,
     bad,
 )
+from cedarchest.model.image.identifiers import JOLIET_PATH, PLAIN_JOLIET, joliet_name, joliet_path_cost
+from cedarchest.model.image.rockridge import BadField
 from cedarchest.model.index import Entry, Kind
-from cedarchest.model.isonames import JOLIET_PATH, PLAIN_JOLIET, joliet_name, joliet_path_cost
-from cedarchest.model.rockridge import BadField
 
 _ALWAYS_FITS = 119
 """A path of so many characters fits, whatever its components."""

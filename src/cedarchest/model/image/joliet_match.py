@@ -11,9 +11,9 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
+from cedarchest.model.image.identifiers import joliet_name, numbered
+from cedarchest.model.image.joliet import JolietNode
 from cedarchest.model.index import Kind
-from cedarchest.model.isonames import joliet_name, numbered
-from cedarchest.model.joliet import JolietNode
 
 
 class Waiting(NamedTuple):
