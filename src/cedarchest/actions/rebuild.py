@@ -31,7 +31,7 @@ def execute_rebuild(
         As `execute_store`.
     """
     log.info("rebuild, configured by %s", config_path or "its caller")
-    refuse_unbuilt(config)
+    refuse_unbuilt(config, ports)
     if options.dry_run:
         looked_at = [ports.staging.look(day.directory, day.day) for day in choose_week(config, ports)]
         writer = create_writer(config, ports=ports)

@@ -19,7 +19,7 @@ from cedarchest.actions.planning import plan_days
 from cedarchest.actions.prove import prove_again, prove_session
 from cedarchest.actions.reuse import begin_disc
 from cedarchest.actions.settle import settle
-from cedarchest.config.choices import CheckTime
+from cedarchest.config.choices import CheckTime, CloseDisc
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError, ConfigError, MediaError, StagingError, VerifyError
 from cedarchest.model.days import format_day, parse_day
@@ -62,7 +62,7 @@ def execute_store(
         MediaError, ToolError, CatalogError: kinds of OSError.
     """
     log.info("store, configured by %s", config_path or "its caller")
-    refuse_unbuilt(config)
+    refuse_unbuilt(config, ports)
     if options.dry_run:
         days = choose_days(config, options, ports)
         with_writer = create_writer(config, ports=ports)
@@ -314,14 +314,25 @@ def _finish(config: Config, done: Sequence[str], ports: Ports) -> None:
         writer.close()
 
 
-def refuse_unbuilt(config: Config) -> None:
-    """Refuse what the configuration allows to be written but no store can do yet.
+def refuse_unbuilt(config: Config, ports: Ports) -> None:
+    """Refuse what the configuration asks of a store and none can do yet, rather than pass it over.
 
     Raises:
-        ConfigError: names the key.
+        ConfigError: names each such key.
     """
-    if config.require_store().copies > 1:
+    store = config.require_store()
+    asked = {
+        "store.copies: only 1 can be written yet": store.copies > 1,
+        "store.close: only never can be done yet": store.close is not CloseDisc.NEVER,
+        "store.defect_management: only false can be done yet": store.defect_management,
+        "store.portable: only false can be done yet": store.portable,
+        "hook: none can be run yet": any(hook.action in ("store", "rebuild", "all") for hook in config.hook),
+    }
+    if problems := [problem for problem, wanted in asked.items() if wanted]:
         raise ConfigError(
-            "more than one copy cannot be written yet",
-            problems=["store.copies: only 1 can be written yet"],
+            f"the configuration asks for what cannot be done yet: {'; '.join(problems)}",
+            problems=problems,
+            advice="Take it out of the configuration until it can be done.",
         )
+    if config.notify:
+        ports.reporter.warn("nobody is notified yet ([[notify]] has no effect)")

@@ -34,7 +34,7 @@ def execute_validate(config: Config, *, ports: Ports) -> tuple[CheckedThing, ...
         root = config.stage.dir
         steps.append(("staging folder", lambda: _staging(root, ports)))
     if config.store is not None:
-        steps.append(("store settings", lambda: _built(config)))
+        steps.append(("store settings", lambda: _built(config, ports)))
         steps.append(("drive and disc", lambda: _drive(config, ports)))
     return tuple(_checked(what, step) for what, step in steps)
 
@@ -67,8 +67,8 @@ def _staging(root: Path, ports: Ports) -> str:
     return f"{root}, {sum(day.staged for day in days)} days staged"
 
 
-def _built(config: Config) -> str:
-    refuse_unbuilt(config)
+def _built(config: Config, ports: Ports) -> str:
+    refuse_unbuilt(config, ports)
     return "can be done"
 
 
