@@ -159,6 +159,7 @@ class StagingFolder:
             (top + entries[number].path[prefix:], entries[number], seen.fingerprints[number])
             for number in read
         ]
+        self._progress("indexing", 0, total)
         with Digests(lambda done: self._progress("indexing", done, total)) as digests:
             for position, digest in digests.of(files):
                 entries[read[position]] = entries[read[position]]._replace(sha256=digest)

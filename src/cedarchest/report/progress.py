@@ -23,9 +23,12 @@ class _Shown(Protocol):
 class ProgressReporter:
     """The Reporter of a run; keeps warnings for the end and for the JSON output."""
 
-    def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
+    def __init__(
+        self, stream: TextIO | None = None, *, quiet: bool = False, line_every_s: float = LINE_EVERY_S
+    ) -> None:
         self._stream = stream or sys.stderr
         self._quiet = quiet
+        self._line_every_s = line_every_s
         self._shown: _Shown | None = None
         self.warnings: list[str] = []
 
@@ -35,7 +38,9 @@ class ProgressReporter:
         if self._quiet:
             return
         if self._shown is None:
-            self._shown = _Bar() if self._stream.isatty() else _Lines(self._stream)
+            self._shown = (
+                _Bar(self._stream) if self._stream.isatty() else _Lines(self._stream, self._line_every_s)
+            )
         self._shown.begin(name, total, unit)
 
     def advance(self, done: int) -> None:
@@ -63,7 +68,7 @@ class ProgressReporter:
 class _Bar:
     """rich's progress display: phase, bar, rate, time left."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: TextIO) -> None:
         from rich.console import Console
         from rich.progress import (
             BarColumn,
@@ -80,7 +85,7 @@ class _Bar:
             DownloadColumn(),
             TransferSpeedColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=Console(file=stream),
         )
         self._progress.start()
         self._task = self._progress.add_task("", total=None)
@@ -100,8 +105,9 @@ class _Bar:
 class _Lines:
     """A line when a phase has gone on for a minute, and every minute after."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, every_s: float) -> None:
         self._stream = stream
+        self._every_s = every_s
         self._name = self._unit = ""
         self._total = 0
         self._began = self._last = 0.0
@@ -112,7 +118,7 @@ class _Lines:
 
     def show(self, done: int) -> None:
         now = time.monotonic()
-        if now - self._last < LINE_EVERY_S:
+        if now - self._last < self._every_s:
             return
         self._last = now
         rate = done / (now - self._began)

@@ -1,0 +1,65 @@
+"""What a person sees of a run: a moving bar on a terminal, now and then a plain line without one."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import re
+import time
+
+import pytest
+
+from cedarchest.report.progress import ProgressReporter
+
+
+def test_without_a_terminal_a_line_says_phase_share_rate_and_what_is_left() -> None:
+    stream = io.StringIO()
+    reporter = ProgressReporter(stream, line_every_s=0.01)
+    reporter.phase("checking CC_1 session 2", 4_000_000)
+    time.sleep(0.02)
+    reporter.advance(1_000_000)
+    reporter.finish()
+    assert re.fullmatch(r"checking CC_1 session 2: 25 %, \d+\.\d MB/s, \d+ min left\n", stream.getvalue()), (
+        stream.getvalue()
+    )
+
+
+def test_without_a_terminal_nothing_is_said_of_what_takes_less_than_a_minute() -> None:
+    stream = io.StringIO()
+    reporter = ProgressReporter(stream)
+    reporter.phase("indexing", 100)
+    reporter.advance(50)
+    reporter.finish()
+    assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("total", [0, 10_000_000])
+def test_on_a_terminal_a_bar_shows_phase_and_rate(total: int) -> None:
+    ours, theirs = pty.openpty()
+    try:
+        with os.fdopen(theirs, "w") as terminal:
+            reporter = ProgressReporter(terminal)
+            reporter.phase("writing CC_1 session 1", total)
+            for done in (1_000_000, 5_000_000):
+                time.sleep(0.05)
+                reporter.advance(done)
+            reporter.finish()
+            shown = os.read(ours, 65_536).decode()
+    finally:
+        os.close(ours)
+    assert "writing CC_1 session 1" in shown
+    assert "MB" in shown
+    assert "MB/s" in shown
+
+
+def test_a_quiet_run_shows_nothing_but_keeps_its_warnings() -> None:
+    stream = io.StringIO()
+    reporter = ProgressReporter(stream, quiet=True, line_every_s=0)
+    reporter.phase("indexing", 100)
+    reporter.advance(50)
+    reporter.warn("a day is late")
+    reporter.warn("a day is late")
+    reporter.finish()
+    assert stream.getvalue() == ""
+    assert reporter.warnings == ["a day is late"]
