@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
-import os
 import uuid
 from collections.abc import Container, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from cedarchest import __version__
-from cedarchest.actions.facts import below, disc_named, is_same
+from cedarchest.actions.facts import disc_named
 from cedarchest.actions.loading import CurrentDisc
+from cedarchest.actions.selection import Selection, select
 from cedarchest.config.model import Config
 from cedarchest.errors import MediumFull, StagingError, ToolFailed
 from cedarchest.model.disc import (
-    DayContent,
     DiscRecord,
     Observation,
     SessionRecord,
@@ -40,80 +39,8 @@ from cedarchest.ports import DayIndex, Graft, Ports, SavedSession, SessionSource
 
 log = logging.getLogger(__name__)
 
-LONGEST_TARGET = 1023
-LONGEST_NAME = 255
-"""Of a link's target and of a name in it, in bytes: over them libisofs 1.5.4 gives up the whole image."""
 MANY_ENTRIES = 200_000
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What of some days goes into a session.
-
-    `left_out` are entries that no ISO image can hold, with the reason; they live in the index.
-    """
-
-    contents: tuple[DayContent, ...]
-    entries: tuple[Entry, ...]
-    grafts: tuple[Graft, ...]
-    removed: tuple[bytes, ...]
-    excluded: tuple[bytes, ...]
-    left_out: Mapping[bytes, str]
-    replaces: tuple[bytes, ...]
-
-
-def unholdable(entry: Entry) -> str:
-    """Why an ISO image with Rock Ridge cannot hold an entry; empty when it can."""
-    if entry.kind in (Kind.CHAR, Kind.BLOCK, Kind.SOCKET):
-        return f"a {entry.kind} node"
-    if entry.kind is not Kind.LINK:
-        return ""
-    if len(entry.target) > LONGEST_TARGET:
-        return f"a link target of {len(entry.target)} bytes"
-    longest = max(map(len, entry.target.split(b"/")))
-    return f"a link target with a name of {longest} bytes" if longest > LONGEST_NAME else ""
-
-
-def select(days: Sequence[DayIndex], visible: Mapping[bytes, StoredEntry], ports: Ports) -> Selection:
-    """What of the days is not on the disc yet, and how it is brought there."""
-    contents, entries, grafts, removed, excluded, replaces = [], [], [], [], [], []
-    left_out: dict[bytes, str] = {}
-    for day in days:
-        everything = sorted((*day.entries, *ports.staging.companions(day)), key=lambda entry: entry.path)
-        lost = {entry.path: why for entry in everything if (why := unholdable(entry))}
-        left_out |= lost
-        partial = below(visible, day.day)
-        held = [entry for entry in everything if entry.path not in lost]
-        wanted = [entry for entry in held if not partial or not is_same(entry, visible.get(entry.path))]
-        if partial:
-            grafts += [_graft(day, entry) for entry in wanted]
-            replaces += [e.path for e in wanted if e.path in visible and e.kind is not Kind.DIR]
-        else:
-            grafts.append(Graft(_source(day, day.day.encode()), b"/" + day.day.encode()))
-            excluded += [_source(day, path) for path in lost]
-            if os.path.lexists(day.directory / "cback.store"):
-                removed.append(f"/{day.day}/cback.store".encode())
-        entries += wanted
-        contents.append(
-            DayContent(day.day, day.digest, len(day.entries), sum(e.size for e in wanted), partial=partial)
-        )
-    return Selection(
-        tuple(contents),
-        tuple(entries),
-        tuple(grafts),
-        tuple(removed),
-        tuple(excluded),
-        left_out,
-        tuple(replaces),
-    )
-
-
-def _source(day: DayIndex, path: bytes) -> bytes:
-    return bytes(day.directory) + path[len(day.day) :]
-
-
-def _graft(day: DayIndex, entry: Entry) -> Graft:
-    return Graft(_source(day, entry.path), b"/" + entry.path, single=True)
+SHOWN_CHANGES = 5
 
 
 def burn_session(
@@ -138,58 +65,91 @@ def burn_session(
     selection = select(days, visible, ports)
     session = _intent(seen, disc, current, selection, ports, writer)
     margin = config.require_store().margin_blocks(writer.device, seen.capacity)
-    digests: list[SavedSession] = []
-    looked: list[Future[list[Finding]]] = []
-
-    def grafts() -> Iterator[Graft]:
-        """The days first: the tool looks at them while our files are prepared, and we look once more."""
-        yield from selection.grafts
-        digests.append(_save_files(disc, session, selection, visible, ports))
-        looked.append(beside.submit(_changes, days, ports))
-        yield from digests[0].grafts
-
-    def confirm(blocks: int) -> None:
-        """The last look before the burn: nothing staged has changed, it fits, the intent is kept."""
-        _refuse_changes(looked[0].result())
-        if blocks > seen.free - margin:
-            raise MediumFull(
-                f"the session needs {blocks} blocks; {disc.label} has {seen.free} left,"
-                f" {margin} of them a margin",
-                advice="Run the command again with a new disc.",
-                needed=blocks,
-                free=seen.free,
-                margin=margin,
-            )
-        ports.interrupts.check()
-        ports.catalog.put_session(_saved(replace(session, blocks=blocks)), disc)
-        ports.reporter.phase(f"writing {disc.label} session {session.number}", blocks * BLOCK)
-
-    def _saved(record: SessionRecord) -> SessionRecord:
-        return replace(record, index_sha256=digests[0].index_sha256, sums_sha256=digests[0].sums_sha256)
-
-    source = SessionSource(
-        volume_id=disc.label,
-        base=session.base,
-        made_dirs=tuple(_made(session, visible)),
-        grafts=grafts(),
-        removed=selection.removed,
-        excluded=selection.excluded,
-        made_at=_made_at(session),
-    )
     with ThreadPoolExecutor(1) as beside, ports.interrupts.shielded():
+        making = _Making(disc, session, selection, visible, days, seen.free, margin, beside, ports)
+        source = SessionSource(
+            volume_id=disc.label,
+            base=session.base,
+            made_dirs=tuple(_made(session, visible)),
+            grafts=making.grafts(),
+            removed=selection.removed,
+            excluded=selection.excluded,
+            made_at=_made_at(session),
+        )
         try:
-            burnt = writer.write(source, confirm)
+            burnt = writer.write(source, making.confirm)
         except ToolFailed:
-            if looked:  # the tool may have stumbled over what changed; then it never came to the writing
-                _refuse_changes(looked[0].result())
+            making.refuse_changes()  # it may have stumbled over one; then it never came to the writing
             raise
         if burnt.input_changed:
             ports.reporter.warn(
                 "what is staged changed while it was written; the check will say what differs"
             )
-        done = _found_again(writer, _saved(session))
+        done = _found_again(writer, making.recorded())
         ports.catalog.put_session(done, disc)
     return done
+
+
+@dataclass
+class _Making:
+    """A session in the making: what the tool is given, and the last look before it writes."""
+
+    disc: DiscRecord
+    session: SessionRecord
+    selection: Selection
+    visible: Mapping[bytes, StoredEntry]
+    days: Sequence[DayIndex]
+    free: int
+    margin: int
+    beside: Executor
+    ports: Ports
+    saved: SavedSession | None = None
+    changes: Future[list[Finding]] | None = None
+
+    def grafts(self) -> Iterator[Graft]:
+        """The days first: the tool looks at them while our files are prepared, and we look once more."""
+        yield from self.selection.grafts
+        self.saved = _save_files(self.disc, self.session, self.selection, self.visible, self.ports)
+        self.changes = self.beside.submit(_changes, self.days, self.ports)
+        yield from self.saved.grafts
+
+    def confirm(self, blocks: int) -> None:
+        """The last look before the burn: nothing staged has changed, it fits, the intent is kept."""
+        self.refuse_changes()
+        if blocks > self.free - self.margin:
+            raise MediumFull(
+                f"the session needs {blocks} blocks; {self.disc.label} has {self.free} left,"
+                f" {self.margin} of them a margin",
+                advice="Run the command again with a new disc.",
+                needed=blocks,
+                free=self.free,
+                margin=self.margin,
+            )
+        self.ports.interrupts.check()
+        self.session = replace(self.session, blocks=blocks)
+        self.ports.catalog.put_session(self.recorded(), self.disc)
+        self.ports.reporter.phase(f"writing {self.disc.label} session {self.session.number}", blocks * BLOCK)
+
+    def recorded(self) -> SessionRecord:
+        """The session as the catalog keeps it, with the digests of our files."""
+        assert self.saved is not None
+        return replace(self.session, index_sha256=self.saved.index_sha256, sums_sha256=self.saved.sums_sha256)
+
+    def refuse_changes(self) -> None:
+        """Nothing is written of what is not as it was indexed.
+
+        Raises:
+            StagingError: names what changed.
+        """
+        findings = self.changes.result() if self.changes else []
+        if findings:
+            shown = "; ".join(f"{finding.path} {finding.detail}" for finding in findings[:SHOWN_CHANGES])
+            raise StagingError(
+                f"what is staged changed since it was indexed: {shown}"
+                + (f" and {more} more" if (more := len(findings) - SHOWN_CHANGES) > 0 else ""),
+                advice="Nothing was written. Let whatever writes there finish, then run the command again.",
+                findings=[str(finding) for finding in findings],
+            )
 
 
 def _intent(
@@ -222,19 +182,32 @@ def _save_files(
     visible: Mapping[bytes, StoredEntry],
     ports: Ports,
 ) -> SavedSession:
-    """Write what of us goes on the disc into the workspace; names the losses once."""
+    """Write what of us goes on the disc into the workspace."""
+    made = [
+        Entry(path[1:], Kind.DIR, 0, 0o755, 0, 0, _made_at(session) * 10**9)
+        for path in _made(session, visible)
+    ]
+    return ports.workspace.save(
+        disc.disc_id,
+        session.number,
+        _files(disc, session, selection, visible, ports),
+        header={"disc_id": disc.disc_id, "label": disc.label, "session": session.number},
+        entries=[*made, *selection.entries],
+        made_at=_made_at(session),
+    )
+
+
+def _files(
+    disc: DiscRecord,
+    session: SessionRecord,
+    selection: Selection,
+    visible: Mapping[bytes, StoredEntry],
+    ports: Ports,
+) -> dict[str, bytes]:
+    """What the session brings of us, by path: all but its index and sums."""
     losses = joliet_losses(selection.entries)
     missing = [loss.path for loss in losses if not loss.name]
-    if missing:
-        ports.reporter.warn(
-            f"{len(missing)} entries have no Joliet name (systems without Rock Ridge will not show them);"
-            f" the first is /{to_text(missing[0])}"
-        )
-    if len(visible) + len(selection.entries) > MANY_ENTRIES:
-        ports.reporter.warn(
-            f"{disc.label} shows {len(visible) + len(selection.entries)} entries, repeated in each session:"
-            " fewer and larger files leave more room"
-        )
+    _warn(disc, missing, len(visible) + len(selection.entries), ports)
     folder = session_folder(session.number)
     files = {
         f"{folder}/session.json": session_json(
@@ -257,18 +230,21 @@ def _save_files(
         path = f"{folder}/earlier/{earlier.number:03d}.json"
         if earlier.number < session.number and (not session.base or earlier.number >= session.base):
             files[path] = outcome_json(earlier)
-    made = [
-        Entry(path[1:], Kind.DIR, 0, 0o755, 0, 0, _made_at(session) * 10**9)
-        for path in _made(session, visible)
-    ]
-    return ports.workspace.save(
-        disc.disc_id,
-        session.number,
-        files,
-        header={"disc_id": disc.disc_id, "label": disc.label, "session": session.number},
-        entries=[*made, *selection.entries],
-        made_at=_made_at(session),
-    )
+    return files
+
+
+def _warn(disc: DiscRecord, missing: Sequence[bytes], shown: int, ports: Ports) -> None:
+    """Say once what Joliet loses, and that a tree has grown large."""
+    if missing:
+        ports.reporter.warn(
+            f"{len(missing)} entries have no Joliet name (systems without Rock Ridge will not show them);"
+            f" the first is /{to_text(missing[0])}"
+        )
+    if shown > MANY_ENTRIES:
+        ports.reporter.warn(
+            f"{disc.label} shows {shown} entries, repeated in each session:"
+            " fewer and larger files leave more room"
+        )
 
 
 def _made_at(session: SessionRecord) -> int:
@@ -286,17 +262,6 @@ def _made(session: SessionRecord, visible: Mapping[bytes, StoredEntry]) -> list[
 
 def _changes(days: Sequence[DayIndex], ports: Ports) -> list[Finding]:
     return [finding for day in days for finding in ports.staging.changes(day)]
-
-
-def _refuse_changes(findings: Sequence[Finding]) -> None:
-    if findings:
-        shown = "; ".join(f"{finding.path} {finding.detail}" for finding in findings[:5])
-        raise StagingError(
-            f"what is staged changed since it was indexed: {shown}"
-            + (f" and {len(findings) - 5} more" if len(findings) > 5 else ""),
-            advice="Nothing was written. Let whatever writes there finish, then run the command again.",
-            findings=[str(finding) for finding in findings],
-        )
 
 
 def _found_again(writer: Writer, session: SessionRecord) -> SessionRecord:

@@ -12,12 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cedarchest.actions.burn import burn_session, unholdable
+from cedarchest.actions.burn import burn_session
 from cedarchest.actions.facts import is_covered, is_stored
 from cedarchest.actions.loading import find_current
 from cedarchest.actions.planning import plan_days
 from cedarchest.actions.prove import prove_again, prove_session
 from cedarchest.actions.reuse import begin_disc
+from cedarchest.actions.selection import unholdable
 from cedarchest.actions.settle import settle
 from cedarchest.config.choices import CheckTime, CloseDisc
 from cedarchest.config.model import Config

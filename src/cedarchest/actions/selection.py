@@ -1,0 +1,86 @@
+"""What of some days goes into a session: which entries, how they are brought there, what no disc can hold."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cedarchest.actions.facts import below, is_same
+from cedarchest.model.disc import DayContent, StoredEntry
+from cedarchest.model.index import Entry, Kind
+from cedarchest.ports import DayIndex, Graft, Ports
+
+LONGEST_TARGET = 1023
+LONGEST_NAME = 255
+"""Of a link's target and of a name in it, in bytes: over them libisofs 1.5.4 gives up the whole image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What of some days goes into a session.
+
+    `left_out` are entries that no ISO image can hold, with the reason; they live in the index.
+    """
+
+    contents: tuple[DayContent, ...]
+    entries: tuple[Entry, ...]
+    grafts: tuple[Graft, ...]
+    removed: tuple[bytes, ...]
+    excluded: tuple[bytes, ...]
+    left_out: Mapping[bytes, str]
+    replaces: tuple[bytes, ...]
+
+
+def unholdable(entry: Entry) -> str:
+    """Why an ISO image with Rock Ridge cannot hold an entry; empty when it can."""
+    if entry.kind in (Kind.CHAR, Kind.BLOCK, Kind.SOCKET):
+        return f"a {entry.kind} node"
+    if entry.kind is not Kind.LINK:
+        return ""
+    if len(entry.target) > LONGEST_TARGET:
+        return f"a link target of {len(entry.target)} bytes"
+    longest = max(map(len, entry.target.split(b"/")))
+    return f"a link target with a name of {longest} bytes" if longest > LONGEST_NAME else ""
+
+
+def select(days: Sequence[DayIndex], visible: Mapping[bytes, StoredEntry], ports: Ports) -> Selection:
+    """What of the days is not on the disc yet, and how it is brought there."""
+    contents, entries, grafts, removed, excluded, replaces = [], [], [], [], [], []
+    left_out: dict[bytes, str] = {}
+    for day in days:
+        everything = sorted((*day.entries, *ports.staging.companions(day)), key=lambda entry: entry.path)
+        lost = {entry.path: why for entry in everything if (why := unholdable(entry))}
+        left_out |= lost
+        partial = below(visible, day.day)
+        held = [entry for entry in everything if entry.path not in lost]
+        wanted = [entry for entry in held if not partial or not is_same(entry, visible.get(entry.path))]
+        if partial:
+            grafts += [_graft(day, entry) for entry in wanted]
+            replaces += [e.path for e in wanted if e.path in visible and e.kind is not Kind.DIR]
+        else:
+            grafts.append(Graft(_source(day, day.day.encode()), b"/" + day.day.encode()))
+            excluded += [_source(day, path) for path in lost]
+            if os.path.lexists(day.directory / "cback.store"):
+                removed.append(f"/{day.day}/cback.store".encode())
+        entries += wanted
+        contents.append(
+            DayContent(day.day, day.digest, len(day.entries), sum(e.size for e in wanted), partial=partial)
+        )
+    return Selection(
+        tuple(contents),
+        tuple(entries),
+        tuple(grafts),
+        tuple(removed),
+        tuple(excluded),
+        left_out,
+        tuple(replaces),
+    )
+
+
+def _source(day: DayIndex, path: bytes) -> bytes:
+    return bytes(day.directory) + path[len(day.day) :]
+
+
+def _graft(day: DayIndex, entry: Entry) -> Graft:
+    return Graft(_source(day, entry.path), b"/" + entry.path, single=True)
