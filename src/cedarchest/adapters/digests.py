@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Event, Lock
 from typing import Self
 
@@ -44,19 +44,17 @@ class Digests:
         self._stopped.set()
         self._pool.shutdown(cancel_futures=True)
 
-    def of(self, files: Sequence[Wanted]) -> Iterator[tuple[int, bytes]]:
+    def of(self, files: Iterable[Wanted]) -> Iterator[tuple[int, bytes]]:
         """Position and digest of each file, in no order.
 
         Raises:
             StagingError: as `digest_file`.
         """
-        large = {
-            self._pool.submit(digest_file, *file, self._read): position
-            for position, file in enumerate(files)
-            if file[1].size >= LARGE
-        }
+        large: dict[Future[bytes], int] = {}
         for position, file in enumerate(files):
-            if file[1].size < LARGE:
+            if file[1].size >= LARGE:
+                large[self._pool.submit(digest_file, *file, self._read)] = position
+            else:
                 yield position, digest_file(*file, self._read)
                 self._progress(self._bytes)
         pending = set(large)

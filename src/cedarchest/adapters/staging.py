@@ -23,7 +23,7 @@ from cedarchest.adapters.durable import durable_file, sync_directory
 from cedarchest.adapters.scan import Found, fingerprints_of, scan, scan_one
 from cedarchest.errors import DiskFull, StagingError
 from cedarchest.model.findings import Finding, FindingKind
-from cedarchest.model.index import Entry, Fingerprint, Index, Kind, read_index, write_index
+from cedarchest.model.index import Entry, Fingerprint, Fingerprints, Index, Kind, read_index, write_index
 from cedarchest.model.names import sums_line, to_text
 from cedarchest.ports import DayIndex, StagedDay
 
@@ -75,9 +75,8 @@ class StagingFolder:
         """The day as it stands, with the digests its index knows."""
         if (path := self._index_path(directory, day)) is None:
             found = scan(directory, prefix=day.encode() + b"/", leave_out=NOT_INDEXED)
-            return DayIndex(
-                day, directory, [item.entry for item in found], [item.fingerprint for item in found]
-            )
+            prints = Fingerprints(item.fingerprint for item in found)
+            return DayIndex(day, directory, [item.entry for item in found], prints)
         index = self._load(path, day)
         return self._joined(directory, day, index)
 
@@ -96,9 +95,8 @@ class StagingFolder:
         try:
             with path.open("rb") as stream:
                 status = os.fstat(stream.fileno())
-                key = (path, day, status.st_ino, status.st_ctime_ns)
-                if self._loaded[0] != key:
-                    self._loaded = (key, read_index(stream, prefix=day.encode() + b"/"))
+                if self._loaded[0] != _key(path, day, status):
+                    self._keep(path, day, status, read_index(stream, prefix=day.encode() + b"/"))
                 return self._loaded[1]
         except (OSError, EOFError, ValueError, zlib.error) as error:
             raise StagingError(
@@ -106,6 +104,9 @@ class StagingFolder:
                 advice=f"Remove {path} to have the day indexed again from the files that are there.",
                 path=str(path),
             ) from error
+
+    def _keep(self, path: Path, day: str, status: os.stat_result, index: Index) -> None:
+        self._loaded = (_key(path, day, status), index)
 
     def _joined(self, directory: Path, day: str, index: Index) -> DayIndex:
         """The day's entries, each from its index where it is unchanged, else as found."""
@@ -133,7 +134,7 @@ class StagingFolder:
         differences += [_finding(FindingKind.MISSING, path, "was staged and is gone") for path in unseen]
         if differences:
             raise _changed(directory, differences)
-        prints = [item.fingerprint for item in found]
+        prints = Fingerprints(item.fingerprint for item in found)
         return DayIndex(day, directory, entries, prints, index.digest if same else b"")
 
     def index(self, directory: Path, day: str) -> DayIndex:
@@ -144,21 +145,22 @@ class StagingFolder:
             if not self._load_fingerprints(directory, day, seen.digest, len(seen.entries)):
                 self._save_fingerprints(directory, day, seen.digest, seen.fingerprints)
             return seen
-        entries = self._digested(seen)
+        entries, seen = list(seen.entries), replace(seen, entries=())  # each is let go as it is completed
+        self._complete(seen, entries)
         return replace(seen, entries=entries, digest=self._save(seen, entries))
 
-    def _digested(self, seen: DayIndex) -> list[Entry]:
-        entries = list(seen.entries)
+    def _complete(self, seen: DayIndex, entries: list[Entry]) -> None:
+        """Give each file its digest."""
         missing = [
             number for number, entry in enumerate(entries) if entry.kind is Kind.FILE and not entry.sha256
         ]
         read = [number for number in missing if not entries[number].hardlink]
         total = sum(entries[number].size for number in read)
         top, prefix = os.fsencode(seen.directory) + b"/", len(seen.day) + 1
-        files = [
+        files = (
             (top + entries[number].path[prefix:], entries[number], seen.fingerprints[number])
             for number in read
-        ]
+        )
         self._progress("indexing", 0, total)
         with Digests(lambda done: self._progress("indexing", done, total)) as digests:
             for position, digest in digests.of(files):
@@ -167,18 +169,19 @@ class StagingFolder:
         first = {entry.path: entry.sha256 for entry in entries if entry.kind is Kind.FILE} if links else {}
         for number in links:
             entries[number] = entries[number]._replace(sha256=first[entries[number].hardlink])
-        return entries
 
     def _save(self, seen: DayIndex, entries: Sequence[Entry]) -> bytes:
+        folder = seen.directory
         try:
-            digest = _write_index_and_sums(seen.directory, seen.day, entries)
+            digest = _write_index_and_sums(folder, seen.day, entries)
         except OSError as error:
             if isinstance(error, DiskFull):
                 raise
-            state = self._day_state(seen.directory, seen.day)
-            log.info("%s may not be written (%s); its index is kept in %s", seen.directory, error, state)
-            state.mkdir(parents=True, exist_ok=True, mode=0o700)
-            digest = _write_index_and_sums(state, seen.day, entries)
+            folder = self._day_state(seen.directory, seen.day)
+            log.info("%s may not be written (%s); its index is kept in %s", seen.directory, error, folder)
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            digest = _write_index_and_sums(folder, seen.day, entries)
+        self._keep(folder / INDEX_NAME, seen.day, (folder / INDEX_NAME).stat(), Index({}, entries, digest))
         self._save_fingerprints(seen.directory, seen.day, digest, seen.fingerprints)
         return digest
 
@@ -191,16 +194,17 @@ class StagingFolder:
             stream.write(digest.hex().encode() + b"\n")
             stream.writelines(b"%d %d\n" % fingerprint for fingerprint in fingerprints)
 
-    def _load_fingerprints(self, directory: Path, day: str, digest: bytes, count: int) -> list[Fingerprint]:
+    def _load_fingerprints(self, directory: Path, day: str, digest: bytes, count: int) -> Fingerprints:
         """The fingerprints that were saved with this index; none when they belong to another."""
         path = self._day_state(directory, day) / FINGERPRINTS_NAME
         try:
-            first, *lines = path.read_bytes().splitlines()
-            if first != digest.hex().encode() or len(lines) != count:
-                return []
-            return [Fingerprint._make(map(int, line.split())) for line in lines]
-        except (OSError, ValueError, TypeError):
-            return []
+            with path.open("rb") as stream:
+                if stream.readline().rstrip() != digest.hex().encode():
+                    return Fingerprints()
+                found = Fingerprints(Fingerprint._make(map(int, line.split())) for line in stream)
+        except (OSError, OverflowError, ValueError, TypeError):
+            return Fingerprints()
+        return found if len(found) == count else Fingerprints()
 
     def changes(self, day_index: DayIndex) -> tuple[Finding, ...]:
         """What is no longer as indexed, found by looking at every entry."""
@@ -269,6 +273,11 @@ def _clear_left_behind(directory: Path) -> None:
                 path.unlink()
 
 
+def _key(path: Path, day: str, status: os.stat_result) -> tuple[object, ...]:
+    """What tells that an index file is still the one that was read."""
+    return path, day, status.st_ino, status.st_ctime_ns
+
+
 def _numbered(directory: Path, part: str) -> list[Path]:
     with os.scandir(directory) as found:
         names = [
@@ -283,12 +292,13 @@ def _any_change(
     directory: Path, day: str, entries: Sequence[Entry], fingerprints: Sequence[Fingerprint]
 ) -> bool:
     """Whether a glance shows anything that is not as it was: the usual answer is no, and quick."""
-    remembered = dict(zip((entry.path for entry in entries), fingerprints, strict=True))
-    take = remembered.pop
+    positions = {entry.path: position for position, entry in enumerate(entries)}
+    take = positions.pop
     for path, now in fingerprints_of(directory, prefix=day.encode() + b"/", leave_out=NOT_INDEXED):
-        if take(path, None) != now:
+        position = take(path, -1)
+        if position < 0 or fingerprints[position] != now:
             return True
-    return bool(remembered)
+    return bool(positions)
 
 
 def _reconcile(directory: Path, day: str, item: Found, entry: Entry | None) -> Entry | Finding:

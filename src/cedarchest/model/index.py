@@ -14,11 +14,12 @@ import hashlib
 import json
 import re
 import sys
+from array import array
 from binascii import unhexlify
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, overload
 
 from cedarchest.model.names import from_text, to_text
 
@@ -69,6 +70,31 @@ class Fingerprint(NamedTuple):
 
     inode: int
     ctime_ns: int
+
+
+class Fingerprints(Sequence[Fingerprint]):
+    """Fingerprints of many entries in a fraction of the memory."""
+
+    __slots__ = ("_ctimes", "_inodes")
+
+    def __init__(self, fingerprints: Iterable[Fingerprint] = ()) -> None:
+        self._inodes = array("Q")
+        self._ctimes = array("q")
+        for inode, ctime_ns in fingerprints:
+            self._inodes.append(inode)
+            self._ctimes.append(ctime_ns)
+
+    def __len__(self) -> int:
+        return len(self._inodes)
+
+    @overload
+    def __getitem__(self, index: int) -> Fingerprint: ...
+    @overload
+    def __getitem__(self, index: slice) -> Fingerprints: ...
+    def __getitem__(self, index: int | slice) -> Fingerprint | Fingerprints:
+        if isinstance(index, slice):
+            return Fingerprints(map(Fingerprint, self._inodes[index], self._ctimes[index]))
+        return Fingerprint(self._inodes[index], self._ctimes[index])
 
 
 def format_record(entry: Entry) -> bytes:
@@ -247,7 +273,7 @@ class Index:
     """An index in memory: what it says of itself, its entries in order of path, their digest."""
 
     header: dict[str, object]
-    entries: tuple[Entry, ...]
+    entries: Sequence[Entry]
     digest: bytes
 
     @property
