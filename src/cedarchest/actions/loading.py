@@ -25,7 +25,7 @@ from cedarchest.model.disc import (
 from cedarchest.model.index import Kind
 from cedarchest.model.media import BLOCK
 from cedarchest.model.plan import Room
-from cedarchest.model.size import Tally, record_bytes
+from cedarchest.model.size import Tally, described, record_bytes
 from cedarchest.ports import Ports, Writer
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class CurrentDisc:
             label=self.disc.label,
             free=self.seen.free,
             sessions=len(self.seen.sessions),
-            visible=visible_cost(self.visible, self.base),
+            visible=visible_cost(self.visible, self.base) + described(self.base.blocks if self.base else 0),
             days=days_on(self.sessions),
         )
 

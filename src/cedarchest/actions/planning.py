@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cedarchest.actions.loading import find_current
+from cedarchest.actions.facts import below, is_same
+from cedarchest.actions.loading import CurrentDisc, find_current
 from cedarchest.config.model import Config
 from cedarchest.model.disc import DiscState, Observation
 from cedarchest.model.media import TRAITS, Medium, MediumTraits
 from cedarchest.model.plan import DueDay, Policy, Room, StorePlan, plan_store
-from cedarchest.model.size import Tally, tally
+from cedarchest.model.size import OWN_BLOCKS_A_DAY, Tally, tally
 from cedarchest.ports import DayIndex, Ports, Writer
 
 FIRST_SESSION_ON_OVERWRITABLE = 32
@@ -29,7 +30,7 @@ def plan_days(
     current = None if always_new else find_current(config, writer, ports)
     seen = current.seen if current else writer.observe()
     traits, capacity = _medium_of(config, seen)
-    due = [DueDay(day.day, tally(day.entries), day.data_bytes) for day in days]
+    due = [_due(day, current) for day in days]
     empty = Room(label="", free=capacity - FIRST_SESSION_ON_OVERWRITABLE, sessions=0, visible=Tally())
     store = config.require_store()
     policy = Policy(
@@ -41,6 +42,16 @@ def plan_days(
         always_new=always_new,
     )
     return plan_store(due, current.room if current else None, empty, policy)
+
+
+def _due(day: DayIndex, current: CurrentDisc | None) -> DueDay:
+    """What a day costs whole, and on the disc in use where some of it stands already."""
+    of_day = Tally(data_blocks=OWN_BLOCKS_A_DAY)
+    supplement = None
+    if current is not None and below(current.visible, day.day):
+        new = (entry for entry in day.entries if not is_same(entry, current.visible.get(entry.path)))
+        supplement = tally(new) + of_day
+    return DueDay(day.day, tally(day.entries) + of_day, day.data_bytes, supplement)
 
 
 def _medium_of(config: Config, seen: Observation) -> tuple[MediumTraits, int]:

@@ -26,11 +26,12 @@ class NewDisc(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DueDay:
-    """A day to be stored and what it costs."""
+    """A day to be stored and what it costs; `supplement` is what of it the disc in use does not have yet."""
 
     day: str
     cost: Tally
     data_bytes: int
+    supplement: Tally | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,11 @@ class _Draft:
     days: list[DueDay]
 
     def blocks(self, policy: Policy, *more: DueDay) -> int:
-        new = sum((day.cost for day in (*self.days, *more)), Tally())
+        costs = (
+            day.cost if self.room.is_new or day.supplement is None else day.supplement
+            for day in (*self.days, *more)
+        )
+        new = sum(costs, Tally())
         return session_blocks(new, self.room.visible, policy.traits)
 
     def free(self, policy: Policy) -> int:

@@ -9,6 +9,7 @@ Source: ECMA-119 6.8, 9.1, 9.4; RRIP 4.1; Joliet; AAIP 2.0; layout seen with lib
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -25,18 +26,27 @@ JOLIET_RECORD = 34
 JOLIET_DOTS = 2 * 34
 JOLIET_PATH_RECORD = 8 + 2 * 103 + 2
 MD5_OF_FILE = 16 + 40  # checksum array, and the attribute that points into it
+OWN_RECORD = 130  # what a record of an index takes when compressed, besides its texts
+OWN_LINE = 64 + 2 + 1 + 1  # of a sums file, besides the path
+OWN_BLOCKS_A_DAY = 16  # its year, month and marks; index and sums begin and end in a block
+MAP_LINE = 70  # what `earlier/NNN.json` says of each MiB of the session before
+BLOCKS_A_MAP_LINE = 512
 FIXED_BLOCKS = 96  # system area, descriptors, root, ER, checksums tags, rounding to 32 twice
 RECORDS_PER_BLOCK = (BLOCK - 254) / BLOCK  # a record does not cross a block's end: so much is used
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What a set of entries costs: blocks of data, bytes of records, directories."""
+    """What a set of entries costs: blocks of data, bytes of records, directories.
+
+    `own_bytes` is what our own files say of them: the index and the sums, of the day and of the session.
+    """
 
     data_blocks: int = 0
     tree_bytes: int = 0
     directories: int = 0
     entries: int = 0
+    own_bytes: int = 0
 
     def __add__(self, other: Tally) -> Tally:
         """The cost of both sets."""
@@ -45,19 +55,16 @@ class Tally:
             self.tree_bytes + other.tree_bytes,
             self.directories + other.directories,
             self.entries + other.entries,
+            self.own_bytes + other.own_bytes,
         )
-
-    @property
-    def tree_only(self) -> Tally:
-        """The cost where the data are on the disc already."""
-        return Tally(0, self.tree_bytes, self.directories, self.entries)
 
 
 def tally(entries: Iterable[Entry]) -> Tally:
     """The cost of entries, hard links to one file counted once for data."""
-    data_blocks = tree_bytes = directories = count = 0
+    data_blocks = tree_bytes = directories = count = own_bytes = 0
     for entry in entries:
         count += 1
+        own_bytes += said_of(entry)
         name = len(entry.path) - entry.path.rfind(b"/") - 1
         attributes = sum(len(key) + len(value) + 8 for key, value in entry.xattrs)
         tree_bytes += record_bytes(name, len(entry.target), attributes, entry.size)
@@ -65,7 +72,31 @@ def tally(entries: Iterable[Entry]) -> Tally:
             data_blocks += -(-entry.size // BLOCK)
         elif entry.kind is Kind.DIR:
             directories += 1
-    return Tally(data_blocks, tree_bytes, directories, count)
+    return Tally(data_blocks, tree_bytes, directories, count, own_bytes)
+
+
+def said_of(entry: Entry) -> int:
+    """Bytes that our own files say of an entry at most: two indexes, two sums files, `session.json`."""
+    path = len(entry.path)
+    plain = _PLAIN.fullmatch(entry.path) is not None
+    texts = path + len(entry.target) + len(entry.hardlink) + len(entry.user) + len(entry.group)
+    record = OWN_RECORD + (texts if plain and not entry.target else _ESCAPED * texts)
+    record += sum(_ESCAPED * len(name) + 2 * len(value) + 8 for name, value in entry.xattrs)
+    line = OWN_LINE + (path if plain else 2 * path) if entry.kind is Kind.FILE else 0
+    noted = path + 8 if plain else _ESCAPED * path + 8
+    if not plain or entry.kind not in (Kind.FILE, Kind.DIR) or path - entry.path.rfind(b"/") > _JOLIET_PLAIN:
+        noted += _ESCAPED * path + 120  # as one that Joliet renames or leaves out
+    return 2 * (record + line) + noted
+
+
+_PLAIN = re.compile(rb"[\x20\x21\x23-\x5b\x5d-\x7e]*")
+_ESCAPED = 5  # characters of JSON for a byte of a name that is no text
+_JOLIET_PLAIN = 60
+
+
+def described(blocks: int) -> Tally:
+    """The cost of describing an earlier session of so many blocks in the next one."""
+    return Tally(own_bytes=MAP_LINE * -(-blocks // BLOCKS_A_MAP_LINE))
 
 
 def record_bytes(name: int, target: int = 0, attributes: int = 0, size: int = 0) -> int:
@@ -83,8 +114,16 @@ def session_blocks(new: Tally, earlier: Tally, traits: MediumTraits) -> int:
     directory_bytes = DOT_RECORDS + JOLIET_DOTS + PATH_TABLE_RECORD * 2 + JOLIET_PATH_RECORD * 2
     tree_bytes = whole.tree_bytes + whole.directories * directory_bytes
     tree_blocks = int(tree_bytes / RECORDS_PER_BLOCK) // BLOCK + 1
+    own_blocks = -(-whole.own_bytes // BLOCK)
     # A directory, its continuation area and its Joliet twin each end in a partly filled block.
-    return new.data_blocks + tree_blocks + 3 * (whole.directories + 1) + FIXED_BLOCKS + traits.padding
+    return (
+        new.data_blocks
+        + own_blocks
+        + tree_blocks
+        + 3 * (whole.directories + 1)
+        + FIXED_BLOCKS
+        + traits.padding
+    )
 
 
 def gap_blocks(sessions: int, traits: MediumTraits) -> int:
