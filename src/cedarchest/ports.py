@@ -75,9 +75,9 @@ class SessionSource:
 
     `base` is the number of the session whose tree the new one goes on top of; 0 begins an empty tree.
     `made_dirs` are absolute disc paths that we make (0755, root, time `made_at`), parents first.
+    `removed` are disc paths taken out of that tree with all below them, before anything comes into it.
     `grafts` is iterated once: what comes late in it may be prepared while the tool looks at what came
-    first. `removed` are disc paths taken out of the tree, after `grafts`; `excluded` are source paths
-    below grafted directories that never come into it, since the tool would stumble over them.
+    first. `excluded` are source paths below grafted directories that never come into it.
     """
 
     volume_id: str
@@ -379,11 +379,8 @@ class Catalog(Protocol):
         """Where content of a day stands, on discs not given up, oldest session first, any status."""
         ...
 
-    def copies(self, day: str) -> Mapping[tuple[bytes, bytes], int]:
-        """On how many discs each (path, SHA-256) of a day is verified.
-
-        Directories and the like have an empty SHA-256.
-        """
+    def copies(self, day: str) -> Mapping[StoredEntry, int]:
+        """On how many discs each entry of a day is verified, whatever its address (-1)."""
         ...
 
     def days(self) -> tuple[str, ...]:

@@ -91,6 +91,11 @@ def a_file(path: bytes, sha256: bytes = A) -> StoredEntry:
     return StoredEntry(path, "file", 5, 1_780_000_000_123_456_789, sha256, 400)
 
 
+def copy_of(path: bytes, sha256: bytes = A) -> StoredEntry:
+    """A file as copies are counted: wherever it stands."""
+    return a_file(path, sha256)._replace(start=-1)
+
+
 def a_day(day: str = DAY, **changes: object) -> DayContent:
     return replace(DayContent(day, B, 3, 10), **changes)  # type: ignore[arg-type]
 
@@ -463,21 +468,29 @@ def test_copies_are_counted_by_disc_and_not_by_session(catalog: Catalog) -> None
     prove(catalog, a_session("disc-1", 1), a_file(path))
     prove(catalog, a_session("disc-1", 2), a_file(path))
     prove(catalog, a_session("disc-2", 1), a_file(path))
-    assert dict(catalog.copies(DAY)) == {(path, A): 2}
+    assert dict(catalog.copies(DAY)) == {copy_of(path): 2}
+
+
+def test_copies_with_other_attributes_are_other_copies(catalog: Catalog) -> None:
+    path = DAY.encode() + b"/peer/file"
+    other = a_file(path)._replace(traits=b"12345678")
+    prove(catalog, a_session("disc-1"), a_file(path))
+    prove(catalog, a_session("disc-2"), other)
+    assert dict(catalog.copies(DAY)) == {copy_of(path): 1, other._replace(start=-1): 1}
 
 
 def test_copies_with_another_digest_are_other_copies(catalog: Catalog) -> None:
     path = DAY.encode() + b"/peer/file"
     prove(catalog, a_session("disc-1"), a_file(path, A))
     prove(catalog, a_session("disc-2"), a_file(path, B))
-    assert dict(catalog.copies(DAY)) == {(path, A): 1, (path, B): 1}
+    assert dict(catalog.copies(DAY)) == {copy_of(path): 1, copy_of(path, B): 1}
 
 
 def test_copies_are_of_the_day_and_what_lies_below_it_alone(catalog: Catalog) -> None:
     inside = [DAY.encode(), DAY.encode() + b"/peer", DAY.encode() + b"/\xff", DAY.encode() + b"/\x01\\_%"]
     outside = [b"2026", b"2026/07", b"2026/07/010", b"2026/07/01.x", b"2026/07/01-x", b"2026/07/02/a", b"x"]
     prove(catalog, a_session(), *(a_file(path, b"") for path in inside + outside))
-    assert dict(catalog.copies(DAY)) == {(path, b""): 1 for path in inside}
+    assert dict(catalog.copies(DAY)) == {copy_of(path, b""): 1 for path in inside}
 
 
 @pytest.mark.parametrize("status", [status for status in SessionStatus if status != "verified"])
@@ -491,7 +504,7 @@ def test_a_disc_given_up_holds_no_copies(catalog: Catalog) -> None:
     prove(catalog, a_session("disc-1"), a_file(DAY.encode()))
     prove(catalog, a_session("disc-2"), a_file(DAY.encode()))
     catalog.put_disc(a_disc("disc-1", given_up=True))
-    assert dict(catalog.copies(DAY)) == {(DAY.encode(), A): 1}
+    assert dict(catalog.copies(DAY)) == {copy_of(DAY.encode()): 1}
 
 
 # Several readers.
@@ -503,7 +516,7 @@ def test_a_second_reader_sees_what_was_recorded_meanwhile(place: Shelfmark) -> N
     assert second.discs() == ()
     prove(catalog, a_session(), a_file(DAY.encode()))
     assert second.discs() == catalog.discs() == (a_disc(),)
-    assert dict(second.copies(DAY)) == {(DAY.encode(), A): 1}
+    assert dict(second.copies(DAY)) == {copy_of(DAY.encode()): 1}
 
 
 def test_closing_twice_is_harmless(catalog: Catalog) -> None:

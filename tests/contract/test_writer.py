@@ -234,14 +234,26 @@ def test_no_session_is_larger_than_was_confirmed(place: Place) -> None:
         assert size - 300 <= entry.blocks <= size
 
 
-def test_what_is_excluded_or_removed_does_not_show(place: Place) -> None:
+def test_what_is_excluded_does_not_show(place: Place) -> None:
     unwanted = bytes(place.staged(FIRST)) + b"/alpha/unwanted"
-    taken_out = f"/{FIRST}/alpha/taken-out".encode()
-    (place.staged(FIRST) / "alpha" / "taken-out").touch()
-    burn(place.writer(), place.source(FIRST, excluded=(unwanted,), removed=(taken_out,)))
+    absent = bytes(place.staged(FIRST)) + b"/alpha/absent"
+    burn(place.writer(), place.source(FIRST, excluded=(unwanted, absent)))
     writer = place.writer()
-    paths = [f"{FIRST}/alpha/{name}".encode() for name in ("letter", "unwanted", "taken-out")]
+    paths = [f"{FIRST}/alpha/{name}".encode() for name in ("letter", "unwanted")]
     assert list(find_nodes(writer.read, writer.observe().sessions[0].start, paths)) == paths[:1]
+
+
+def test_what_is_removed_makes_room_for_something_else(place: Place) -> None:
+    burn(place.writer(), place.source(FIRST))
+    file = place.root / "file"
+    file.write_bytes(b"x")
+    alpha = f"/{FIRST}/alpha".encode()
+    graft = Graft(bytes(file), alpha, single=True)
+    burn(place.writer(), place.source(SECOND, base=1, removed=(alpha,), grafts=iter([graft])))
+    writer = place.writer()
+    start = writer.observe().sessions[1].start
+    found = find_nodes(writer.read, start, [alpha[1:], alpha[1:] + b"/letter"])
+    assert {path: node.size for path, node in found.items()} == {alpha[1:]: 1}
 
 
 # -- further sessions ---------------------------------------------------------------------------------

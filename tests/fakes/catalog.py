@@ -84,16 +84,16 @@ class MemoryCatalog:
             if content.day == day
         )
 
-    def copies(self, day: str) -> Mapping[tuple[bytes, bytes], int]:
+    def copies(self, day: str) -> Mapping[StoredEntry, int]:
         root = day.encode()
-        holders: dict[tuple[bytes, bytes], set[str]] = {}
+        holders: dict[StoredEntry, set[str]] = {}
         for (disc_id, number), held in self._entries.items():
             session = self._sessions[disc_id, number]
             if session.status is not SessionStatus.VERIFIED or self._discs[disc_id].given_up:
                 continue
             for path, entry in held.items():
                 if path == root or path.startswith(root + b"/"):
-                    holders.setdefault((path, entry.sha256), set()).add(disc_id)
+                    holders.setdefault(entry._replace(start=-1), set()).add(disc_id)
         return {key: len(discs) for key, discs in holders.items()}
 
     def days(self) -> tuple[str, ...]:

@@ -215,7 +215,12 @@ def _tree_of(
     source: SessionSource, base: dict[bytes, Entry]
 ) -> tuple[dict[bytes, Entry], dict[bytes, bytes]]:
     """The tree of a session, and the content of the files it brings itself."""
-    tree = dict(base)
+    taken_out = tuple(path[1:] for path in source.removed)
+    tree = {
+        path: entry
+        for path, entry in base.items()
+        if not any(path == one or path.startswith(one + b"/") for one in taken_out)
+    }
     contents: dict[bytes, bytes] = {}
     for path in source.made_dirs:
         tree[path[1:]] = Entry(path[1:], Kind.DIR, 0, 0o755, 0, 0, source.made_at * 10**9)
@@ -232,10 +237,6 @@ def _tree_of(
             tree[path] = entry
             if entry.kind is Kind.FILE:
                 contents[path] = Path(os.fsdecode(place)).read_bytes()
-    for path in source.removed:
-        for below in [one for one in tree if one == path[1:] or one.startswith(path[1:] + b"/")]:
-            del tree[below]
-            contents.pop(below, None)
     return tree, contents
 
 

@@ -196,6 +196,61 @@ def test_a_supplement_is_stored_as_a_further_session(project: Project, staged: P
     assert on_disc(project.images()[0], f"/{DAY}/alpha/a") == CONTENT
 
 
+def point_elsewhere(folder: Path) -> None:
+    (folder / "link").unlink()
+    (folder / "link").symlink_to("b")
+
+
+def become_a_link(folder: Path) -> None:
+    (folder / "empty").rmdir()
+    (folder / "empty").symlink_to("b")
+
+
+def get_another_mode(folder: Path) -> None:
+    (folder / "a").chmod(0o600)
+
+
+def get_another_hard_link(folder: Path) -> None:
+    (folder / "z").hardlink_to(folder / "a")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [point_elsewhere, become_a_link, get_another_mode, get_another_hard_link],
+    ids=lambda f: f.__name__,
+)
+def test_what_was_changed_in_a_stored_day_is_not_stored_until_the_disc_shows_it(
+    project: Project, staged: Path, change: Callable[[Path], None]
+) -> None:
+    folder = staged.parent
+    (folder / "link").symlink_to("a")
+    (folder / "empty").mkdir()
+    assert project.run("store").status == 0
+    change(folder)
+    (project.staging / DAY / "INDEX.jsonl.gz").unlink()
+    (project.staging / DAY / "cback.store").unlink()
+    ran = project.run("store")
+    assert ran.status == 0, ran.err
+    assert project.is_marked(DAY)
+    assert statuses(project) == ["verified", "verified"]
+    with tempfile.TemporaryDirectory() as place:
+        subprocess.run(
+            [REAL, "-no_rc", "-hardlinks", "on", "-osirrox", "on", "-indev", f"stdio:{project.images()[0]}",
+             "-extract", f"/{DAY}/alpha", f"{place}/x"],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        shown = {path.name: look(path) for path in Path(place, "x").iterdir()}
+    assert shown == {path.name: look(path) for path in folder.iterdir()}
+    assert project.run("verify").status == 0
+
+
+def look(path: Path) -> tuple[int, str, bytes]:
+    """Kind, mode, target and content."""
+    status = path.lstat()
+    target = str(path.readlink()) if path.is_symlink() else ""
+    return status.st_mode, target, path.read_bytes() if path.is_file() else b""
+
+
 # -- what no disc can hold --------------------------------------------------------------------------
 
 

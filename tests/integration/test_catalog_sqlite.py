@@ -66,10 +66,19 @@ def tree(folder: Path) -> dict[str, tuple[int, int, bytes]]:
     }
 
 
-def ddl(path: Path) -> list[tuple[str, ...]]:
+def ddl(path: Path) -> list[tuple[object, ...]]:
+    """Columns, keys and indexes of all tables, however the statements that made them are worded."""
     with closing(sqlite3.connect(path)) as connection:
-        rows = connection.execute("SELECT type, name, tbl_name, ifnull(sql, '') FROM sqlite_master")
-        return sorted(rows.fetchall())
+        tables = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall()
+        found: list[tuple[object, ...]] = []
+        for name, sql in tables:
+            found.append((name, "WITHOUT ROWID" in sql))
+            for pragma in ("table_xinfo", "foreign_key_list", "index_list"):
+                found += [(name, pragma, *row) for row in connection.execute(f"PRAGMA {pragma}({name})")]
+        indexes = connection.execute(
+            "SELECT name, tbl_name, ifnull(sql, '') FROM sqlite_master WHERE type = 'index'"
+        )
+        return sorted([*found, *indexes.fetchall()], key=repr)
 
 
 def refusal(path: Path, *, read_only: bool = False) -> CedarchestError:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from cedarchest.model.disc import DiscRecord, SessionRecord, SessionStatus, StoredEntry
+from cedarchest.model.disc import (
+    DiscRecord,
+    SessionRecord,
+    SessionStatus,
+    StoredEntry,
+    still_shown,
+    stored_as,
+)
 from cedarchest.model.index import Entry
 from cedarchest.ports import Catalog, DayIndex
 
@@ -20,16 +27,14 @@ def is_stored(catalog: Catalog, day: str, digest: bytes, copies: int) -> bool:
 
 
 def is_covered(catalog: Catalog, day_index: DayIndex, copies: int, not_held: Iterable[bytes] = ()) -> bool:
-    """Whether each entry of a day, by digest, is on as many verified discs, over any sessions.
+    """Whether each entry of a day, in all that makes it up, is on as many verified discs, over any sessions.
 
     `not_held` are paths that no disc can hold (they live in the index).
     """
     known = catalog.copies(day_index.day)
     left_out = set(not_held)
     return bool(day_index.entries) and all(
-        known.get((entry.path, entry.sha256), 0) >= copies
-        for entry in day_index.entries
-        if entry.path not in left_out
+        known.get(stored_as(entry), 0) >= copies for entry in day_index.entries if entry.path not in left_out
     )
 
 
@@ -53,7 +58,8 @@ def visible_entries(catalog: Catalog, disc_id: str, base: int) -> dict[bytes, St
     """What the tree of a session shows, by path; later sessions replace earlier ones."""
     shown: dict[bytes, StoredEntry] = {}
     for session in base_chain(catalog.sessions(disc_id), base):
-        shown.update((entry.path, entry) for entry in catalog.entries(disc_id, session.number))
+        held = {entry.path: entry for entry in catalog.entries(disc_id, session.number)}
+        shown = {**still_shown(shown, ((path, entry.kind) for path, entry in held.items())), **held}
     return shown
 
 
@@ -75,13 +81,7 @@ def days_on(sessions: Iterable[SessionRecord]) -> tuple[str, ...]:
 
 def is_same(entry: Entry, stored: StoredEntry | None) -> bool:
     """Whether a disc already shows this entry."""
-    return (
-        stored is not None
-        and stored.kind == entry.kind.value
-        and stored.size == entry.size
-        and stored.mtime_ns == entry.mtime_ns
-        and stored.sha256 == entry.sha256
-    )
+    return stored is not None and stored == stored_as(entry, stored.start)
 
 
 def below(shown: Mapping[bytes, StoredEntry], day: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -56,13 +55,13 @@ def select(days: Sequence[DayIndex], visible: Mapping[bytes, StoredEntry], ports
         held = [entry for entry in everything if entry.path not in lost]
         wanted = [entry for entry in held if not partial or not is_same(entry, visible.get(entry.path))]
         if partial:
+            wanted = _by_themselves(wanted)
             grafts += [_graft(day, entry) for entry in wanted]
+            removed += [b"/" + entry.path for entry in wanted if _replaces_kind(entry, visible)]
             replaces += [e.path for e in wanted if e.path in visible and e.kind is not Kind.DIR]
         else:
             grafts.append(Graft(_source(day, day.day.encode()), b"/" + day.day.encode()))
-            excluded += [_source(day, path) for path in lost]
-            if os.path.lexists(day.directory / "cback.store"):
-                removed.append(f"/{day.day}/cback.store".encode())
+            excluded += [_source(day, path) for path in (*lost, f"{day.day}/cback.store".encode())]
         entries += wanted
         contents.append(
             DayContent(day.day, day.digest, len(day.entries), sum(e.size for e in wanted), partial=partial)
@@ -76,6 +75,21 @@ def select(days: Sequence[DayIndex], visible: Mapping[bytes, StoredEntry], ports
         left_out,
         tuple(replaces),
     )
+
+
+def _by_themselves(wanted: Sequence[Entry]) -> list[Entry]:
+    """A link to a file that stands on the disc already cannot share its data: it gets its own."""
+    brought = {entry.path for entry in wanted}
+    return [
+        entry if entry.hardlink in brought else entry._replace(hardlink=b"") if entry.hardlink else entry
+        for entry in wanted
+    ]
+
+
+def _replaces_kind(entry: Entry, visible: Mapping[bytes, StoredEntry]) -> bool:
+    """Whether a directory takes the place of something else, or something else that of a directory."""
+    stored = visible.get(entry.path)
+    return stored is not None and (stored.kind == Kind.DIR) != (entry.kind is Kind.DIR)
 
 
 def _source(day: DayIndex, path: bytes) -> bytes:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from cedarchest.errors import DamagedDisc, ForeignDisc, NoMedium
 from cedarchest.model.check import check_session
-from cedarchest.model.disc import DiscState, Observation, StoredEntry, TocEntry
+from cedarchest.model.disc import DiscState, Observation, StoredEntry, TocEntry, still_shown
 from cedarchest.model.findings import Finding, FindingKind
 from cedarchest.model.image.identity import find_nodes, read_node
 from cedarchest.model.image.iso9660 import Node
@@ -111,7 +111,8 @@ def _check_sessions(writer: Writer, seen: Observation, ports: Ports) -> SelfChec
         )
         findings += check.findings
         blocks += entry.blocks
-        shown[entry.number] = {**earlier, **{stored.path: stored for stored in check.entries}}
+        left = still_shown(earlier, ((stored.path, stored.kind) for stored in check.entries))
+        shown[entry.number] = {**left, **{stored.path: stored for stored in check.entries}}
     return SelfCheck(seen.label, len(seen.sessions), blocks, tuple(findings))
 
 

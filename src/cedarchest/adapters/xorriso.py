@@ -201,6 +201,8 @@ def burn_script(source: SessionSource, options: BurnOptions) -> Iterator[bytes]:
         yield b"-md5 off\n" + b"-load session %d\n" % options.newest + b"-dev " + address + b"\n"
         yield b"-find / -mindepth 1 -maxdepth 1 -exec rm_r --\n"
         yield b"-md5 on\n" if options.md5 else b""
+    for path in source.removed:
+        yield b"-rm_r " + shell_word(path) + b" --\n"
     for path in source.made_dirs:
         yield b"-mkdir " + shell_word(path) + b" --\n"
     for path in source.excluded:
@@ -208,8 +210,6 @@ def burn_script(source: SessionSource, options: BurnOptions) -> Iterator[bytes]:
     for graft in source.grafts:
         verb = b"-map_single " if graft.single else b"-map "
         yield verb + shell_word(graft.source) + b" " + shell_word(graft.target) + b"\n"
-    for path in source.removed:
-        yield b"-rm_r " + shell_word(path) + b" --\n"
     for path in source.made_dirs:
         word = shell_word(path) + b" --\n"
         yield b"-chown 0 " + word + b"-chgrp 0 " + word + b"-chmod 0755 " + word

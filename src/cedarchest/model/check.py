@@ -18,7 +18,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
-from cedarchest.model.disc import StoredEntry
+from cedarchest.model.disc import StoredEntry, still_shown, stored_as
 from cedarchest.model.findings import Finding, FindingKind
 from cedarchest.model.image.iso9660 import Node, RockRidgeReader
 from cedarchest.model.image.joliet import AS_IT_IS, JolietNode, JolietPlaces, JolietReader
@@ -58,7 +58,7 @@ class CheckedEntries(Sequence[StoredEntry]):
             return CheckedEntries(self._entries[index], self._starts[index])
         entry = self._entries[index]
         start = self._starts[index]
-        return StoredEntry(entry.path, entry.kind.value, entry.size, entry.mtime_ns, entry.sha256, start)
+        return stored_as(entry, start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,7 @@ def check_session(
         ToolError, MediaError: `read` raised anything but `DamagedDisc`.
     """
     entries = expected if isinstance(expected, Sequence) else tuple(expected)
+    earlier = still_shown(earlier, ((entry.path, entry.kind) for entry in entries))
     expectation = Expectation(entries, earlier, volume_id, access_time, loose, one_time)
     findings = _Findings(finding_limit)
     with Sweep(read, start, blocks, progress) as sweep:

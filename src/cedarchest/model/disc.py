@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from cedarchest.model.index import Entry, Kind
 from cedarchest.model.media import TRAITS, Medium, MediumTraits
 
 
@@ -145,6 +149,43 @@ class StoredEntry(NamedTuple):
     mtime_ns: int
     sha256: bytes
     start: int  # block address of the data, -1 where there are none
+    traits: bytes = b""  # see `traits_of`; empty in what an earlier version recorded
+
+
+def stored_as(entry: Entry, start: int = -1) -> StoredEntry:
+    """An entry as it is recorded, its data at an address."""
+    return StoredEntry(
+        entry.path, entry.kind.value, entry.size, entry.mtime_ns, entry.sha256, start, traits_of(entry)
+    )
+
+
+def traits_of(entry: Entry) -> bytes:
+    """Eight bytes that tell entries of one path apart which differ in neither size, time nor content.
+
+    Of kind, mode, owners, link target, attributes and device; not of hard links, since a supplement on a
+    disc holds data of its own where the day has a link to a file that stands there already.
+    """
+    return _traits(entry.kind, entry.mode, entry.uid, entry.gid, entry.target, entry.xattrs, entry.rdev)
+
+
+@functools.lru_cache(maxsize=1024)
+def _traits(*values: object) -> bytes:
+    return hashlib.sha256(repr(values).encode()).digest()[:8]
+
+
+def still_shown(
+    earlier: Mapping[bytes, StoredEntry], new: Iterable[tuple[bytes, str]]
+) -> Mapping[bytes, StoredEntry]:
+    """What of an earlier tree is left when entries (path and kind) come on top of it.
+
+    Something else in the place of a directory takes away all that was below it.
+    """
+    gone = tuple(
+        path + b"/"
+        for path, kind in new
+        if kind != Kind.DIR and (before := earlier.get(path)) and before.kind == Kind.DIR
+    )
+    return {path: entry for path, entry in earlier.items() if not path.startswith(gone)} if gone else earlier
 
 
 class CheckKind(StrEnum):

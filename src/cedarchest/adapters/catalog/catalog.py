@@ -7,13 +7,13 @@ say in which order records came where their times are equal.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, literal, or_, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -38,8 +38,8 @@ BUSY_TIMEOUT_S = 30.0
 _BATCH = 4096
 _NANO = 1_000_000_000
 _INSERT_ENTRIES = (
-    "INSERT INTO entries (session_id, path, kind, size, mtime_s, mtime_ns, sha256, start) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO entries (session_id, path, kind, size, mtime_s, mtime_ns, sha256, start, traits) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -196,16 +196,10 @@ class SqlCatalog:
             (session, content) for session in found for content in session.days if content.day == day
         )
 
-    def copies(self, day: str) -> Mapping[tuple[bytes, bytes], int]:
-        """On how many discs each (path, SHA-256) of a day is verified.
-
-        Directories and the like have an empty SHA-256.
-        """
+    def copies(self, day: str) -> Mapping[StoredEntry, int]:
+        """On how many discs each entry of a day is verified, whatever its address (-1)."""
         with self._database.reading() as connection:
-            return {
-                (from_text(path), sha256): count
-                for path, sha256, count in connection.execute(_copies_query(day))
-            }
+            return {_entry((0, *row[:-1])): row[-1] for row in connection.execute(_copies_query(day))}
 
     def days(self) -> tuple[str, ...]:
         """Days that any session holds, oldest first."""
@@ -312,7 +306,7 @@ def _day_row(key: int, position: int, content: DayContent) -> dict[str, object]:
     }
 
 
-def _entry_row(key: int, entry: StoredEntry) -> tuple[int, str, str, int, int, int, bytes, int]:
+def _entry_row(key: int, entry: StoredEntry) -> tuple[int, str, str, int, int, int, bytes, int, bytes]:
     # `str`: the driver is slow with subclasses of it, and an enum is one.
     return (
         key,
@@ -322,6 +316,7 @@ def _entry_row(key: int, entry: StoredEntry) -> tuple[int, str, str, int, int, i
         *divmod(entry.mtime_ns, _NANO),
         entry.sha256,
         entry.start,
+        entry.traits,
     )
 
 
@@ -346,12 +341,14 @@ def _raw_path(entry: StoredEntry) -> bytes:
     return entry.path
 
 
-def _copies_query(day: str) -> Select[str, bytes, int]:
+def _copies_query(day: str) -> Select[*tuple[Any, ...]]:
     entries, sessions, discs = schema.entries, schema.sessions, schema.discs
     # "0" is the character after "/": from "DAY/" up to "DAY0" is all that lies below the day.
     below = and_(entries.c.path >= f"{day}/", entries.c.path < f"{day}0")
+    what = entries.c
+    same = (what.path, what.kind, what.size, what.mtime_s, what.mtime_ns, what.sha256)
     return (
-        select(entries.c.path, entries.c.sha256, func.count(sessions.c.disc_id.distinct()))
+        select(*same, literal(-1), what.traits, func.count(sessions.c.disc_id.distinct()))
         .join(sessions, entries.c.session_id == sessions.c.id)
         .join(discs, discs.c.disc_id == sessions.c.disc_id)
         .where(
@@ -359,7 +356,7 @@ def _copies_query(day: str) -> Select[str, bytes, int]:
             discs.c.given_up.is_(False),
             or_(entries.c.path == day, below),
         )
-        .group_by(entries.c.path, entries.c.sha256)
+        .group_by(*same, what.traits)
     )
 
 
@@ -427,6 +424,6 @@ def _check(row: Row[*tuple[Any, ...]]) -> CheckRecord:
     )
 
 
-def _entry(row: Row[*tuple[Any, ...]]) -> StoredEntry:
-    _, path, kind, size, mtime_s, mtime_ns, sha256, start = row
-    return StoredEntry(from_text(path), kind, size, mtime_s * _NANO + mtime_ns, sha256, start)
+def _entry(row: Sequence[Any]) -> StoredEntry:
+    _, path, kind, size, mtime_s, mtime_ns, sha256, start, traits = row
+    return StoredEntry(from_text(path), kind, size, mtime_s * _NANO + mtime_ns, sha256, start, traits or b"")

@@ -34,7 +34,7 @@ from sqlalchemy.types import TypeDecorator
 
 from cedarchest.model.names import from_text, to_text
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """The schema's revisions, oldest first; the last one is what the tables below are."""
 
 HEAD = REVISIONS[-1]
@@ -160,6 +160,7 @@ entries = Table(
     Column("mtime_ns", Integer, nullable=False),
     Column("sha256", LargeBinary, nullable=False),
     Column("start", BigInteger, nullable=False),
+    Column("traits", LargeBinary),  # null in what revision 0001 recorded
     PrimaryKeyConstraint("session_id", "path"),
     sqlite_with_rowid=False,
 )
