@@ -39,6 +39,15 @@ class UsageError(CedarchestError):
     advice = "`cedarchest --help` and `cedarchest ACTION --help` say what there is."
 
 
+class UnexpectedFailure(CedarchestError):
+    """A fault of this program, or of the machine, that it has no words for."""
+
+    advice = (
+        "Nothing is marked stored that is not proven. Run the command again with -vv, which shows where it"
+        " happened, and report that."
+    )
+
+
 class LoggingFailed(CedarchestError):
     """The log file cannot be written."""
 
@@ -110,6 +119,9 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return ExitCode.FAILED
+    except Exception as error:
+        logging.getLogger(__name__).debug("unexpected", exc_info=True)
+        invocation.result = failed(invocation.action, UnexpectedFailure(f"{type(error).__name__}: {error}"))
     return _conclude(invocation, invocation.result)
 
 
@@ -310,11 +322,29 @@ def _verify_paths(context: typer.Context, paths: Sequence[str]) -> None:
 
 
 @app.command(epilog=EXIT_STATUS)
-def discs(context: typer.Context, label: Annotated[str | None, typer.Argument()] = None) -> None:
-    """List the discs of the catalog, or tell all about one."""
-    from cedarchest.actions.discs import execute_discs
+def discs(
+    context: typer.Context,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[LABEL | lost LABEL]", show_default=False)
+    ] = None,
+) -> None:
+    """List the discs of the catalog, tell all about one, or say that one is lost: its days are due again."""
+    from cedarchest.actions.discs import execute_discs, execute_lost
     from cedarchest.report import text
 
+    match words or []:
+        case ["lost", lost]:
+            _act(
+                context,
+                lambda _path, config, ports: text.lost(*execute_lost(config, lost, ports=ports)),
+            )
+            return
+        case []:
+            label = None
+        case [label]:
+            pass
+        case _:
+            raise typer.BadParameter("one label, or the word lost and a label", param_hint="LABEL")
     _act(
         context,
         lambda _path, _config, ports: text.listed(

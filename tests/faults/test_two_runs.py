@@ -114,6 +114,7 @@ def test_a_second_run_ends_at_once_and_says_who_is_at_work(
     assert statuses(project) == ["verified"]
 
 
+@pytest.mark.slow
 def test_a_state_folder_of_its_own_does_not_open_a_shelf_in_use(project: Project, tmp_path: Path) -> None:
     project.stage(DAY)
     other = Project(tmp_path / "other")

@@ -41,9 +41,9 @@ def test_on_a_terminal_a_bar_shows_phase_and_rate(total: int) -> None:
         with os.fdopen(theirs, "w") as terminal:
             reporter = ProgressReporter(terminal)
             reporter.phase("writing CC_1 session 1", total)
-            for done in (1_000_000, 5_000_000):
-                time.sleep(0.05)
-                reporter.advance(done)
+            for step in range(1, 9):
+                reporter.advance(step * 1_000_000)
+                time.sleep(0.06)
             reporter.finish()
             shown = os.read(ours, 65_536).decode()
     finally:

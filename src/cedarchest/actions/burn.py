@@ -15,6 +15,7 @@ from cedarchest.actions.selection import Selection, select
 from cedarchest.config.model import Config
 from cedarchest.errors import MediumFull, StagingError, ToolFailed
 from cedarchest.model.disc import (
+    INPUT_CHANGED,
     DiscRecord,
     Observation,
     SessionRecord,
@@ -82,9 +83,8 @@ def burn_session(
             making.refuse_changes()  # it may have stumbled over one; then it never came to the writing
             raise
         if burnt.input_changed:
-            ports.reporter.warn(
-                "what is staged changed while it was written; the check will say what differs"
-            )
+            making.session = replace(making.session, reason=INPUT_CHANGED)
+            ports.reporter.warn(f"{INPUT_CHANGED}; the check will say what differs")
         done = _found_again(writer, making.recorded())
         ports.catalog.put_session(done, disc)
     return done

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cedarchest.actions.facts import days_on, disc_named
+from cedarchest.actions.reuse import give_up
+from cedarchest.config.model import Config
 from cedarchest.errors import NoMedium
 from cedarchest.model.disc import CheckRecord, DiscRecord, SessionRecord
 from cedarchest.ports import Ports
@@ -27,6 +29,18 @@ class DiscSummary:
     def used_blocks(self) -> int:
         """Blocks up to the end of its last session."""
         return max((session.start + session.blocks for session in self.sessions), default=0)
+
+
+def execute_lost(config: Config, label: str, *, ports: Ports) -> tuple[DiscSummary, tuple[str, ...]]:
+    """A disc is not there any more: its days that are on no other disc are due again; gives all its days.
+
+    Raises:
+        NoMedium: the catalog knows no disc of that label.
+    """
+    with ports.locks.hold(config.options.state_dir):
+        (found,) = execute_discs(label, ports=ports)
+        days = give_up(config, found.disc, ports)
+        return execute_discs(label, ports=ports)[0], days
 
 
 def execute_discs(label: str | None, *, ports: Ports) -> tuple[DiscSummary, ...]:

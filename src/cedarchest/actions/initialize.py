@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from cedarchest.actions.loading import known_disc
-from cedarchest.actions.reuse import reasons_to_keep
+from cedarchest.actions.reuse import give_up, reasons_to_keep
 from cedarchest.actions.store import create_writer
 from cedarchest.config.model import Config
-from cedarchest.errors import CedarchestError, ForeignDisc, NoMedium, NotAppendable
+from cedarchest.errors import ForeignDisc, NoMedium, NotAppendable
 from cedarchest.model.disc import DiscRecord, DiscState, Observation
 from cedarchest.ports import Ports, Writer
 
@@ -72,7 +72,7 @@ def _initialize(
     if not options.confirmed and not confirm(f"Erase {described} in {writer.device}?"):
         raise NotAppendable(f"{described} was not erased", advice="Say --yes to erase it without a question.")
     if disc is not None:
-        ports.catalog.put_disc(replace(disc, given_up=True, accepts_sessions=False))
+        give_up(config, disc, ports)
     writer.blank()
     return InitializeReport(described, erased=True)
 
@@ -107,10 +107,11 @@ def _allowed(
 
 
 def fingerprint_of(writer: Writer, seen: Observation) -> str:
-    """Twelve hexadecimal digits that tell foreign discs apart: of the newest session's descriptors."""
+    """Twelve hexadecimal digits that tell foreign discs apart: of sessions and the newest descriptors.
+
+    Raises:
+        DamagedDisc: it cannot be read, and so not be told from others.
+    """
     start = seen.sessions[-1].start if seen.sessions else 0
-    try:
-        blocks = writer.read(start, DESCRIPTORS + 2)
-    except CedarchestError:
-        blocks = b""
-    return hashlib.sha256(blocks).hexdigest()[:12]
+    blocks = writer.read(start, DESCRIPTORS + 2)
+    return hashlib.sha256(repr(seen.sessions).encode() + blocks).hexdigest()[:12]

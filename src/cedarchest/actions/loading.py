@@ -12,6 +12,7 @@ from cedarchest.actions.facts import (
     last_verified,
     visible_entries,
 )
+from cedarchest.config.kinds import SHELF
 from cedarchest.config.model import Config
 from cedarchest.errors import ForeignDisc, NoMedium, NotAppendable, WrongDisc
 from cedarchest.model.disc import (
@@ -68,13 +69,24 @@ def visible_cost(visible: Mapping[bytes, StoredEntry], base: SessionRecord | Non
     return Tally(0, max(by_name, measured), directories, len(visible))
 
 
+def is_written_here(drive: str, label: str, writer: Writer) -> bool:
+    """Whether a disc last written in a drive can be had in this one.
+
+    A disc in a hand goes into any burner, whatever its device is called today. A shelf has its own discs
+    and whatever image was put on it.
+    """
+    if writer.loads_itself:
+        return drive == writer.device or label in writer.labels()
+    return not drive.startswith(SHELF)
+
+
 def expected_disc(writer: Writer, ports: Ports) -> DiscRecord | None:
     """The newest disc that takes further sessions from this device, as the catalog knows it."""
     for disc in reversed(ports.catalog.discs()):
         if disc.given_up or not disc.accepts_sessions:
             continue
         sessions = ports.catalog.sessions(disc.disc_id)
-        if not sessions or sessions[-1].drive == writer.device:
+        if not sessions or is_written_here(sessions[-1].drive, disc.label, writer):
             return disc
     return None
 

@@ -12,6 +12,7 @@ from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError, DamagedDisc, Interrupted, VerifyError, WrongDisc
 from cedarchest.model.check import SessionCheck, check_session
 from cedarchest.model.disc import (
+    INPUT_CHANGED,
     CheckKind,
     CheckRecord,
     DiscRecord,
@@ -33,11 +34,10 @@ KEPT_FINDINGS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A session as read now: what the comparison gave, and how fast the drive was."""
+    """A session as read now: what the comparison gave, and how long it took."""
 
     check: SessionCheck
     seconds: float
-    pace: Pace
 
 
 def read_session(writer: Writer, seen: Observation, session: SessionRecord, ports: Ports) -> Reading:
@@ -65,7 +65,9 @@ def read_session(writer: Writer, seen: Observation, session: SessionRecord, port
         check = replace(check, findings=(*check.findings, *anchor))
     if check.findings:
         _refuse_vanished(writer, seen, session)
-    return Reading(check, ports.clock.monotonic() - began, pace)
+    for area in pace.slow_areas():
+        ports.reporter.warn(f"{label} reads slowly at {area}")
+    return Reading(check, ports.clock.monotonic() - began)
 
 
 def _refuse_vanished(writer: Writer, seen: Observation, session: SessionRecord) -> None:
@@ -127,13 +129,12 @@ def conclude(
     if findings:
         bad = replace(session, status=SessionStatus.BAD, reason=str(findings[0]))
         ports.catalog.record_proof(bad, (), record)
-        _bypass(config, writer, replace(disc, accepts_sessions=False), ports)
+        # A disc is as good as before when it holds what it was given, which was not what had been indexed.
+        _bypass(config, writer, replace(disc, accepts_sessions=session.reason == INPUT_CHANGED), ports)
         raise differences(findings, disc, session)
     good = replace(session, status=SessionStatus.VERIFIED, block_map=reading.check.block_map, reason="")
     ports.catalog.record_proof(good, reading.check.entries, record)
     log.info("%s session %d: no problems found", disc.label, session.number)
-    for area in reading.pace.slow_areas():
-        ports.reporter.warn(f"{disc.label} reads slowly at {area}")
     return good
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from cedarchest.actions.burn import new_disc
 from cedarchest.actions.facts import days_on, is_stored
 from cedarchest.actions.loading import known_disc
+from cedarchest.actions.marks import follow_proof, take_back
 from cedarchest.config.model import Config
 from cedarchest.errors import ForeignDisc, NotAppendable
 from cedarchest.model.days import parse_day
@@ -55,17 +56,39 @@ def _give_up(config: Config, writer: Writer, seen: Observation, ports: Ports) ->
             reasons=kept,
         )
     ports.reporter.note(f"erasing {disc.label}: nothing on it is needed any more")
-    ports.catalog.put_disc(replace(disc, given_up=True, accepts_sessions=False))
+    give_up(config, disc, ports)
     writer.blank()
 
 
+def give_up(config: Config, disc: DiscRecord, ports: Ports) -> tuple[str, ...]:
+    """Nothing on a disc counts any more; days that are proven on no other disc are due again.
+
+    Their marks go first, so that no moment has a mark without a proof.
+    """
+    sessions = ports.catalog.sessions(disc.disc_id)
+    days = tuple(dict.fromkeys(content.day for session in sessions for content in session.days))
+    take_back(config, days, ports)
+    for session in sessions:
+        if session.status in (SessionStatus.INTENDED, SessionStatus.BURNT):
+            reason = "its disc was given up"
+            ports.catalog.put_session(replace(session, status=SessionStatus.ABANDONED, reason=reason))
+    ports.catalog.put_disc(replace(disc, given_up=True, accepts_sessions=False))
+    follow_proof(config, days, ports)
+    return days
+
+
 def reasons_to_keep(config: Config, disc: DiscRecord, ports: Ports) -> list[str]:
-    """Why a disc may not be erased: days inside the retention that are on too few other discs."""
+    """Why a disc may not be erased: days inside the retention that are on too few other discs.
+
+    A day is as young as the session that holds it: what was stored late is kept as long as the rest.
+    """
     store = config.require_store()
     today = ports.clock.now().date()
     reasons = []
-    for day in days_on(ports.catalog.sessions(disc.disc_id)):
-        if today - parse_day(day) >= store.retention:
+    sessions = ports.catalog.sessions(disc.disc_id)
+    for day in days_on(sessions):
+        written = (each.created_at.date() for each in sessions for content in each.days if content.day == day)
+        if today - max(parse_day(day), *written) >= store.retention:
             continue
         others = {
             session.disc_id

@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cedarchest.errors import DamagedDisc, ForeignDisc, NoMedium
@@ -33,6 +33,13 @@ from cedarchest.model.session import (
 from cedarchest.ports import Ports, Writer
 
 LARGEST_INDEX = 1 << 30
+LARGEST_NOTE = 16 << 20
+"""Bytes of a JSON file of ours: it names each MiB of the largest disc, or every path Joliet lost."""
+
+_NO_RECORD = (KeyError, TypeError, ValueError, RecursionError)  # of something foreign that should be JSON
+
+SMALLEST_RECORD = 34
+"""Bytes of a directory record: so many entries, at the most, has a session (ECMA-119 9.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +129,12 @@ def _claimed(writer: Writer, entry: TocEntry, findings: list[Finding]) -> _Claim
     names = [f"{folder}/{name}".encode() for name in ("session.json", INDEX_NAME, SUMS_NAME)]
     try:
         nodes = find_nodes(writer.read, entry.start, names)
-        about, index, sums = (read_node(writer.read, nodes[name], LARGEST_INDEX) for name in names)
+        about = read_node(writer.read, nodes[names[0]], LARGEST_NOTE)
+        index, sums = (read_node(writer.read, nodes[name], LARGEST_INDEX) for name in names[1:])
         base = int(json.loads(about or b"")["on_top_of"])
-        listed = read_index(io.BytesIO(index or b"")).entries
-    except (DamagedDisc, KeyError, TypeError, ValueError, OSError, EOFError, zlib.error) as error:
+        at_most = entry.blocks * BLOCK // SMALLEST_RECORD
+        listed = read_index(io.BytesIO(index or b""), at_most=at_most).entries
+    except (DamagedDisc, *_NO_RECORD, OSError, EOFError, zlib.error) as error:
         detail = f"the index of session {entry.number} cannot be read ({error}); its files cannot be judged"
         findings.append(
             Finding(FindingKind.STRUCTURE, f"/{names[1].decode()}", detail, entry.start, entry.end - 1)
@@ -161,22 +170,21 @@ def _block_maps(writer: Writer, seen: Observation) -> Mapping[int, bytes]:
         names = [f"{folder}/{number:03d}.json".encode() for number in range(1, entry.number)]
         try:
             nodes = find_nodes(writer.read, entry.start, names)
-            contents = [read_node(writer.read, node, LARGEST_INDEX) for node in nodes.values()]
+            for node in nodes.values():
+                maps |= _parse_map(read_node(writer.read, node, LARGEST_NOTE))
         except DamagedDisc:
             continue  # said when the session itself is read
-        maps |= _parse_maps(contents)
     return maps
 
 
-def _parse_maps(contents: Sequence[bytes | None]) -> dict[int, bytes]:
-    maps: dict[int, bytes] = {}
-    for content in contents:
-        try:
-            value = json.loads(content or b"")
-            if value["format"] == OUTCOME_FORMAT and value["status"] == "verified":
-                digests = [bytes.fromhex(each) for each in value["sha256"]]
-                if all(len(digest) == DIGEST_SIZE for digest in digests):
-                    maps[int(value["session"])] = b"".join(digests)
-        except (ValueError, KeyError, TypeError):
-            continue  # the file's own digest says that it is damaged
-    return maps
+def _parse_map(content: bytes | None) -> dict[int, bytes]:
+    try:
+        value = json.loads(content or b"")
+        if value["format"] != OUTCOME_FORMAT or value["status"] != "verified":
+            return {}
+        digests = [bytes.fromhex(each) for each in value["sha256"]]
+        if any(len(digest) != DIGEST_SIZE for digest in digests):
+            return {}
+        return {int(value["session"]): b"".join(digests)}
+    except _NO_RECORD:
+        return {}  # the file's own digest says that it is damaged

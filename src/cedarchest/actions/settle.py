@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+from cedarchest.actions.loading import is_written_here
 from cedarchest.actions.prove import conclude, read_session, same_disc
 from cedarchest.config.model import Config
 from cedarchest.errors import CatalogError, DamagedDisc, NoMedium, VerifyError, WrongDisc
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def settle(config: Config, writer: Writer, ports: Ports) -> tuple[SessionRecord, ...]:
-    """Settle every open session that was written in this device; what is proven now is returned.
+    """Settle every open session that can be asked for in this drive; what is proven now is returned.
 
     A session that is on the disc is checked and recorded, never burnt again; one that is not there is
     recorded as abandoned, and its days are due.
@@ -32,12 +33,26 @@ def settle(config: Config, writer: Writer, ports: Ports) -> tuple[SessionRecord,
     """
     proven = []
     for session in ports.catalog.open_sessions():
-        if session.drive != writer.device:
+        disc = _disc_of(session, ports)
+        if not is_written_here(session.drive, disc.label, writer):
             continue
-        settled = _settle_one(config, writer, _disc_of(session, ports), session, ports)
+        try:
+            settled = settle_session(config, writer, disc, session, ports)
+        except (VerifyError, DamagedDisc) as error:
+            if not _is_bad_now(session, ports):
+                raise  # the disc could not even be looked at
+            ports.reporter.warn(f"{error.message} (written by an earlier run; its days are due again)")
+            continue
         if settled is not None:
             proven.append(settled)
     return tuple(proven)
+
+
+def _is_bad_now(session: SessionRecord, ports: Ports) -> bool:
+    return any(
+        each.number == session.number and each.status is SessionStatus.BAD
+        for each in ports.catalog.sessions(session.disc_id)
+    )
 
 
 def _disc_of(session: SessionRecord, ports: Ports) -> DiscRecord:
@@ -47,9 +62,15 @@ def _disc_of(session: SessionRecord, ports: Ports) -> DiscRecord:
     raise CatalogError(f"the catalog has a session of a disc it does not know ({session.disc_id})")
 
 
-def _settle_one(
+def settle_session(
     config: Config, writer: Writer, disc: DiscRecord, session: SessionRecord, ports: Ports
 ) -> SessionRecord | None:
+    """Ask the disc what came of an open session; None when it does not count.
+
+    Raises:
+        NoMedium, WrongDisc: the disc that has to be asked is not there; says which to insert.
+        VerifyError, DamagedDisc: the session is there and bad, and is recorded so.
+    """
     ports.reporter.note(f"settling {disc.label} session {session.number} of an earlier run")
     seen = _ask(writer, disc, session)
     entry = next((each for each in seen.sessions if each.number == session.number), None) if seen else None
@@ -69,11 +90,7 @@ def _settle_one(
     if reading.check.findings and _was_cut_off(session, writer, seen):
         _abandon(there, "the burn was cut off", ports)
         return None
-    try:
-        return conclude(config, writer, disc, there, reading, ports, kind=CheckKind.SETTLE)
-    except (VerifyError, DamagedDisc) as error:
-        ports.reporter.warn(f"{error.message} (written by an earlier run; its days are due again)")
-        return None
+    return conclude(config, writer, disc, there, reading, ports, kind=CheckKind.SETTLE)
 
 
 def _was_cut_off(session: SessionRecord, writer: Writer, seen: Observation) -> bool:
@@ -96,9 +113,10 @@ def _ask(writer: Writer, disc: DiscRecord, session: SessionRecord) -> Observatio
     unwritten = session.status is SessionStatus.INTENDED and session.number == 1
     try:
         seen = writer.load(disc.label) if writer.loads_itself else writer.observe()
-    except (NoMedium, DamagedDisc):
+    except (NoMedium, DamagedDisc) as error:
         if writer.loads_itself and unwritten:
             return None  # an image that never got its descriptors
+        error.advice = f"{error.advice} If it is lost: cedarchest discs lost {disc.label}."
         raise
     if seen.state is DiscState.BLANK and unwritten:
         return None
@@ -118,8 +136,15 @@ def _left_open(seen: Observation, session: SessionRecord) -> bool:
     return grown and len(seen.sessions) < session.number
 
 
+def _insert_or_lose(disc: DiscRecord) -> str:
+    return (
+        f"Insert {disc.label} and run the command again. If it is lost: cedarchest discs lost {disc.label};"
+        " its days are then due on another disc."
+    )
+
+
 def _refuse_other(writer: Writer, seen: Observation, disc: DiscRecord, session: SessionRecord) -> None:
-    advice = f"Insert {disc.label} and run the command again. If it is lost, store with --full on a new disc."
+    advice = _insert_or_lose(disc)
     if seen.state is DiscState.NONE:
         raise NoMedium(f"there is no disc in {writer.device}; {disc.label} is needed", advice=advice)
     if session.number == 1 and len(seen.sessions) <= 1 and not seen.label:

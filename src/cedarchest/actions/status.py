@@ -6,8 +6,9 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from cedarchest.actions.loading import CurrentDisc, find_current
+from cedarchest.actions.marks import is_proven
 from cedarchest.actions.planning import plan_days
-from cedarchest.actions.store import create_writer, is_proven
+from cedarchest.actions.store import create_writer
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError
 from cedarchest.model.disc import SessionStatus

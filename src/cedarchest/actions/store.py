@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cedarchest.actions.burn import burn_session
-from cedarchest.actions.facts import is_covered, is_stored
+from cedarchest.actions.facts import base_chain
 from cedarchest.actions.loading import find_current
+from cedarchest.actions.marks import follow_proof, is_proven
 from cedarchest.actions.planning import plan_days
 from cedarchest.actions.prove import prove_again, prove_session
 from cedarchest.actions.reuse import begin_disc
@@ -22,7 +23,14 @@ from cedarchest.actions.selection import unholdable
 from cedarchest.actions.settle import settle
 from cedarchest.config.choices import CheckTime, CloseDisc
 from cedarchest.config.model import Config
-from cedarchest.errors import CedarchestError, ConfigError, MediaError, StagingError, VerifyError
+from cedarchest.errors import (
+    CedarchestError,
+    ConfigError,
+    Interrupted,
+    MediaError,
+    StagingError,
+    VerifyError,
+)
 from cedarchest.model.days import format_day, parse_day
 from cedarchest.model.disc import CheckKind, SessionRecord, SessionStatus
 from cedarchest.model.names import to_text
@@ -98,7 +106,9 @@ def store_days(config: Config, days: Sequence[StagedDay], *, ports: Ports, alway
             if config.require_store().check is CheckTime.DEFERRED:
                 continue
             _check_sessions(config, [session], ports)
-        except (MediaError, VerifyError) as error:
+        except Interrupted:
+            raise
+        except CedarchestError as error:
             if not done:
                 raise
             problem = problem or error
@@ -190,7 +200,11 @@ def consistency_check(config: Config, staging_dirs: Mapping[Path, str], *, ports
         VerifyError: disc and data differ (a ValueError).
         MediaError: there is a problem with the medium (an OSError).
     """
-    _check_sessions(config, _sessions_of(staging_dirs, ports), ports)
+    try:
+        _check_sessions(config, _sessions_of(staging_dirs, ports), ports)
+    except (MediaError, VerifyError):
+        follow_proof(config, staging_dirs.values(), ports)  # what was proven once may be no more
+        raise
 
 
 def _check_sessions(config: Config, sessions: Sequence[SessionRecord], ports: Ports) -> None:
@@ -272,17 +286,8 @@ def _marked_only(config: Config, day: DayIndex, ports: Ports) -> bool:
     return True
 
 
-def is_proven(config: Config, day: DayIndex, ports: Ports) -> bool:
-    """Whether the catalog proves that a day as it is staged now is on enough discs."""
-    copies = config.require_store().copies
-    if day.digest and is_stored(ports.catalog, day.day, day.digest, copies):
-        return True
-    not_held = [entry.path for entry in day.entries if unholdable(entry)]
-    return is_covered(ports.catalog, day, copies, not_held)
-
-
 def _sessions_of(staging_dirs: Mapping[Path, str], ports: Ports) -> list[SessionRecord]:
-    """The newest session of each day, once each; staged and stored must be the same content."""
+    """The sessions that hold each day, oldest first and once each; staged and stored must be the same."""
     found: dict[tuple[str, int], SessionRecord] = {}
     for directory, day in _by_day(staging_dirs):
         contents = ports.catalog.contents(day)
@@ -291,11 +296,13 @@ def _sessions_of(staging_dirs: Mapping[Path, str], ports: Ports) -> list[Session
         ]
         if not usable:
             raise MediaError(f"{day} is on no disc that the catalog knows", day=day)
-        session, content = usable[-1]
+        newest, content = usable[-1]
         if ports.staging.look(directory, day).digest != content.index_digest:
             raise VerifyError(f"{directory} is not what was written to disc as {day}", day=day)
-        found[session.disc_id, session.number] = session
-    return list(found.values())
+        chain = base_chain(ports.catalog.sessions(newest.disc_id), newest.number)
+        holding = [each for each in chain if any(held.day == day for held in each.days)]
+        found |= {(each.disc_id, each.number): each for each in holding}
+    return [found[key] for key in sorted(found)]
 
 
 def _by_day(staging_dirs: Mapping[Path, str]) -> list[tuple[Path, str]]:
@@ -335,5 +342,11 @@ def refuse_unbuilt(config: Config, ports: Ports) -> None:
             problems=problems,
             advice="Take it out of the configuration until it can be done.",
         )
-    if config.notify:
-        ports.reporter.warn("nobody is notified yet ([[notify]] has no effect)")
+    without_effect = {
+        "notify": bool(config.notify),
+        "options.user": config.options.user is not None,
+        "options.group": config.options.group is not None,
+        "store.load_delay": "load_delay" in store.model_fields_set,
+    }
+    if named := [key for key, is_set in without_effect.items() if is_set]:
+        ports.reporter.warn(f"set, but without effect yet: {', '.join(named)}")

@@ -11,14 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cedarchest.actions.prove import prove_again, prove_session
+from cedarchest.actions.loading import is_written_here
+from cedarchest.actions.marks import follow_proof
+from cedarchest.actions.prove import prove_again
 from cedarchest.actions.selfcheck import check_by_itself
-from cedarchest.actions.store import create_writer, is_proven
+from cedarchest.actions.settle import settle_session
+from cedarchest.actions.store import create_writer
 from cedarchest.config.model import Config
-from cedarchest.errors import CedarchestError, NoMedium, VerifyError
-from cedarchest.model.disc import CheckKind, DiscRecord, SessionRecord, SessionStatus
+from cedarchest.errors import CedarchestError, DamagedDisc, NoMedium, VerifyError
+from cedarchest.model.disc import DiscRecord, SessionRecord, SessionStatus
 from cedarchest.model.findings import Finding
-from cedarchest.ports import Ports, StagedDay, Writer
+from cedarchest.ports import Ports, Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class DiscVerdict:
     seconds: float
     findings: tuple[Finding, ...] = ()
     problem: CedarchestError | None = None
+    replaced: int = 0  # sessions that are as bad as they were, and whose days later ones hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,8 @@ def _discs_to_verify(writer: Writer, labels: Sequence[str], ports: Ports) -> lis
 
 
 def _written_here(disc: DiscRecord, writer: Writer, ports: Ports) -> bool:
-    return any(session.drive == writer.device for session in ports.catalog.sessions(disc.disc_id))
+    sessions = ports.catalog.sessions(disc.disc_id)
+    return any(is_written_here(session.drive, disc.label, writer) for session in sessions)
 
 
 def _verify_disc(config: Config, writer: Writer, disc: DiscRecord, ports: Ports) -> DiscVerdict:
@@ -134,22 +139,21 @@ def _verify_disc(config: Config, writer: Writer, disc: DiscRecord, ports: Ports)
     began = ports.clock.monotonic()
     findings: list[Finding] = []
     problem: CedarchestError | None = None
+    replaced = 0
     sessions = [
         each
         for each in ports.catalog.sessions(disc.disc_id)
         if each.status is not SessionStatus.ABANDONED and each.status is not SessionStatus.CLAIMED
     ]
     for session in sessions:
-        passed = False
-        try:
-            _verify_session(config, writer, disc, session, ports)
-            passed = True
-        except VerifyError as error:
+        error = _verify_session(config, writer, disc, session, ports)
+        if isinstance(error, VerifyError | DamagedDisc) and _is_replaced(session, ports):
+            replaced, error = replaced + 1, None
+        if isinstance(error, VerifyError):
             findings += error.findings
-            problem = problem or error
-        except CedarchestError as error:
-            problem = problem or error
-        _follow_marks(config, session, ports, as_before=passed and session.status is SessionStatus.VERIFIED)
+        problem = problem or error
+        as_before = error is None and session.status is SessionStatus.VERIFIED
+        follow_proof(config, [content.day for content in session.days], ports, trust_marks=as_before)
     return DiscVerdict(
         disc.label,
         passed=problem is None,
@@ -158,50 +162,30 @@ def _verify_disc(config: Config, writer: Writer, disc: DiscRecord, ports: Ports)
         seconds=ports.clock.monotonic() - began,
         findings=tuple(findings),
         problem=problem,
+        replaced=replaced,
     )
 
 
 def _verify_session(
     config: Config, writer: Writer, disc: DiscRecord, session: SessionRecord, ports: Ports
-) -> None:
-    if session.status in (SessionStatus.INTENDED, SessionStatus.BURNT):
-        prove_session(config, writer, disc, session, ports, kind=CheckKind.SETTLE)
-    else:
-        prove_again(writer, disc, session, ports)
-
-
-def _follow_marks(config: Config, session: SessionRecord, ports: Ports, *, as_before: bool) -> None:
-    """Where staging still stands, `cback.store` says what the catalog says now.
-
-    A mark of a session that is as good as before needs no second look at what is staged.
-    """
-    if config.stage is None or not session.days:
-        return
-    staged = {day.day: day for day in _staged_days(config, ports)}
-    for content in session.days:
-        day = staged.get(content.day)
-        if day is None or not day.staged or (as_before and day.marked_stored):
-            continue
-        proven = _is_proven_as_staged(config, day, ports)
-        if proven and not day.marked_stored:
-            ports.staging.mark_stored(day.directory)
-        elif not proven and day.marked_stored:
-            ports.staging.unmark_stored(day.directory)
-            ports.reporter.warn(f"{content.day} is no longer proven to be on disc; it is due again")
-
-
-def _is_proven_as_staged(config: Config, day: StagedDay, ports: Ports) -> bool:
-    """Whether all that is staged of a day now is proven: a supplement that no disc has keeps it due."""
+) -> CedarchestError | None:
+    """What is wrong with a session now."""
     try:
-        return is_proven(config, ports.staging.look(day.directory, day.day), ports)
+        if session.status in (SessionStatus.INTENDED, SessionStatus.BURNT):
+            settle_session(config, writer, disc, session, ports)
+        else:
+            prove_again(writer, disc, session, ports)
     except CedarchestError as error:
-        ports.reporter.warn(error.message)
-        return False
+        return error
+    return None
 
 
-def _staged_days(config: Config, ports: Ports) -> tuple[StagedDay, ...]:
-    try:
-        return ports.staging.days(config.require_stage().dir)
-    except CedarchestError as error:
-        ports.reporter.warn(error.message)
-        return ()
+def _is_replaced(session: SessionRecord, ports: Ports) -> bool:
+    """Whether it was known to be bad, and later sessions that are verified hold all its days."""
+    return session.status is SessionStatus.BAD and all(
+        any(
+            other.status is SessionStatus.VERIFIED and other.created_at >= session.created_at
+            for other, _ in ports.catalog.contents(content.day)
+        )
+        for content in session.days
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,11 +14,15 @@ from cedarchest.adapters.mounts import current_mounts, mount_of
 from cedarchest.adapters.optical import OpticalDrive
 from cedarchest.adapters.shelf import Shelf
 from cedarchest.adapters.xorriso import Xorriso
+from cedarchest.config.kinds import SHELF
 from cedarchest.errors import ConfigError, DeviceMounted, DriveForbidden, DriveMissing, LockedError
 from cedarchest.model.media import Medium
 from cedarchest.ports import Writer
 
-SHELF_PREFIX = "shelf:"
+LOOKING_S = 10.0
+"""How long a run that writes waits for others that only look at the drive."""
+
+LOOKING_POLL_S = 0.1
 OPTICAL_TYPES = ("cdwriter", "dvdwriter", "bdwriter")
 DEVICE_TYPES = ("auto", *OPTICAL_TYPES, "shelf")
 
@@ -34,6 +39,7 @@ class LocalDrives:
         shelf_capacity: int,
         speed: str,
         progress: Callable[[int], None],
+        read_only: bool = False,
     ) -> None:
         self._xorriso = xorriso
         self._locks = locks
@@ -41,6 +47,7 @@ class LocalDrives:
         self._shelf_capacity = shelf_capacity
         self._speed = speed
         self._progress = progress
+        self._read_only = read_only
 
     def open(self, device: str, device_type: str) -> Writer:
         """A writer for the device; a mounted one is refused before anything else."""
@@ -49,14 +56,14 @@ class LocalDrives:
                 f"the device type {device_type!r} is not known",
                 problems=[f"store.device_type: {device_type!r}; allowed: {', '.join(DEVICE_TYPES)}"],
             )
-        is_shelf = device.startswith(SHELF_PREFIX)
+        is_shelf = device.startswith(SHELF)
         if is_shelf != (device_type == "shelf") and device_type != "auto":
             raise ConfigError(
                 f"the device {device!r} is no {device_type}",
                 problems=["store.device_type: does not fit store.device; allowed: auto"],
             )
         if is_shelf:
-            return self._open_shelf(Path(device.removeprefix(SHELF_PREFIX)))
+            return self._open_shelf(Path(device.removeprefix(SHELF)))
         return self._open_optical(Path(device))
 
     def open_path(self, path: Path) -> Writer:
@@ -96,14 +103,27 @@ class LocalDrives:
             descriptor = os.open(path, flags | os.O_CLOEXEC)
         except OSError as error:
             raise DriveForbidden(f"{path} cannot be opened: {error.strerror}") from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if self._locks.has(path):
             os.close(descriptor)
-            if self._locks.has(path):
-                return
-            raise LockedError(f"another run uses {path}", device=str(path)) from None
+            return
+        if not self._take(descriptor):
+            os.close(descriptor)
+            raise LockedError(f"another run uses {path}", device=str(path))
         self._locks.keep(path, descriptor)
+
+    def _take(self, descriptor: int) -> bool:
+        """Those that look share the drive; who writes waits for them, for a while."""
+        kind = fcntl.LOCK_SH if self._read_only else fcntl.LOCK_EX
+        until = time.monotonic() + (0 if self._read_only else LOOKING_S)
+        while True:
+            try:
+                fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+            except OSError:
+                if time.monotonic() >= until:
+                    return False
+                time.sleep(LOOKING_POLL_S)
+            else:
+                return True
 
 
 def _refuse_mounted(device: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 import types
 from collections.abc import Callable, Iterator
 
@@ -23,7 +24,10 @@ class Signals:
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
-        """Handle signals until the block is left."""
+        """Handle signals until the block is left; only a main thread may, elsewhere its owner does."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
         hangup = signal.signal(signal.SIGHUP, self._hangup)
         try:

@@ -12,6 +12,7 @@ import contextlib
 import logging
 import os
 import queue
+import select
 import shlex
 import shutil
 import subprocess
@@ -106,11 +107,20 @@ class Running:
 
         Raises:
             ToolFailed: it takes no more of them.
+            ToolTimeout: it took none for longer than `stall_s`; it has been ended.
         """
         view = memoryview(script)
         try:
             while view:
-                view = view[os.write(self.commands, view) :]
+                if not select.select([], [self.commands], [], self.stall_s)[1]:
+                    self.end()
+                    raise ToolTimeout(
+                        f"{self.argv[0]} took no commands for {self.stall_s:.0f} seconds and was ended",
+                        advice="See whether the drive hangs, then run the command again.",
+                        transcript=tail_of(self.transcript),
+                    )
+                with contextlib.suppress(BlockingIOError):
+                    view = view[os.write(self.commands, view) :]
         except BrokenPipeError as error:
             raise ToolFailed(
                 f"{self.argv[0]} ended before it had all its commands",
@@ -165,6 +175,7 @@ def running(argv: Sequence[str], *, stall_s: float, pass_fds: Sequence[int] = ()
         ToolMissing: there is no such program.
     """
     reading, writing = os.pipe()
+    os.set_blocking(writing, False)
     try:
         filled = tuple(argument.replace(COMMANDS_FD_MARK, str(reading)) for argument in argv)
         log.info("running %s", shlex.join(filled))

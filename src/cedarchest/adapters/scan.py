@@ -73,7 +73,10 @@ def scan(
             continue
         if status.st_nlink > 1 and stat.S_ISREG(status.st_mode):
             shared.setdefault((status.st_dev, status.st_ino), []).append(len(found))
-        found.append(_found(item.path, prefix + relative, status))
+        try:
+            found.append(_found(item.path, prefix + relative, status))
+        except OSError as error:
+            raise _cannot_look(item.path, error) from error
     for members in shared.values():
         first, *others = sorted(members, key=lambda position: found[position].entry.path)
         for position in others:
@@ -100,11 +103,15 @@ def _walk(top: bytes, left_out: set[bytes]) -> Iterator[tuple[os.DirEntry[bytes]
                     if status.st_mode & _FORMAT == stat.S_IFDIR:
                         pending.append(relative)
         except OSError as error:
-            raise StagingError(
-                f"{to_text(directory)} cannot be looked at: {error.strerror}",
-                advice="Check its permissions, or run as a user who may read all that is staged.",
-                path=to_text(directory),
-            ) from error
+            raise _cannot_look(directory, error) from error
+
+
+def _cannot_look(path: bytes, error: OSError) -> StagingError:
+    return StagingError(
+        f"{to_text(path)} cannot be looked at: {error.strerror}",
+        advice="Let whatever writes there finish, or run as a user who may read all that is staged.",
+        path=to_text(path),
+    )
 
 
 def scan_one(path: bytes, disc_path: bytes) -> Found:

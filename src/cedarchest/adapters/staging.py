@@ -22,6 +22,7 @@ from cedarchest.adapters.digests import Digests, digest_file
 from cedarchest.adapters.durable import durable_file, sync_directory
 from cedarchest.adapters.scan import Found, fingerprints_of, scan, scan_one
 from cedarchest.errors import DiskFull, StagingError
+from cedarchest.model.days import parse_day
 from cedarchest.model.findings import Finding, FindingKind
 from cedarchest.model.index import Entry, Fingerprint, Fingerprints, Index, Kind, read_index, write_index
 from cedarchest.model.names import sums_line, to_text
@@ -69,6 +70,7 @@ class StagingFolder:
                 marked_stored=(path / STORED_MARK).is_file(),
             )
             for path in found
+            if _is_date(path)
         )
 
     def look(self, directory: Path, day: str) -> DayIndex:
@@ -271,6 +273,15 @@ def _clear_left_behind(directory: Path) -> None:
         for path in directory.iterdir():
             if _LEFT_BEHIND.fullmatch(path.name) and path.is_file() and not path.is_symlink():
                 path.unlink()
+
+
+def _is_date(path: Path) -> bool:
+    try:
+        parse_day("/".join(path.parts[-3:]))
+    except ValueError:
+        log.warning("%s is no date and is passed over", path)
+        return False
+    return True
 
 
 def _key(path: Path, day: str, status: os.stat_result) -> tuple[object, ...]:

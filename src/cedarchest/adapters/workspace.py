@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cedarchest.adapters.digests import digest_file
 from cedarchest.adapters.durable import durable_file, sync_directory
 from cedarchest.adapters.scan import Found, scan, scan_one
-from cedarchest.errors import CatalogError
-from cedarchest.model.index import Entry, Kind, read_index, write_index
+from cedarchest.errors import CatalogError, CedarchestError, DiskFull
+from cedarchest.model.index import Entry, Kind, format_record, parse_record, read_index, write_index
 from cedarchest.model.session import INDEX_NAME, SUMS_NAME, session_folder, session_sums
 from cedarchest.ports import Graft, SavedSession
 
@@ -29,6 +31,10 @@ class StateWorkspace:
     def _tree(self, disc_id: str, session: int) -> Path:
         return self._root / disc_id / f"{session:03d}"
 
+    def _own(self, disc_id: str, session: int) -> Path:
+        """What the disc shows of the session's index and sums files, which no index can list."""
+        return self._root / disc_id / f"{session:03d}.jsonl"
+
     def save(
         self,
         disc_id: str,
@@ -40,6 +46,26 @@ class StateWorkspace:
         made_at: int,
     ) -> SavedSession:
         """Write a session's files durably; see the port."""
+        try:
+            return self._save(disc_id, session, files, header, entries, made_at)
+        except CedarchestError:
+            raise
+        except OSError as error:
+            problem = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else CatalogError
+            raise problem(
+                f"{self._root} cannot be written: {error.strerror}",
+                advice="Make room, or correct [options] state_dir or its permissions.",
+            ) from error
+
+    def _save(
+        self,
+        disc_id: str,
+        session: int,
+        files: Mapping[str, bytes],
+        header: dict[str, object],
+        entries: Iterable[Entry],
+        made_at: int,
+    ) -> SavedSession:
         tree = self._tree(disc_id, session)
         shutil.rmtree(tree, ignore_errors=True)
         folder = tree / session_folder(session)
@@ -55,6 +81,8 @@ class StateWorkspace:
             index = _digested(tree, folder / INDEX_NAME)
             stream.writelines(session_sums([*listed, index]))
         sums = _digested(tree, folder / SUMS_NAME)
+        with durable_file(self._own(disc_id, session), mode=0o600) as stream:
+            stream.writelines(format_record(entry) for entry in (index, sums))
         _set_folder_times(tree / session_folder(session), made_at)
         self._last = (disc_id, session, [*listed, index, sums])
         return SavedSession(tuple(_grafts(tree, files, session)), index.sha256, sums.sha256)
@@ -66,10 +94,13 @@ class StateWorkspace:
         tree = self._tree(disc_id, session)
         folder = tree / session_folder(session)
         try:
+            own = [parse_record(line) for line in self._own(disc_id, session).read_bytes().splitlines()]
+            for name, entry in zip((INDEX_NAME, SUMS_NAME), own, strict=True):
+                if _digested(tree, folder / name).sha256 != entry.sha256:
+                    raise ValueError(f"{name} is not the one that was put on the disc")
             with (folder / INDEX_NAME).open("rb") as stream:
                 listed = read_index(stream).entries
-            own = [_digested(tree, folder / name) for name in (INDEX_NAME, SUMS_NAME)]
-        except (OSError, EOFError, ValueError) as error:
+        except (OSError, EOFError, ValueError, zlib.error) as error:
             raise CatalogError(
                 f"the files of session {session} in {tree} cannot be read: {error}",
                 advice="Put the state folder back from a copy.",

@@ -413,6 +413,9 @@ class _Data:
                 if start < first or start + blocks > end:
                     self._differs(number, "its data are not in the session that wrote it")
                     continue
+                if start < done:
+                    self._differs(number, "its data overlap those of another file")
+                    continue  # not read once more: a disc could have thousands of such
                 if start < base:
                     digest = self._read_again(start, size)
                 else:
@@ -436,8 +439,6 @@ class _Data:
                         stop = left + len(chunk)
                         if stop & 2047 and any(chunk[stop : (stop | 2047) + 1]):
                             self._differs(number, "there is something behind its end")
-                if start < done:
-                    self._differs(number, "its data overlap those of another file")
                 done = start + blocks
                 last = (start, size)
             if digest != self._entries[number].sha256 or self._sweep.bad.ranges:

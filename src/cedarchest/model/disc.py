@@ -140,6 +140,10 @@ class SessionRecord:
     block_map: bytes = b""
 
 
+INPUT_CHANGED = "what is staged changed while it was written"
+"""The reason of a burnt session whose difference would say nothing against its disc."""
+
+
 class StoredEntry(NamedTuple):
     """An entry as it stands on a disc; `path` is raw bytes from the disc's root."""
 

@@ -282,15 +282,21 @@ class Index:
         return sum(entry.size for entry in self.entries if not entry.hardlink)
 
 
+USUAL_RECORD = 2000
+"""Bytes of a record on an average, generously: what a foreign index is allowed for each entry."""
+
 LONGEST_RECORD = 4 << 20
 """A record is a path (4 KiB at most) and xattrs (64 KiB each): more than this is no record."""
 
 
-def read_index(stream: BinaryIO, prefix: bytes = b"") -> Index:
+def read_index(stream: BinaryIO, prefix: bytes = b"", *, at_most: int = sys.maxsize) -> Index:
     """Read an index, its paths put below `prefix`; the digest is that of the records as they stand.
 
+    `at_most` is how many entries a foreign one may have to be believed.
+
     Raises:
-        ValueError: this is no index, one of a later version, or one whose records are not in order.
+        ValueError: this is no index, one of a later version, one whose records are not in order, or one
+            of more entries or bytes than may be.
         OSError, EOFError, zlib.error: the compressed file is damaged.
     """
     digest = hashlib.sha256()
@@ -302,7 +308,9 @@ def read_index(stream: BinaryIO, prefix: bytes = b"") -> Index:
         if header.get("version") != VERSION:
             raise ValueError(f"this index has version {header.get('version')}; this program reads {VERSION}")
         last = b""
-        for line in _lines(packed, digest.update):
+        for line in _lines(packed, digest.update, at_most * USUAL_RECORD + LONGEST_RECORD):
+            if len(entries) >= at_most:
+                raise ValueError(f"it has more than {at_most} entries")
             usual = _USUAL.fullmatch(line)
             entry = _usual_entry(usual, prefix) if usual else parse_record(line, prefix)
             if entry.path <= last:
@@ -315,11 +323,14 @@ def read_index(stream: BinaryIO, prefix: bytes = b"") -> Index:
 _PIECE = 1 << 20
 
 
-def _lines(stream: gzip.GzipFile, seen: Callable[[bytes], object]) -> Iterator[bytes]:
+def _lines(stream: gzip.GzipFile, seen: Callable[[bytes], object], bytes_at_most: int) -> Iterator[bytes]:
     """Lines without their ends; `seen` gets all bytes as they come."""
-    rest = b""
+    rest, left = b"", bytes_at_most
     while piece := stream.read(_PIECE):
         seen(piece)
+        left -= len(piece)
+        if left < 0:
+            raise ValueError(f"it is larger than {bytes_at_most} bytes")
         *lines, rest = (rest + piece).split(b"\n")
         yield from lines
         if len(rest) > LONGEST_RECORD:

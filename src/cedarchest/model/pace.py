@@ -31,13 +31,6 @@ class Pace:
 
         return timed
 
-    @property
-    def blocks_per_second(self) -> float:
-        """The rate over all that was read, 0 when nothing was."""
-        blocks = sum(each[0] for each in self._areas.values())
-        seconds = sum(each[1] for each in self._areas.values())
-        return blocks / seconds if seconds > 0 else 0.0
-
     def slow_areas(self) -> list[str]:
         """Areas that took noticeably longer than the median one, for a person."""
         rates = {area: seconds / blocks for area, (blocks, seconds) in self._areas.items() if blocks}

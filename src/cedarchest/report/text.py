@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from cedarchest.actions.discs import DiscSummary
@@ -76,7 +77,12 @@ def verified(report: VerifyReport) -> Result:
     for verdict in report.verdicts:
         rate = verdict.blocks * BLOCK / verdict.seconds / 1e6 if verdict.seconds else 0.0
         size = f"{verdict.sessions} sessions, {shown(verdict.blocks)}"
-        if verdict.passed:
+        if verdict.passed and verdict.replaced:
+            lines.append(
+                f"{verdict.disc}: no new problems; {verdict.replaced} of its sessions were known to be bad,"
+                f" later ones have their days ({size})"
+            )
+        elif verdict.passed:
             lines.append(f"{verdict.disc}: no problems found ({size}, {rate:.0f} MB/s)")
         else:
             lines.append(f"{verdict.disc}: FAILED ({size})")
@@ -91,6 +97,7 @@ def verified(report: VerifyReport) -> Result:
                     "disc": verdict.disc,
                     "passed": verdict.passed,
                     "sessions": verdict.sessions,
+                    "replaced": verdict.replaced,
                     "blocks": verdict.blocks,
                     "seconds": round(verdict.seconds, 3),
                     "findings": [str(finding) for finding in verdict.findings],
@@ -178,6 +185,13 @@ def _disc_figures(each: DiscSummary) -> dict[str, object]:
             for check in each.checks
         ],
     }
+
+
+def lost(summary: DiscSummary, days: Sequence[str]) -> Result:
+    """The result of `discs lost`."""
+    due = f"; due again where no other disc has them: {', '.join(days)}" if days else ""
+    said = [f"{summary.disc.label} is given up as lost{due}"]
+    return replace(listed([summary], detailed=False), days=list(days), text=said)
 
 
 def status(report: StatusReport) -> Result:
