@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -210,9 +210,12 @@ SHORT = Limits(question_s=0.5, burn_s=0.5)
 SAYS_PID = 'echo $$ >"$0.pid"\n'
 
 
-def burn(tool: Xorriso, image: Path) -> None:
+NULL = (Graft(b"/dev/null", b"/x"),)
+
+
+def burn(tool: Xorriso, image: Path, grafts: Sequence[Graft] = NULL) -> None:
     tool.burn(
-        SessionSource("TEST", 0, (), iter([Graft(b"/dev/null", b"/x")]), (), 0),
+        SessionSource("TEST", 0, (), grafts, (), 0),
         BurnOptions(f"stdio:{image}"),
         confirm=lambda _: None,
         progress=lambda _: None,
@@ -242,6 +245,18 @@ def test_a_burn_that_hangs_is_ended(
         burn(Xorriso(SHORT), tmp_path / "x.iso")
     assert_ended(environ)
     assert not (tmp_path / "x.iso").exists()
+
+
+def test_a_burn_that_takes_no_commands_is_ended(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """More of them than a pipe holds."""
+    environ = fake(SAYS_PID + "exec sleep 600\n")
+    monkeypatch.setenv("PATH", environ["PATH"])
+    grafts = [Graft(b"/bin/true", b"/a%d" % number, single=True) for number in range(3000)]
+    with pytest.raises(ToolTimeout, match="took no commands"):
+        burn(Xorriso(SHORT), tmp_path / "x.iso", grafts)
+    assert_ended(environ)
 
 
 def test_a_burn_that_hangs_and_ignores_sigterm_is_killed(

@@ -254,6 +254,25 @@ def test_an_indicator_after_a_bad_check_is_refused(
     assert not project.is_marked(DAY)
 
 
+def test_a_check_covers_every_session_of_a_day_and_takes_the_mark_of_a_bad_one(
+    names: Names, config: Config, project: Project, flip: Callable[[Path, int], None]
+) -> None:
+    folder = project.stage(DAY, {"a": b"needle" * 100})
+    staged = {str(folder): DAY}
+    names.executeStore("/etc/cback3.conf", PLAIN, config)
+    (folder / "alpha" / "late").write_bytes(b"late")
+    (folder / "cback.store").unlink()
+    names.executeStore("/etc/cback3.conf", PLAIN, config)
+    names.consistencyCheck(config, staged)
+    image = project.images()[0]
+    flip(image, image.read_bytes().index(b"needle"))
+    with pytest.raises(ValueError, match="differs"):
+        names.consistencyCheck(config, staged)
+    assert not project.is_marked(DAY)
+    names.executeStore("/etc/cback3.conf", PLAIN, config)
+    assert project.is_marked(DAY)
+
+
 # Which day is stored
 
 

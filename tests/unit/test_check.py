@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from array import array
 from collections.abc import Callable
 
 import pytest
@@ -12,10 +13,11 @@ from hypothesis import strategies as st
 from tests.fakes.image import BLOCK, Session
 
 from cedarchest.errors import DamagedDisc
-from cedarchest.model.check import SessionCheck, check_session
+from cedarchest.model.check import SessionCheck, _Data, _Findings, check_session
 from cedarchest.model.disc import StoredEntry
 from cedarchest.model.findings import Finding, FindingKind
 from cedarchest.model.index import Entry, Kind
+from cedarchest.model.sweep import Sweep
 
 START = 32
 MTIME = 1_700_000_000
@@ -240,6 +242,26 @@ def test_an_interruption_comes_through_and_leaves_no_thread() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         check(raw, day(), progress=stop)
+
+
+def test_files_that_overlap_are_findings_and_not_read_over_and_over() -> None:
+    raw, session = burn(day())
+    start, blocks = session.start, len(raw) // BLOCK
+    count = 200
+    entries = [file(b"f%03d" % number, b"", size=(blocks - count) * BLOCK) for number in range(count)]
+    asked: list[int] = []
+
+    def read(address: int, wanted: int) -> bytes:
+        asked.append(wanted)
+        return read_from(raw)(address, wanted)
+
+    findings = _Findings(1000)
+    with Sweep(read, start, blocks, lambda _: None) as sweep:
+        starts = array("q", range(start, start + count))
+        sizes = array("q", [entry.size for entry in entries])
+        _Data(entries, starts, sizes, sweep, findings).compare(start, start + blocks)
+    assert sum("overlap" in finding.detail for finding in findings.all()) == count - 1
+    assert sum(asked) == blocks
 
 
 def test_every_bit_of_the_data_counts() -> None:

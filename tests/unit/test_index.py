@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -124,3 +125,26 @@ def test_an_index_of_a_later_version_says_so() -> None:
 
 def plain(path: bytes, hardlink: bytes = b"") -> Entry:
     return Entry(path, Kind.FILE, 3, 0o644, 0, 0, 0, sha256=bytes(32), hardlink=hardlink)
+
+
+def test_a_foreign_index_is_read_no_further_than_it_may_be_believed() -> None:
+    stream = io.BytesIO()
+    entries = [Entry(b"a%04d" % number, Kind.DIR, 0, 0o755, 0, 0, 0) for number in range(100)]
+    write_index(stream, {}, entries)
+    stream.seek(0)
+    assert len(read_index(stream, at_most=100).entries) == 100
+    stream.seek(0)
+    with pytest.raises(ValueError, match="more than 99"):
+        read_index(stream, at_most=99)
+
+
+def test_a_bomb_in_place_of_an_index_is_not_unpacked_whole() -> None:
+    head = b'{"format":"cedarchest-index","version":1}\n'
+    bomb = io.BytesIO(gzip.compress(head + b"x" * (300 << 20)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"too long|larger than"):
+            read_index(bomb, at_most=1000)
+        assert tracemalloc.get_traced_memory()[1] < 40 << 20
+    finally:
+        tracemalloc.stop()
