@@ -297,8 +297,8 @@ class Store(_Table):
     )
     blank_factor: Annotated[float, kinds.FACTOR] | None = Field(
         default=None,
-        description="With `weekly` or `daily`: begin the new disc only when the last one has no more room than "
-        "this many times what is to be stored.",
+        description="With `weekly` or `daily`: begin the new disc only when the last one has no more room "
+        "than this many times what is to be stored.",
     )
     retention: Annotated[timedelta, kinds.CALENDAR] = Field(
         default=timedelta(days=14), description="Nothing younger is given up when a disc is reused."
