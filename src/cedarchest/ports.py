@@ -91,9 +91,8 @@ class SessionSource:
 
 @dataclass(frozen=True, slots=True)
 class Burnt:
-    """What the tool said after a write: its version, and whether it met input that changed."""
+    """What the tool said after a write: whether it met input that changed."""
 
-    tool: str
     input_changed: bool
 
 

@@ -169,7 +169,7 @@ class MemoryWriter:
         if TRAITS[disc.medium].overwritable:
             disc.record(0, _anchor(raw, start))
         disc.sessions.append(Recorded(entry, tree, session.addresses))
-        return Burnt(tool="memory", input_changed=False)
+        return Burnt(input_changed=False)
 
     def _cut_off(self, disc: MemoryDisc, entry: TocEntry, raw: bytes) -> None:
         """Write no more than the tray allows, and fail as a drive does that lost its writer."""

@@ -10,10 +10,10 @@ from cedarchest.actions.store import (
     StoreOptions,
     StoreReport,
     create_writer,
-    refuse_unbuilt,
     settle_earlier,
     store_days,
 )
+from cedarchest.actions.unbuilt import refuse_unbuilt
 from cedarchest.config.model import Config
 from cedarchest.errors import StagingError
 from cedarchest.model.days import days_of_newest_week

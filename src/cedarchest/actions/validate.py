@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cedarchest.actions.loading import find_current
-from cedarchest.actions.store import create_writer, refuse_unbuilt
+from cedarchest.actions.store import create_writer
+from cedarchest.actions.unbuilt import refuse_unbuilt
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError, DriveForbidden, StagingError
 from cedarchest.ports import Ports

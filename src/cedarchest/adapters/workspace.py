@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -46,46 +47,27 @@ class StateWorkspace:
         made_at: int,
     ) -> SavedSession:
         """Write a session's files durably; see the port."""
-        try:
-            return self._save(disc_id, session, files, header, entries, made_at)
-        except CedarchestError:
-            raise
-        except OSError as error:
-            problem = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else CatalogError
-            raise problem(
-                f"{self._root} cannot be written: {error.strerror}",
-                advice="Make room, or correct [options] state_dir or its permissions.",
-            ) from error
-
-    def _save(
-        self,
-        disc_id: str,
-        session: int,
-        files: Mapping[str, bytes],
-        header: dict[str, object],
-        entries: Iterable[Entry],
-        made_at: int,
-    ) -> SavedSession:
-        tree = self._tree(disc_id, session)
-        shutil.rmtree(tree, ignore_errors=True)
-        folder = tree / session_folder(session)
-        _make_folders(tree, {**files, f"{session_folder(session)}/{INDEX_NAME}": b""})
-        for name, content in files.items():
-            with durable_file(tree / name, mode=0o644) as stream:
-                stream.write(content)
-        ours = _files_of(tree, session, made_at)
-        listed = sorted((*entries, *ours), key=lambda entry: entry.path)
-        with durable_file(folder / INDEX_NAME, mode=0o644) as stream:
-            write_index(stream, header, listed)
-        with durable_file(folder / SUMS_NAME, mode=0o644) as stream:
-            index = _digested(tree, folder / INDEX_NAME)
-            stream.writelines(session_sums([*listed, index]))
-        sums = _digested(tree, folder / SUMS_NAME)
-        with durable_file(self._own(disc_id, session), mode=0o600) as stream:
-            stream.writelines(format_record(entry) for entry in (index, sums))
-        _set_folder_times(tree / session_folder(session), made_at)
-        self._last = (disc_id, session, [*listed, index, sums])
-        return SavedSession(tuple(_grafts(tree, files, session)), index.sha256, sums.sha256)
+        with _written(self._root):
+            tree = self._tree(disc_id, session)
+            shutil.rmtree(tree, ignore_errors=True)
+            folder = tree / session_folder(session)
+            _make_folders(tree, {**files, f"{session_folder(session)}/{INDEX_NAME}": b""})
+            for name, content in files.items():
+                with durable_file(tree / name, mode=0o644) as stream:
+                    stream.write(content)
+            ours = _files_of(tree, session, made_at)
+            listed = sorted((*entries, *ours), key=lambda entry: entry.path)
+            with durable_file(folder / INDEX_NAME, mode=0o644) as stream:
+                write_index(stream, header, listed)
+            with durable_file(folder / SUMS_NAME, mode=0o644) as stream:
+                index = _digested(tree, folder / INDEX_NAME)
+                stream.writelines(session_sums([*listed, index]))
+            sums = _digested(tree, folder / SUMS_NAME)
+            with durable_file(self._own(disc_id, session), mode=0o600) as stream:
+                stream.writelines(format_record(entry) for entry in (index, sums))
+            _set_folder_times(tree / session_folder(session), made_at)
+            self._last = (disc_id, session, [*listed, index, sums])
+            return SavedSession(tuple(_grafts(tree, files, session)), index.sha256, sums.sha256)
 
     def expected(self, disc_id: str, session: int) -> Sequence[Entry]:
         """All that the session put on the disc."""
@@ -107,6 +89,21 @@ class StateWorkspace:
                 path=str(tree),
             ) from error
         return [*listed, *own]
+
+
+@contextlib.contextmanager
+def _written(root: Path) -> Iterator[None]:
+    """Says in a sentence what keeps us from writing below a folder."""
+    try:
+        yield
+    except CedarchestError:
+        raise
+    except OSError as error:
+        problem = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else CatalogError
+        raise problem(
+            f"{root} cannot be written: {error.strerror}",
+            advice="Make room, or correct [options] state_dir or its permissions.",
+        ) from error
 
 
 def _make_folders(tree: Path, files: Iterable[str]) -> None:

@@ -373,9 +373,9 @@ def _judge(answer: Completed, options: BurnOptions) -> Burnt:
     """What a finished burn amounts to: the status, and that it says it wrote."""
     done = any(_DONE.match(line) for line in answer.lines)
     if done and answer.returncode == 0:
-        return Burnt(tool="", input_changed=False)
+        return Burnt(input_changed=False)
     if done and answer.returncode == PROBLEMS_TOLERATED:
-        return Burnt(tool="", input_changed=True)
+        return Burnt(input_changed=True)
     if answer.returncode == 0:
         raise UnexpectedOutput(
             f"xorriso ended without a complaint, but does not say that it wrote to {options.address}",

@@ -1,0 +1,38 @@
+"""What a configuration may ask of a store that none can do yet: refused or said, never passed over."""
+
+from __future__ import annotations
+
+from cedarchest.config.choices import CloseDisc
+from cedarchest.config.model import Config
+from cedarchest.errors import ConfigError
+from cedarchest.ports import Ports
+
+
+def refuse_unbuilt(config: Config, ports: Ports) -> None:
+    """Refuse what the configuration asks of a store and none can do yet, rather than pass it over.
+
+    Raises:
+        ConfigError: names each such key.
+    """
+    store = config.require_store()
+    asked = {
+        "store.copies: only 1 can be written yet": store.copies > 1,
+        "store.close: only never can be done yet": store.close is not CloseDisc.NEVER,
+        "store.defect_management: only false can be done yet": store.defect_management,
+        "store.portable: only false can be done yet": store.portable,
+        "hook: none can be run yet": any(hook.action in ("store", "rebuild", "all") for hook in config.hook),
+    }
+    if problems := [problem for problem, wanted in asked.items() if wanted]:
+        raise ConfigError(
+            f"the configuration asks for what cannot be done yet: {'; '.join(problems)}",
+            problems=problems,
+            advice="Take it out of the configuration until it can be done.",
+        )
+    without_effect = {
+        "notify": bool(config.notify),
+        "options.user": config.options.user is not None,
+        "options.group": config.options.group is not None,
+        "store.load_delay": "load_delay" in store.model_fields_set,
+    }
+    if named := [key for key, is_set in without_effect.items() if is_set]:
+        ports.reporter.warn(f"set, but without effect yet: {', '.join(named)}")
