@@ -13,6 +13,8 @@ def main() -> None:
         sys.stdout.write(f"cedarchest {__version__}\n")
         return
     import gc
+    import logging
+    import os
 
     from cedarchest.cli import run
 
@@ -20,8 +22,11 @@ def main() -> None:
     # third of a store of 40,000 files.
     gc.disable()
     status = run(sys.argv[1:])
-    gc.freeze()  # nor at the end, when all of them go anyway
-    sys.exit(status)
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        if not stream.closed:
+            stream.flush()
+    os._exit(status)  # everything is given back; taking the entries apart one by one helps nobody
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from tests.conftest import Project
 
+pytestmark = pytest.mark.slow
+
 DAYS = [f"2026/11/{day:02d}" for day in range(1, 29)]
 REAL = shutil.which("xorriso") or "xorriso"
 KILLED = -signal.SIGKILL
@@ -119,7 +121,6 @@ def run_time(project: Project, tmp_path: Path) -> float:
         return time.monotonic() - began
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_a_store_killed_at_a_random_moment_is_put_right_by_one_run(
     project: Project, run_time: float, seed: int
@@ -168,7 +169,6 @@ def killing(tmp_path: Path) -> Killing:
 IS_BURN = 'case "$*" in *-options_from_file*) burn=yes;; *) burn=;; esac\n'
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("earlier", [0, 1], ids=["first session", "append"])
 def test_a_store_killed_before_any_of_its_steps_is_put_right_without_a_second_burn(
     tmp_path: Path, killing: Killing, earlier: int

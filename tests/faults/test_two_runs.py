@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from tests.conftest import Project
 
+pytestmark = pytest.mark.slow
+
 DAY, NEXT = "2026/11/22", "2026/11/23"
 REAL = shutil.which("xorriso") or "xorriso"
 IS_BURN = 'case "$*" in *-options_from_file*) ;; *) exec ' + REAL + ' "$@";; esac\n'
@@ -114,7 +116,6 @@ def test_a_second_run_ends_at_once_and_says_who_is_at_work(
     assert statuses(project) == ["verified"]
 
 
-@pytest.mark.slow
 def test_a_state_folder_of_its_own_does_not_open_a_shelf_in_use(project: Project, tmp_path: Path) -> None:
     project.stage(DAY)
     other = Project(tmp_path / "other")
@@ -159,7 +160,6 @@ def test_a_lock_whose_holder_is_dead_and_gone_holds_up_nobody(project: Project) 
 # -- asked to end -----------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda each: each.name)
 @pytest.mark.parametrize("whom", ["the program", "its process group"])
 def test_a_signal_during_a_burn_lets_the_session_end(

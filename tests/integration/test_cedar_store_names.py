@@ -32,7 +32,7 @@ Names = ModuleType
 Config = SimpleNamespace
 
 
-@pytest.fixture(params=["CedarBackup2", "CedarBackup3"])
+@pytest.fixture(params=[pytest.param("CedarBackup2", marks=pytest.mark.slow), "CedarBackup3"])
 def names(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Names:
     monkeypatch.setenv("CEDARCHEST_NOW", "2026-11-22T23:00")
     return importlib.import_module(f"{request.param}.actions.store")

@@ -21,6 +21,7 @@ SIDE_BY_SIDE = 2
 LARGE = 1 << 20
 READ_SIZE = 1 << 20
 REPORT_EVERY_S = 0.2
+REPORT_EVERY_FILES = 256
 
 Wanted = tuple[bytes, Entry, Fingerprint]
 """A file: where it is, and what it was when it was looked at."""
@@ -55,8 +56,10 @@ class Digests:
             if file[1].size >= LARGE:
                 large[self._pool.submit(digest_file, *file, self._read)] = position
             else:
-                yield position, digest_file(*file, self._read)
-                self._progress(self._bytes)
+                yield position, digest_file(*file)
+                self._bytes += file[1].size
+                if not position % REPORT_EVERY_FILES:
+                    self._progress(self._bytes)
         pending = set(large)
         while pending:
             done, pending = wait(pending, REPORT_EVERY_S, "FIRST_COMPLETED")

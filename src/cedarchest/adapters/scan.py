@@ -29,6 +29,9 @@ _KINDS = {
 }
 
 
+_DEVICES = (Kind.CHAR, Kind.BLOCK)
+
+
 class Found(NamedTuple):
     """An entry as it stands in the file system, without digest."""
 
@@ -127,20 +130,21 @@ def scan_one(path: bytes, disc_path: bytes) -> Found:
 
 
 def _found(path: bytes, disc_path: bytes, status: os.stat_result) -> Found:
-    kind = _KINDS[stat.S_IFMT(status.st_mode)]
+    mode, uid, gid = status.st_mode, status.st_uid, status.st_gid
+    kind = _KINDS[mode & _FORMAT]
     entry = Entry(
-        path=disc_path,
-        kind=kind,
-        size=status.st_size if kind is Kind.FILE else 0,
-        mode=_shared(stat.S_IMODE(status.st_mode)),
-        uid=status.st_uid,
-        gid=status.st_gid,
-        mtime_ns=status.st_mtime_ns,
-        user=_user(status.st_uid),
-        group=_group(status.st_gid),
+        disc_path,
+        kind,
+        status.st_size if kind is Kind.FILE else 0,
+        _shared(mode & ~_FORMAT),
+        uid,
+        gid,
+        status.st_mtime_ns,
+        _user(uid),
+        _group(gid),
         target=_link_target(path) if kind is Kind.LINK else b"",
         xattrs=() if kind is Kind.LINK else _xattrs(path),
-        rdev=status.st_rdev if kind in (Kind.CHAR, Kind.BLOCK) else 0,
+        rdev=status.st_rdev if kind in _DEVICES else 0,
     )
     return Found(entry, Fingerprint(status.st_ino, status.st_ctime_ns))
 

@@ -229,39 +229,43 @@ class _Trees:
         paths, seen, place = self._paths, self._seen, self._places.place
         starts, sizes, mtimes = self.starts, self.sizes, self._mtimes
         access_time, loose = self._expectation.access_time, self._expectation.loose
+        one_time, joliet = self._expectation.one_time, self._joliet
         for node in reader:
-            path = node.path
+            (path, kind, mode, _, uid, gid, mtime, atime, ctime, size, extents, target, _, _, xattrs, _) = (
+                node
+            )
             position = paths.get(path, -1)
             if position < 0 or seen[position]:
                 detail = "only the disc has it" if position < 0 else "the disc has it twice"
                 self._add(FindingKind.UNEXPECTED, node, detail)
                 continue
             seen[position] = 1
-            start = node.extents[0][0] if node.extents else -1
-            starts[position], sizes[position], mtimes[position] = start, node.size, node.mtime
+            start = extents[0][0] if extents else -1
+            starts[position], sizes[position], mtimes[position] = start, size, mtime
             if position < count:
                 entry = entries[position]
+                _, kind_, size_, mode_, uid_, gid_, mtime_ns, _, _, _, target_, _, xattrs_, _ = entry
                 if (
-                    node.kind is not entry.kind
-                    or node.mode != entry.mode
-                    or node.mtime != entry.mtime_ns // _SECOND
-                    or (node.size != entry.size and entry.kind is Kind.FILE)
-                    or node.uid != entry.uid
-                    or node.gid != entry.gid
-                    or node.xattrs != entry.xattrs
-                    or node.target != entry.target
-                    or (access_time is not None and node.atime != access_time and path not in loose)
+                    kind is not kind_
+                    or mode != mode_
+                    or mtime != mtime_ns // _SECOND
+                    or (size != size_ and kind_ is Kind.FILE)
+                    or uid != uid_
+                    or gid != gid_
+                    or xattrs != xattrs_
+                    or target != target_
+                    or (access_time is not None and atime != access_time and path not in loose)
                 ):
                     self._compare_entry(node, entry)
             else:
                 self._compare_earlier(node, start)
-            if self._expectation.one_time and not node.atime == node.ctime == node.mtime:
+            if one_time and not atime == ctime == mtime:
                 self._add(FindingKind.DIFFERENT, node, "its three times are not the same")
-            where = place(path, node.kind)
+            where = place(path, kind)
             if where == AS_IT_IS:
-                self._joliet[position] = _EXPECTED
+                joliet[position] = _EXPECTED
             elif where is not None:
-                self._waiting.append(Waiting(path, node.kind, start, node.size, node.mtime))
+                self._waiting.append(Waiting(path, kind, start, size, mtime))
         if not reader.relocates:
             reader.directories.check(self._sweep.read, volume.tree, self._end, self._findings.add)
 
