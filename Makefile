@@ -7,7 +7,7 @@ UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements.lock)
 unexport PYTHONDONTWRITEBYTECODE
 export UV_LINK_MODE := copy
 export UV_NO_PROGRESS := 1
-JOBS ?= $(shell expr 2 \* $$(nproc))
+JOBS ?= $(shell expr 4 \* $$(nproc))
 
 APT_SETUP := xorriso
 APT_BENCH := cedar-backup3 genisoimage
