@@ -12,7 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from tests.forked import run_program
+
+if os.environ.get("CI") == "true":  # a machine that decides repeats itself; people find new examples
+    settings.register_profile("decides", derandomize=True)
+    settings.load_profile("decides")
 
 REPOSITORY = Path(__file__).parents[1]
 NOBODY = 65534

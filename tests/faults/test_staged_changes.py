@@ -196,6 +196,27 @@ def test_a_supplement_is_stored_as_a_further_session(project: Project, staged: P
     assert on_disc(project.images()[0], f"/{DAY}/alpha/a") == CONTENT
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        [b"\x01", b"\x80", b"\x01 "],
+        [b"\x01", b"\x80", b"\x01 ", b"\x80 "],
+        [b".\x01", b".\x80"],
+        [b".\x01", b".\x80", b"0._"],
+        [b"\x01.a", b"\x80.a", b"\x01"],
+    ],
+    ids=repr,
+)
+def test_names_that_joliet_makes_one_of_are_found_under_their_numbers(
+    project: Project, names: list[bytes]
+) -> None:
+    folder = project.stage(DAY) / "alpha"
+    for name in names:
+        (folder / os.fsdecode(name)).touch()
+    ran = project.run("store")
+    assert ran.status == 0, ran.err
+
+
 def point_elsewhere(folder: Path) -> None:
     (folder / "link").unlink()
     (folder / "link").symlink_to("b")

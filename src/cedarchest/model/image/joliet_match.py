@@ -15,6 +15,8 @@ from cedarchest.model.image.identifiers import joliet_name, numbered
 from cedarchest.model.image.joliet import JolietNode
 from cedarchest.model.index import Kind
 
+_NEVER_CUT = 50  # characters: room for any number below Joliet's limits, with a suffix
+
 
 class Waiting(NamedTuple):
     """An entry of the Rock Ridge tree that Joliet spells otherwise; `start` is -1 without data."""
@@ -83,7 +85,7 @@ def match(
             families[folder, joliet_name(raw, directory=entry.kind is Kind.DIR)].append(entry)
         pools: dict[str, dict[tuple[Kind, int, int, int], list[JolietNode]]] = {}
         found: list[JolietNode | None]
-        for (folder, base), members in families.items():
+        for (folder, base), members in sorted(families.items(), key=_surest_first):
             here = folders.get(folder, {})
             if len(members) == 1:
                 found = [here.get(base)]
@@ -106,6 +108,20 @@ def match(
             report("unexpected", b"", node)
 
 
+def _surest_first(family: tuple[tuple[str, str], list[Waiting]]) -> tuple[bool, int]:
+    """Names that stand alone are known to the letter; of numbered ones a longer base leaves less choice."""
+    (_, base), members = family
+    return len(members) > 1, -len(base)
+
+
+def _stem(base: str) -> str:
+    """How a numbered name begins: with all before its suffix, unless it had to be cut for the number."""
+    if len(base) > _NEVER_CUT:
+        return base[: len(base) // 2]
+    head, dot, _ = base.rpartition(".")
+    return head if dot else base
+
+
 def _pool(here: dict[str, JolietNode]) -> dict[tuple[Kind, int, int, int], list[JolietNode]]:
     """The strange nodes of a directory by content, names falling, so that `pop` gives the first."""
     pool: dict[tuple[Kind, int, int, int], list[JolietNode]] = defaultdict(list)
@@ -125,7 +141,7 @@ def _find_family(
     found: list[JolietNode | None] = []
     for entry in members:
         candidates = pool.get(entry.content, [])
-        stem = base[: max(1, len(base) // 2)]
+        stem = _stem(base)
         node = next(
             (one for one in reversed(candidates) if one.path.rpartition("/")[2].startswith(stem)), None
         )
