@@ -60,7 +60,9 @@ def stage(project: Project, day: str) -> None:
 
 def sessions(project: Project) -> list[tuple[str, list[str]]]:
     """Status and days of all sessions."""
-    details = project.run("--json", "discs").json["details"]
+    ran = project.run("--json", "discs")
+    assert ran.status == 0, ran.out
+    details = ran.json["details"]
     assert isinstance(details, list)
     return [(each["status"], each["days"]) for disc in details for each in disc["sessions"]]
 

@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -232,14 +233,51 @@ def test_reading_only_sees_what_a_killed_writer_committed(path: Path) -> None:
     assert tree(path.parent) == before
 
 
-def test_reading_only_does_not_pass_over_a_wal_that_it_cannot_use(path: Path) -> None:
+@pytest.mark.parametrize("index", [None, b"", bytes(32 << 10)])
+def test_reading_only_sees_what_is_in_a_wal_whose_index_is_lost_or_half_made(
+    path: Path, index: bytes | None
+) -> None:
+    """A writer that closes removes `-shm` before `-wal`, and may be killed between the two."""
+    copied = path.parent.parent / "copied"
+    copied.mkdir()
     with open_catalog(url_of(path)) as writer:
         writer.put_disc(DISC)
-        other = path.parent.parent / "copied"
-        other.mkdir()
         for name in ("catalog.db", "catalog.db-wal"):
-            shutil.copy(path.with_name(name), other)
-    assert "not closed" in refusal(other / "catalog.db", read_only=True).message
+            shutil.copy(path.with_name(name), copied)
+    if index is not None:
+        (copied / "catalog.db-shm").write_bytes(index)
+        (copied / "catalog.db-shm").chmod(0o600)
+    before = tree(copied)
+    with open_catalog(url_of(copied / "catalog.db"), read_only=True) as catalog:
+        assert catalog.discs() == (DISC,)
+        assert tree(copied) == before
+    assert tree(copied) == before
+
+
+def test_a_catalog_can_be_read_and_written_after_a_kill_at_any_moment_of_its_first_use(
+    tmp_path: Path,
+) -> None:
+    """From the making of the file to the fold of its WAL at the close."""
+    code = (
+        "import sys; from cedarchest.adapters.catalog import open_catalog\n"
+        "for line in sys.stdin:\n"
+        "    print('ready', flush=True); open_catalog(line.strip()).close()\n"
+    )
+    for moment in range(10):
+        path = tmp_path / str(moment) / "catalog.db"
+        with subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        ) as writer:
+            assert writer.stdin
+            assert writer.stdout
+            writer.stdin.write(f"{url_of(tmp_path / 'warm.db')}\n{url_of(path)}\n")
+            writer.stdout.readline()
+            assert writer.stdout.readline() == "ready\n"
+            time.sleep(moment * 0.003)
+            writer.kill()
+        for read_only in (True, False, True):
+            with open_catalog(url_of(path), read_only=read_only) as catalog:
+                assert catalog.discs() == ()
 
 
 def test_reading_only_says_when_the_file_changed_while_it_was_read(path: Path) -> None:

@@ -3,9 +3,10 @@
 A writer uses WAL with full synchronisation; other connections read what was committed meanwhile.
 A reader in `read_only` mode must leave no trace, yet SQLite makes `-wal` and `-shm` beside a
 database even for reading. So where the last writer closed cleanly (no WAL with content) the file
-is opened as immutable, and whether it stayed so is looked at after each read; where there is a WAL
-with content, its existing `-shm` is used as it is. An absent or empty file is an empty catalog in
-memory.
+is opened as immutable. A WAL with content belongs to a writer at work, whose `-shm` is used as it
+is, or to one that died: then the `-shm` may be missing or half made, and the WAL is read without
+it and without locks. Where no lock protects a read, whether the files stayed as they were is
+looked at after it. An absent or empty file is an empty catalog in memory.
 
 The main file is never opened here by other means than SQLite: closing such a descriptor would drop
 the locks that SQLite holds on it in this process.
@@ -34,6 +35,10 @@ _CACHE_KIB = 64 << 10
 _WRITING = "cedarchest_writing"
 
 
+class _Unguarded(sqlite3.Connection):
+    """A connection whose reads no lock protects from a writer."""
+
+
 class Database:
     """The file with its connections; made by `open_database`."""
 
@@ -50,17 +55,19 @@ class Database:
         Raises:
             CatalogError: the catalog cannot be read, or holds what we do not understand.
         """
-        unchanged = self._stamp() if self._read_only and not self._wal_has_content() else None
+        before = self._stamp() if self._read_only else ()
+        unguarded = False
         try:
             with self._engine.connect() as connection, connection.begin():
+                unguarded = isinstance(connection.connection.dbapi_connection, _Unguarded)
                 if self._read_only and schema_state(connection, self.path) is not SchemaState.CURRENT:
                     raise self._earlier()
                 yield connection
         except (SQLAlchemyError, sqlite3.Error, ValueError) as error:
-            if unchanged and self._stamp() != unchanged:
+            if unguarded and self._has_changed_since(before):
                 raise self._changed_meanwhile() from error
             raise explain(error, self.path) from error
-        if unchanged and self._stamp() != unchanged:
+        if unguarded and self._has_changed_since(before):
             raise self._changed_meanwhile()
 
     @contextmanager
@@ -107,13 +114,18 @@ class Database:
         event.listen(engine, "begin", _begin)
         return engine
 
-    def _connect(self, uri: str) -> sqlite3.Connection:
+    def _connect(self, how: str, kind: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
         return sqlite3.connect(
-            uri, uri=True, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
+            f"file:{quote(str(self.path))}?{how}",
+            uri=True,
+            timeout=self._busy_timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=kind,
         )
 
     def _connect_to_write(self) -> sqlite3.Connection:
-        connection = self._connect(f"file:{quote(str(self.path))}?mode=rw")
+        connection = self._connect("mode=rw")
         for pragma in (
             "journal_mode = WAL",
             "synchronous = FULL",
@@ -124,45 +136,45 @@ class Database:
         return connection
 
     def _connect_to_read(self) -> sqlite3.Connection:
-        stamp = self._stamp()
-        if stamp is None or stamp[0] == 0:
+        """A connection that makes no file beside the catalog."""
+        main, wal = self._stamp()
+        if not main:
             return _empty_catalog()
-        connection = self._connect(f"file:{quote(str(self.path))}?{self._traceless()}")
+        connection = self._connect_to_wal() if wal else self._connect("mode=ro&immutable=1", _Unguarded)
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
             connection.close()
             return _empty_catalog()
         return connection
 
-    def _traceless(self) -> str:
-        """How to open the file so that none is made beside it."""
-        if not self._wal_has_content():
-            return "mode=ro&immutable=1"
+    def _connect_to_wal(self) -> sqlite3.Connection:
         if self._beside("-shm").exists():
-            return "mode=ro&readonly_shm=1"
-        raise CatalogError(
-            f"The catalog {self.path} was not closed by the run before, and its file "
-            f"{self._beside('-shm')} is missing.",
-            advice="Run any command that writes to the catalog first, `cedarchest store` for example.",
-            path=str(self.path),
-        )
+            connection = self._connect("mode=ro&readonly_shm=1")
+            try:
+                connection.execute("SELECT count(*) FROM sqlite_master")
+            except sqlite3.OperationalError:
+                connection.close()  # what a writer that was killed left of it
+            else:
+                return connection
+        connection = self._connect("mode=ro&vfs=unix-none", _Unguarded)
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # which keeps the WAL's index in memory
+        return connection
 
-    def _wal_has_content(self) -> bool:
-        try:
-            return self._beside("-wal").stat().st_size > 0
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise explain_os(error, self.path) from error
+    def _stamp(self) -> tuple[tuple[int, int] | None, ...]:
+        """What of the main file and of a WAL with content changes when they are written."""
+        return tuple(self._stamp_of(file) for file in (self.path, self._beside("-wal")))
 
-    def _stamp(self) -> tuple[int, int] | None:
-        """What changes when the main file is written; None where there is no file."""
+    def _stamp_of(self, file: Path) -> tuple[int, int] | None:
         try:
-            status = self.path.stat()
+            status = file.stat()
         except FileNotFoundError:
             return None
         except OSError as error:
             raise explain_os(error, self.path) from error
-        return status.st_size, status.st_mtime_ns
+        return (status.st_size, status.st_mtime_ns) if status.st_size else None
+
+    def _has_changed_since(self, before: tuple[tuple[int, int] | None, ...]) -> bool:
+        """Whether a file that was read is another one now; a WAL that was not there was not read."""
+        return any(was and was != now for was, now in zip(before, self._stamp(), strict=True))
 
     def _beside(self, suffix: str) -> Path:
         return self.path.with_name(self.path.name + suffix)
