@@ -254,6 +254,17 @@ def test_reading_only_sees_what_is_in_a_wal_whose_index_is_lost_or_half_made(
     assert tree(copied) == before
 
 
+def test_reading_only_leaves_a_wal_without_a_commit_as_it_is(path: Path) -> None:
+    """Its writer was killed after the header, or in a transaction larger than its memory."""
+    fill(path)
+    for wal in (b"", bytes(32), bytes(100_000)):
+        path.with_name("catalog.db-wal").write_bytes(wal)
+        before = tree(path.parent)
+        with open_catalog(url_of(path), read_only=True) as catalog:
+            assert catalog.discs() == (DISC,)
+        assert tree(path.parent) == before
+
+
 def test_a_catalog_can_be_read_and_written_after_a_kill_at_any_moment_of_its_first_use(
     tmp_path: Path,
 ) -> None:

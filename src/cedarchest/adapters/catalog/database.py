@@ -4,12 +4,12 @@ A writer uses WAL with full synchronisation; other connections read what was com
 A reader in `read_only` mode must leave no trace, yet SQLite makes `-wal` and `-shm` beside a
 database even for reading. So where the last writer closed cleanly (no WAL with content) the file
 is opened as immutable. A WAL with content belongs to a writer at work, whose `-shm` is used as it
-is, or to one that died: then the `-shm` may be missing or half made, and the WAL is read without
-it and without locks. Where no lock protects a read, whether the files stayed as they were is
-looked at after it. An absent or empty file is an empty catalog in memory.
+is, or to one that died: then the `-shm` may be missing or half made, and a copy is read, since
+SQLite would tidy up behind the dead one. Where no lock protects a read, whether the files stayed as
+they were is looked at after it. An absent or empty file is an empty catalog in memory.
 
-The main file is never opened here by other means than SQLite: closing such a descriptor would drop
-the locks that SQLite holds on it in this process.
+While this process may hold locks on the main file, it is opened by no other means than SQLite:
+closing such a descriptor would drop them.
 Source: sqlite.org, "How To Corrupt An SQLite Database File" 2.2; "Write-Ahead Logging",
 "Read-Only Databases".
 """
@@ -18,7 +18,9 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +35,7 @@ from cedarchest.errors import CatalogError, CedarchestError, DiskFull
 
 _CACHE_KIB = 64 << 10
 _WRITING = "cedarchest_writing"
+_WAL_HEADER = 32  # bytes; sqlite.org, "Database File Format" 4.1
 
 
 class _Unguarded(sqlite3.Connection):
@@ -114,9 +117,11 @@ class Database:
         event.listen(engine, "begin", _begin)
         return engine
 
-    def _connect(self, how: str, kind: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
+    def _connect(
+        self, how: str, kind: type[sqlite3.Connection] = sqlite3.Connection, file: Path | None = None
+    ) -> sqlite3.Connection:
         return sqlite3.connect(
-            f"file:{quote(str(self.path))}?{how}",
+            f"file:{quote(str(file or self.path))}?{how}",
             uri=True,
             timeout=self._busy_timeout_s,
             isolation_level=None,
@@ -155,22 +160,34 @@ class Database:
                 connection.close()  # what a writer that was killed left of it
             else:
                 return connection
-        connection = self._connect("mode=ro&vfs=unix-none", _Unguarded)
-        connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # which keeps the WAL's index in memory
+        return self._connect_to_copy()
+
+    def _connect_to_copy(self) -> sqlite3.Connection:
+        """A connection to a copy, whose names are gone when this returns."""
+        with tempfile.TemporaryDirectory(prefix="cedarchest-") as folder:
+            copy = Path(folder, "catalog")
+            try:
+                for suffix in ("", "-wal"):
+                    shutil.copyfile(self._beside(suffix), f"{copy}{suffix}")
+            except OSError as error:
+                raise explain_os(error, self.path) from error
+            connection = self._connect("mode=rw", _Unguarded, copy)
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # no third file: the index is in memory
+            connection.execute("SELECT count(*) FROM sqlite_master")
         return connection
 
     def _stamp(self) -> tuple[tuple[int, int] | None, ...]:
         """What of the main file and of a WAL with content changes when they are written."""
-        return tuple(self._stamp_of(file) for file in (self.path, self._beside("-wal")))
+        return self._stamp_of(self.path, 0), self._stamp_of(self._beside("-wal"), _WAL_HEADER)
 
-    def _stamp_of(self, file: Path) -> tuple[int, int] | None:
+    def _stamp_of(self, file: Path, least: int) -> tuple[int, int] | None:
         try:
             status = file.stat()
         except FileNotFoundError:
             return None
         except OSError as error:
             raise explain_os(error, self.path) from error
-        return (status.st_size, status.st_mtime_ns) if status.st_size else None
+        return (status.st_size, status.st_mtime_ns) if status.st_size > least else None
 
     def _has_changed_since(self, before: tuple[tuple[int, int] | None, ...]) -> bool:
         """Whether a file that was read is another one now; a WAL that was not there was not read."""
