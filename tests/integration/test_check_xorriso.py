@@ -21,7 +21,8 @@ from cedarchest.model.check import SessionCheck, check_session
 from cedarchest.model.disc import StoredEntry
 from cedarchest.model.findings import Finding
 from cedarchest.model.image.iso9660 import Node, RockRidgeReader
-from cedarchest.model.image.joliet import JolietReader, joliet_losses
+from cedarchest.model.image.joliet import JolietReader
+from cedarchest.model.image.joliet_names import joliet_losses
 from cedarchest.model.image.volume import Volume, check_anchor, read_volume
 from cedarchest.model.index import Entry, Kind
 from cedarchest.model.media import BLOCK
@@ -237,6 +238,37 @@ def test_joliet_loses_exactly_what_was_foretold(image: Image) -> None:
             assert entry.path.decode() in shown
     for loss in losses.values():
         assert loss.numbered or not loss.name or any(path.endswith("/" + loss.name) for path in shown)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_names_that_become_equal_are_proven_in_both_trees(tmp_path: Path, seed: int) -> None:
+    """Many small crowds: names that differ only in what a tree replaces, cuts or numbers."""
+    dice = random.Random(seed)
+    for number in range(120):
+        folder = os.fsencode(tmp_path / "tree" / str(number))
+        os.makedirs(folder)  # noqa: PTH103 - names are bytes
+        for _ in range(dice.choice((2, 5, 14, 30))):
+            path = folder + b"/" + crowded_name(dice)
+            if len(path) - len(folder) > 256 or os.path.lexists(path):
+                continue
+            if dice.random() < 0.2:
+                os.mkdir(path)  # noqa: PTH102
+                path += b"/in it"
+            with open(path, "wb") as file:  # noqa: PTH123
+                file.write(dice.randbytes(4))
+    burn(tmp_path / "image.iso", "-map", tmp_path / "tree", "/")
+    result = Image(tmp_path / "image.iso", 32, scan(tmp_path / "tree")).check()
+    assert [str(finding) for finding in result.findings] == []
+
+
+def crowded_name(dice: random.Random) -> bytes:
+    """A name that others drawn from the same dice are like to equal in one tree or the other."""
+    long = dice.choice((b"", b"", b"x" * dice.randrange(25, 32), b"x" * dice.randrange(98, 105)))
+    parts = (b":", b"?", b"_", b"\xff", b"\xfe", b"\1", b"0", b"1", b"00", b"a", b"A", b".")
+    stem = long + b"".join(dice.choices(parts, k=dice.randrange(1, 4)))
+    extension = dice.choice((b"", b"", b".", b".t", b".txt", b".?xt", b".long0", b".1", b"." + b"e" * 101))
+    name = stem + extension
+    return name if name not in (b".", b"..") else b"x"
 
 
 def test_times_that_iso_9660_cannot_hold_are_not_compared(tmp_path: Path) -> None:

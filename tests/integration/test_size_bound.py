@@ -29,16 +29,6 @@ TREES = st.dictionaries(
 )
 
 
-PLAIN_TREES = st.dictionaries(
-    st.lists(st.text("abcdefghij0123-", min_size=1, max_size=60), min_size=1, max_size=3).map(
-        lambda parts: tuple(part.encode() for part in parts)
-    ),
-    st.integers(0, 70_000),
-    max_size=25,
-)
-"""Names that Joliet spells as they are: what becomes of others is not the matter here."""
-
-
 def make(root: Path, tree: dict[tuple[bytes, ...], int | bytes]) -> None:
     """Files of a size, and links to a target, as far as their names do not collide."""
     for parts, what in tree.items():
@@ -82,8 +72,8 @@ def test_no_tree_becomes_larger_than_its_bound(
 
 
 @pytest.mark.slow
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
-@given(trees=st.lists(PLAIN_TREES, min_size=1, max_size=3))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(trees=st.lists(TREES, min_size=1, max_size=3))
 def test_no_session_becomes_larger_than_its_plan_said(
     tmp_path_factory: pytest.TempPathFactory, trees: list[dict[tuple[bytes, ...], int | bytes]]
 ) -> None:

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from cedarchest.model.image.identifiers import iso_identifier, joliet_name, joliet_path_cost, numbered
-from cedarchest.model.image.joliet import JolietLoss, joliet_losses
+from cedarchest.model.image.identifiers import (
+    ISO,
+    JOLIET,
+    Family,
+    iso_identifier,
+    joliet_name,
+    joliet_path_cost,
+    number_families,
+)
+from cedarchest.model.image.joliet_names import JolietLoss, joliet_losses, joliet_paths
 from cedarchest.model.index import Entry, Kind
 
 
@@ -93,18 +101,48 @@ def test_a_path_costs_two_a_character_and_one_a_component() -> None:
     assert joliet_path_cost("ab/c") == 1 + (1 + 4) + (1 + 2)
 
 
-@pytest.mark.parametrize(
-    ("base", "names", "others", "right"),
-    [
-        ("A_B.", ["A_B0.", "A_B1."], set(), True),
-        ("A_B.", ["A_B0.", "A_B2."], set(), False),
-        ("A_B.", ["A_B0.", "A_B2."], {"A_B1."}, True),
-        ("A_B.", ["A_B0.", "A_B0."], set(), False),
-        ("A_B.", ["A_C0.", "A_B1."], set(), False),
-        ("A_B.TXT", ["A_B0.TXT", "A_B1.TXX"], set(), False),
-        ("SH_T.", [f"SH_T0{number:02}." for number in range(13)], set(), True),
-        ("X" * 30 + ".", ["X" * 29 + "0.", "X" * 29 + "1."], set(), True),
-    ],
-)
-def test_a_family_is_known_by_its_numbers(base: str, names: list[str], others: set[str], right: bool) -> None:
-    assert numbered(base, names, others, directory=False) is right
+def files(**sizes: int) -> dict[str, Family]:
+    return {base.replace("__", "."): Family(size, is_directory=False) for base, size in sizes.items()}
+
+
+def test_a_family_counts_before_its_extension_and_skips_what_is_there() -> None:
+    found = number_families(files(a_b__txt=3), ["a_b1.txt", "c"], JOLIET)
+    assert found == {"a_b.txt": ("a_b0.txt", "a_b2.txt", "a_b3.txt")}
+
+
+def test_an_empty_extension_keeps_its_dot_in_iso_9660_only() -> None:
+    assert number_families(files(A__=2), (), ISO) == {"A.": ("A0.", "A1.")}
+    assert number_families(files(a__=2), (), JOLIET) == {"a.": ("a0", "a1")}
+
+
+def test_a_directory_has_no_extension() -> None:
+    assert number_families({"a.b": Family(2, is_directory=True)}, (), JOLIET) == {"a.b": ("a.b0", "a.b1")}
+
+
+def test_a_family_of_more_than_ten_begins_again_on_its_first_number() -> None:
+    found = number_families(files(a__b=11), (), JOLIET)
+    assert found == {"a.b": tuple(f"a0{number:02}.b" for number in range(11))}
+
+
+def test_a_long_name_is_cut_for_its_number() -> None:
+    found = number_families(files(**{"x" * 103: 2, "y" * 100 + "__abc": 2}), (), JOLIET)
+    assert found["x" * 103] == ("x" * 102 + "0", "x" * 102 + "1")
+    assert found["y" * 100 + ".abc"] == ("y" * 99 + "0.abc", "y" * 99 + "1.abc")
+
+
+def test_a_name_that_became_free_is_given_to_another_family() -> None:
+    one, two = "x" * 99 + "0.abc", "x" * 99 + "7.abc"
+    families = {base: Family(2, is_directory=False) for base in (one, two)}
+    found = number_families(families, (), JOLIET)
+    assert found[one] == ("x" * 99 + "1.abc", "x" * 99 + "2.abc")
+    assert found[two] == (one, "x" * 99 + "3.abc")
+
+
+def test_a_plain_directory_of_a_family_takes_along_what_is_in_it() -> None:
+    held = [(b"a:", True), (b"a:/f", False), (b"a_", True), (b"a_/f", False), (b"g", False)]
+    assert joliet_paths(held, [b"a:", b"a:/f"]) == {
+        b"a:": "a_0",
+        b"a:/f": "a_0/f",
+        b"a_": "a_1",
+        b"a_/f": "a_1/f",
+    }

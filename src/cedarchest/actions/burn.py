@@ -23,7 +23,7 @@ from cedarchest.model.disc import (
     StoredEntry,
 )
 from cedarchest.model.findings import Finding
-from cedarchest.model.image.joliet import joliet_losses
+from cedarchest.model.image.joliet_names import joliet_losses
 from cedarchest.model.index import Entry, Kind
 from cedarchest.model.media import BLOCK
 from cedarchest.model.names import to_text

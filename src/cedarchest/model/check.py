@@ -21,8 +21,8 @@ from typing import overload
 from cedarchest.model.disc import StoredEntry, still_shown, stored_as
 from cedarchest.model.findings import Finding, FindingKind
 from cedarchest.model.image.iso9660 import Node, RockRidgeReader
-from cedarchest.model.image.joliet import AS_IT_IS, JolietNode, JolietPlaces, JolietReader
-from cedarchest.model.image.joliet_match import Waiting, match
+from cedarchest.model.image.joliet import JolietNode, JolietReader
+from cedarchest.model.image.joliet_names import AS_IT_IS, JolietPlaces, joliet_paths
 from cedarchest.model.image.volume import Read, Volume, read_volume, structure
 from cedarchest.model.index import Entry, Kind
 from cedarchest.model.media import BLOCK
@@ -34,7 +34,7 @@ _FIRST_TIME, _LAST_TIME = -2_208_988_800, 5_869_583_999  # the years 1900 to 215
 _ZEROS = bytes(BLOCK)
 _ALL_KINDS = frozenset(FindingKind)
 
-_EXPECTED_NOWHERE, _EXPECTED, _FOUND = 0, 1, 2  # in the Joliet tree, under the same name
+_NOWHERE, _AS_IT_IS, _ELSEWHERE, _FOUND = 0, 1, 2, 3  # an entry in the Joliet tree
 
 
 class CheckedEntries(Sequence[StoredEntry]):
@@ -192,7 +192,7 @@ class _Trees:
         self._mtimes = array("q", (0,)) * total
         self._seen = bytearray(total)
         self._joliet = bytearray(total)
-        self._waiting: list[Waiting] = []
+        self._respelt: list[bytes] = []
         self._places = JolietPlaces()
 
     def compare(self) -> None:
@@ -209,7 +209,7 @@ class _Trees:
     def forget(self) -> None:
         """Give back what only the comparison of the trees needed."""
         self._paths.clear()
-        self._waiting.clear()
+        self._respelt.clear()
 
     def _compare_labels(self, volume: Volume) -> None:
         label = self._expectation.volume_id
@@ -262,10 +262,10 @@ class _Trees:
             if one_time and not atime == ctime == mtime:
                 self._add(FindingKind.DIFFERENT, node, "its three times are not the same")
             where = place(path, kind)
-            if where == AS_IT_IS:
-                joliet[position] = _EXPECTED
-            elif where is not None:
-                self._waiting.append(Waiting(path, kind, start, size, mtime))
+            if where is not None:
+                joliet[position] = _AS_IT_IS
+                if where != AS_IT_IS:
+                    self._respelt.append(path)
         if not reader.relocates:
             reader.directories.check(self._sweep.read, volume.tree, self._end, self._findings.add)
 
@@ -329,28 +329,41 @@ class _Trees:
         reader.done = self._sweep.release
         paths, joliet = self._paths, self._joliet
         starts, sizes, mtimes = self.starts, self.sizes, self._mtimes
-        strange = []
+        elsewhere = self._find_elsewhere()
         for node in reader:
-            position = paths.get(node.path.encode("utf-8", "surrogatepass"), -1)
-            if position < 0 or joliet[position] != _EXPECTED:
-                strange.append(node)
-                continue
+            position = elsewhere.get(node.path, -1) if elsewhere else -1
+            if position < 0:
+                position = paths.get(node.path.encode("utf-8", "surrogatepass"), -1)
+                if position < 0 or joliet[position] != _AS_IT_IS:
+                    self._add_joliet(FindingKind.UNEXPECTED, "only the Joliet tree has it", node)
+                    continue
             joliet[position] = _FOUND
             start = node.extents[0][0] if node.extents else -1
             if start != starts[position] or node.size != sizes[position] or node.mtime != mtimes[position]:
-                self._joliet_finding("different", b"", node)
+                detail = "the Joliet tree shows other data or another time"
+                self._add_joliet(FindingKind.DIFFERENT, detail, node)
         reader.directories.check(self._sweep.read, volume.joliet, self._end, self._findings.add)
-        if _EXPECTED in joliet:
-            self._wait_for_rest()
-        match(self._waiting, strange, self._has_plain, self._joliet_finding)
+        if _AS_IT_IS in joliet or _ELSEWHERE in joliet:
+            for path, position in paths.items():
+                if joliet[position] in (_AS_IT_IS, _ELSEWHERE):
+                    detail = "the Joliet tree does not have it"
+                    self._findings.add(Finding(FindingKind.MISSING, _shown(path), detail))
 
-    def _wait_for_rest(self) -> None:
-        """What Joliet has not under its own name may be numbered, like those whose name is changed."""
-        for path, position in self._paths.items():
-            if self._joliet[position] == _EXPECTED:
-                start = self.starts[position]
-                kind = self._kind(path, position)
-                self._waiting.append(Waiting(path, kind, start, self.sizes[position], self._mtimes[position]))
+    def _find_elsewhere(self) -> dict[str, int]:
+        """Positions by the path in the Joliet tree, of what has another one there than its own."""
+        if not self._respelt:
+            return {}
+        held = (
+            (path, self._kind(path, position) is Kind.DIR)
+            for path, position in self._paths.items()
+            if self._joliet[position] == _AS_IT_IS
+        )
+        elsewhere = {}
+        for path, place in joliet_paths(held, self._respelt).items():
+            position = self._paths[path]
+            elsewhere[place] = position
+            self._joliet[position] = _ELSEWHERE
+        return elsewhere
 
     def _kind(self, path: bytes, position: int) -> Kind:
         entries = self._expectation.entries
@@ -358,19 +371,9 @@ class _Trees:
             return entries[position].kind
         return Kind(self._expectation.earlier[path].kind)
 
-    def _has_plain(self, path: bytes) -> bool:
-        position = self._paths.get(path, -1)
-        return position >= 0 and self._joliet[position] == _FOUND
-
-    def _joliet_finding(self, verdict: str, path: bytes, node: JolietNode | None) -> None:
-        block = node.block if node else -1
-        shown = _shown(path) if path or node is None else _shown(node.path.encode("utf-8", "surrogatepass"))
-        kind, detail = {
-            "missing": (FindingKind.MISSING, "the Joliet tree does not have it"),
-            "different": (FindingKind.DIFFERENT, "the Joliet tree shows other data or another time"),
-            "unexpected": (FindingKind.UNEXPECTED, "only the Joliet tree has it"),
-        }[verdict]
-        self._findings.add(Finding(kind, shown, detail, block, block))
+    def _add_joliet(self, kind: FindingKind, detail: str, node: JolietNode) -> None:
+        path = _shown(node.path.encode("utf-8", "surrogatepass"))
+        self._findings.add(Finding(kind, path, detail, node.block, node.block))
 
 
 def link_as_kept(target: bytes) -> bytes:

@@ -17,7 +17,6 @@ from itertools import pairwise
 from struct import Struct
 from typing import NamedTuple, NoReturn
 
-from cedarchest.model.image.identifiers import iso_identifier
 from cedarchest.model.image.rockridge import BadField
 from cedarchest.model.image.volume import Directories, Read, Report, Tree, is_directory_head, structure
 from cedarchest.model.media import BLOCK
@@ -170,17 +169,6 @@ class TreeReader:
         if dots < 2:
             self.fault(directory.path, "this directory has no records of its own", directory.block)
 
-    def identifiers(self, directory: Directory) -> Iterator[bytes]:
-        """All identifiers of a directory without version, read once more, nothing compared."""
-        for _, data in self._pieces(directory):
-            pos = 0
-            while pos < len(data):
-                if data[pos] >= 34:
-                    yield data[pos + 33 : pos + 33 + data[min(pos + 32, len(data) - 1)]].removesuffix(b";1")
-                    pos += data[pos]
-                else:
-                    pos = (pos | 2047) + 1
-
     def _check_dot(self, directory: Directory, record: bytes, number: int, block: int) -> None:
         """Compare `.` with the record in the parent, `..` with the parent's own `.`.
 
@@ -238,15 +226,14 @@ def _nothing(_: int) -> None:
 
 
 class Order:
-    """Follows the records of one directory: order, files of several pieces, numbered identifiers."""
+    """Follows the records of one directory: order, files of several pieces."""
 
-    __slots__ = ("families", "previous", "started", "started_as")
+    __slots__ = ("previous", "started", "started_as")
 
     def __init__(self) -> None:
         self.previous = b""
         self.started: list[tuple[int, int]] = []
         self.started_as = b""
-        self.families: dict[tuple[bytes, bool], list[tuple[bytes, bytes, int]]] = {}
 
     def goes_on(self, identifier: bytes, address: int, octets: int) -> None:
         """Keep a piece of a file whose next record has more of it."""
@@ -273,8 +260,3 @@ class Order:
         if not follows or self.started_as != identifier:
             raise BadField("the pieces of this file do not belong together")
         return pieces
-
-    def renamed(self, plain: bytes, name: bytes, path: bytes, block: int, *, directory: bool) -> None:
-        """Note an identifier that is not made from its name alone, to be judged with its family."""
-        base = iso_identifier(name, directory=directory)
-        self.families.setdefault((base, directory), []).append((plain, path, block))

@@ -2,18 +2,18 @@
 
 Rock Ridge keeps every name; the identifiers beside it and the whole Joliet tree only stand for
 them. Both are predicted here from the true name, so that a changed bit in one is noticed. Where
-several names of a directory become the same identifier, libisofs numbers all of them: such a
-family is recognised by its form (`numbered`), not by which member got which number.
+several names of a directory become the same identifier, libisofs numbers all of them, such a family
+in the order of its true names as bytes (its sort keeps the order of equals, as glibc's `qsort` does).
 
-Source: seen with xorriso 1.5.4 (level 3, `-local_charset UTF-8`); ECMA-119 7.5, 7.6; Joliet
-specification "Allowed Character Set".
+Source: libisofs 1.5.4, `ecma119_tree.c` and `joliet.c` (level 3, `joliet_long_names`); ECMA-119 7.5,
+7.6; Joliet specification "Allowed Character Set".
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from typing import AnyStr
+from collections.abc import Iterable, Mapping
+from typing import AnyStr, NamedTuple
 
 _UPPER = bytes(
     byte - 32 if 97 <= byte <= 122 else byte if 48 <= byte <= 57 or 65 <= byte <= 90 else 95
@@ -25,13 +25,36 @@ it makes of other names is the identifier of none of them."""
 
 PLAIN_JOLIET = re.compile(rb"[ -)+-.0-9<->@-\[\]-\x7f]{1,103}")
 _NOT_JOLIET = re.compile("[\x00-\x1f*/:;?\\\\\U00010000-\U0010ffff\ud800-\udfff]")
-_NUMBER_DIGITS = 7
-
-JOLIET_NAME = 103
-"""UCS-2 units of a Joliet name with `-compliance joliet_long_names`; a dot may come on top."""
+_MOST_DIGITS = 7
 
 JOLIET_PATH = 240
 """What `joliet_path_cost` may reach; what costs more is left out of the Joliet tree."""
+
+
+class Spelling(NamedTuple):
+    """How long the names of a tree may be, in characters.
+
+    `longest` is for stem and extension together, a dot comes on top; `longest_bare` for numbered names
+    without extension. With `keeps_dot` a file has its dot even before an empty extension.
+    """
+
+    longest: int
+    longest_bare: int
+    keeps_dot: bool
+
+
+ISO = Spelling(30, 31, keeps_dot=True)
+"""Of ISO 9660 identifiers, level 3."""
+
+JOLIET = Spelling(103, 103, keeps_dot=False)
+"""Of Joliet names with `-compliance joliet_long_names`, in UCS-2 units."""
+
+
+class Family(NamedTuple):
+    """How many entries of a directory have one name, and whether the first is a directory."""
+
+    size: int
+    is_directory: bool
 
 
 def iso_identifier(name: bytes, *, directory: bool) -> bytes:
@@ -39,8 +62,8 @@ def iso_identifier(name: bytes, *, directory: bool) -> bytes:
     if not name.isascii():
         name = bytes(ord(char) if char < "\x80" else 95 for char in name.decode("utf-8", "surrogateescape"))
     if directory:
-        return name[:31].translate(_UPPER)
-    stem, extension = _shorten(name, b".", 30)
+        return name[: ISO.longest_bare].translate(_UPPER)
+    stem, extension = _shorten(name, b".", ISO.longest)
     return stem.translate(_UPPER) + b"." + extension.translate(_UPPER)
 
 
@@ -62,8 +85,8 @@ def joliet_name(name: bytes, *, directory: bool) -> str:
         return name.decode("ascii")
     text = _NOT_JOLIET.sub("_", name.decode("utf-8", "surrogateescape"))
     if directory:
-        return text[:JOLIET_NAME]
-    stem, extension = _shorten(text, ".", JOLIET_NAME)
+        return text[: JOLIET.longest]
+    stem, extension = _shorten(text, ".", JOLIET.longest)
     return f"{stem}.{extension}" if extension else stem
 
 
@@ -73,44 +96,51 @@ def joliet_path_cost(path: str) -> int:
     return 2 * (len(path) - slashes) + slashes + 2
 
 
-def numbered(base: str, names: Sequence[str], others: Collection[str], *, directory: bool) -> bool:
-    """Whether `names` can be what became of a family that all were `base` at first.
+def number_families(
+    families: Mapping[str, Family], alone: Iterable[str], spelling: Spelling
+) -> dict[str, tuple[str, ...]]:
+    """What becomes of the names of one directory that are equal to others, member by member.
 
-    Each is the base, cut where need be, and a number of so many digits; the numbers count from
-    zero and skip only what another name of the directory (`others`) had already.
+    `families` are the names that more than one entry has, `alone` those that one has. A number is
+    put before the extension, the stem cut where there is no room for it; it skips what another name
+    of the directory has at that time. When the digits do not suffice the family begins again with
+    one more, on the name that its first member had got.
     """
-    base, base_extension = _split(base, directory=directory)
-    stems = []
-    extensions = set()
-    for name in names:
-        stem, extension = _split(name, directory=directory)
-        stems.append(stem)
-        extensions.add(extension)
-    tail = extensions.pop() if len(extensions) == 1 else None
-    if tail is None or not base_extension.startswith(tail) or len(set(names)) != len(names):
-        return False
-    return any(_counts(base, stems, tail, digits, others) for digits in range(1, _NUMBER_DIGITS + 1))
+    taken = {*alone, *families}
+    return {base: _number(base, families[base], taken, spelling) for base in sorted(families)}
 
 
-def _split(name: str, *, directory: bool) -> tuple[str, str]:
-    """Stem, and extension with its dot."""
-    stem, dot, extension = ("", "", "") if directory else name.rpartition(".")
-    return (stem, dot + extension) if dot else (name, "")
+def _number(base: str, family: Family, taken: set[str], spelling: Spelling) -> tuple[str, ...]:
+    names: list[str] = []
+    for digits in range(1, _MOST_DIGITS + 1):
+        stem, tail = _round_number(names[0] if names else base, family, digits, spelling)
+        numbers = iter(range(10**digits))
+        for member in range(family.size):
+            name = next(
+                (new for number in numbers if (new := f"{stem}{number:0{digits}d}{tail}") not in taken), None
+            )
+            if name is None:
+                break
+            if member < len(names):
+                taken.discard(names[member])
+                names[member] = name
+            else:
+                names.append(name)
+                if len(names) == family.size:
+                    taken.discard(base)
+            taken.add(name)
+        else:
+            break
+    return tuple(names)
 
 
-def _counts(base: str, stems: Sequence[str], tail: str, digits: int, others: Collection[str]) -> bool:
-    common = stems[0][:-digits]
-    grown = base + "0" * (digits * (digits - 1) // 2)
-    # a family too large for so many digits begins again on the name its first member got
-    if not grown.startswith(common) or len(common) < len(base) // 2:
-        return False
-    numbers = set()
-    for stem in stems:
-        number = stem[-digits:]
-        if len(stem) != len(common) + digits or not stem.startswith(common) or not number.isdecimal():
-            return False
-        numbers.add(int(number))
-    if digits > 1 and base[len(common) : len(common) + 1].isdecimal():
-        return True  # names of the attempt with fewer digits may have been in the way
-    gaps = set(range(max(numbers))) - numbers
-    return all(f"{common}{gap:0{digits}d}{tail}" in others for gap in gaps)
+def _round_number(name: str, family: Family, digits: int, spelling: Spelling) -> tuple[str, str]:
+    """What stands before and behind a number."""
+    stem, dot, extension = ("", "", "") if family.is_directory else name.rpartition(".")
+    if not dot:
+        return name[: spelling.longest_bare - digits], ""
+    room = spelling.longest - len(extension) - digits
+    if room <= 0:
+        extension = extension[: spelling.longest - digits - 1]
+        room = 1
+    return stem[:room], f".{extension}" if extension or spelling.keeps_dot else ""

@@ -16,7 +16,8 @@ Source: ECMA-119 6.8, 9.1; Rock Ridge and Joliet as in `model.image.rockridge` a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from struct import Struct
 from typing import NamedTuple
 
@@ -34,7 +35,7 @@ from cedarchest.model.image.directories import (
     TreeReader,
     bad,
 )
-from cedarchest.model.image.identifiers import USUAL, iso_identifier, numbered
+from cedarchest.model.image.identifiers import ISO, USUAL, Family, iso_identifier, number_families
 from cedarchest.model.image.rockridge import POSIX_LENGTH, PX, TF, BadField, Fields, read_fields
 from cedarchest.model.image.volume import Read, Report, Tree
 from cedarchest.model.index import Kind
@@ -82,6 +83,10 @@ _KINDS = {
 }
 
 
+_Named = tuple[bytes, bytes, bool, int]
+"""Identifier without version, name, whether it is a directory, block of the record."""
+
+
 class RockRidgeReader(TreeReader):
     """Reads the Rock Ridge tree of a session: iterate over it.
 
@@ -108,6 +113,8 @@ class RockRidgeReader(TreeReader):
     def _children(self, directory: Directory) -> Iterator[Node]:
         prefix = directory.path + b"/" if directory.path else b""
         order = Order()
+        names: list[_Named] = []
+        numbered = False
         times, limit, last = self.times, self.end, 0
         new = tuple.__new__
         for block, data, pos, end in self.records(directory):
@@ -179,10 +186,11 @@ class RockRidgeReader(TreeReader):
                     if extents and (last > limit or kind is not Kind.FILE):
                         self.fault(path, "the data are outside the disc or should not be", block)
                         extents = ()
+                names.append((plain, name, kind is Kind.DIR, block))
                 if plain != name.translate(USUAL) and plain != iso_identifier(
                     name, directory=kind is Kind.DIR
                 ):
-                    order.renamed(plain, name, path, block, directory=kind is Kind.DIR)
+                    numbered = True
             except BadField as error:
                 self.fault(prefix + identifier, str(error), block)
                 continue
@@ -210,8 +218,8 @@ class RockRidgeReader(TreeReader):
             )
         if order.started:
             self.fault(directory.path, "the last file of this directory has no end", directory.block)
-        if order.families:
-            self._check_families(directory, order)
+        if numbered:
+            self._check_identifiers(prefix, names)
 
     def _descend(self, parent: Directory, path: bytes, record: bytes, fields: Fields | None) -> None:
         """Have a directory read later, from where it was moved if it was."""
@@ -280,15 +288,24 @@ class RockRidgeReader(TreeReader):
             bad("the disc ends within a continuation area")
         return found
 
-    def _check_families(self, directory: Directory, order: Order) -> None:
-        """Identifiers that are not made from their names alone must be numbered ones."""
-        others = {identifier.decode("latin-1") for identifier in self.identifiers(directory)}
-        for (base, is_directory), members in order.families.items():
-            names = [identifier.decode("latin-1") for identifier, _, _ in members]
-            alone = len(members) == 1
-            if alone or not numbered(base.decode("latin-1"), names, others, directory=is_directory):
-                for _, path, block in members:
-                    self.fault(path, "an ISO 9660 identifier does not belong to its name", block)
+    def _check_identifiers(self, prefix: bytes, names: Iterable[_Named]) -> None:
+        """Where identifiers are not made from their names alone: all must be what libisofs makes of them."""
+        families: dict[str, list[_Named]] = defaultdict(list)
+        for named in names:
+            _, name, is_directory, _ = named
+            families[iso_identifier(name, directory=is_directory).decode("ascii")].append(named)
+        crowds = {
+            base: Family(len(members), is_directory=members[0][2])
+            for base, members in families.items()
+            if len(members) > 1
+        }
+        numbered = number_families(crowds, families.keys() - crowds.keys(), ISO)
+        for base, members in families.items():
+            right = numbered.get(base, (base,))
+            for identifier, name, _, block in members:
+                if identifier.decode("latin-1") not in right:
+                    detail = "an ISO 9660 identifier does not belong to its name"
+                    self.fault(prefix + name, detail, block)
 
 
 def _is_plain(
