@@ -32,7 +32,7 @@ DAY = "2026/07/01"
 A, B = b"a" * 32, b"b" * 32
 
 fixtures_are_factories = settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

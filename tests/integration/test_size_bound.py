@@ -59,7 +59,7 @@ def size_by_xorriso(folder: Path, *, md5: bool, padding: int, image: Path) -> in
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(tree=TREES, md5=st.booleans())
 def test_no_tree_becomes_larger_than_its_bound(
     tmp_path_factory: pytest.TempPathFactory, tree: dict[tuple[bytes, ...], int | bytes], md5: bool
@@ -72,7 +72,7 @@ def test_no_tree_becomes_larger_than_its_bound(
 
 
 @pytest.mark.slow
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(trees=st.lists(TREES, min_size=1, max_size=3))
 def test_no_session_becomes_larger_than_its_plan_said(
     tmp_path_factory: pytest.TempPathFactory, trees: list[dict[tuple[bytes, ...], int | bytes]]

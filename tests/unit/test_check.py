@@ -279,7 +279,7 @@ def _tree_end(raw: bytes, session: Session) -> int:
     return min(block for block, size in session.addresses.values() if size) - START
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_every_bit_of_the_trees_counts_when_all_times_are_known(data: st.DataObject) -> None:
     session = Session(day(), CONTENTS, start=START)
