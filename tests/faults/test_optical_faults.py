@@ -124,6 +124,29 @@ def power_up(drive: Burner) -> None:
     drive.start()
 
 
+# -- runs that are asked to end ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("medium", ["dvd+r", pytest.param("bd-r", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("whom", ["the program", "its process group"])
+def test_an_interrupted_burn_is_finished_and_the_next_run_proves_it(
+    project: Project, medium: str, whom: str
+) -> None:
+    with burner(medium) as drive:
+        large(project)
+        drive.faults([Fault("write", times=ALWAYS, effect=Effect.SLOW, seconds=0.02)])
+        with started(project) as process:
+            while not sum(drive.fired()):
+                assert process.poll() is None
+                time.sleep(0.01)
+            (os.kill if whom == "the program" else os.killpg)(process.pid, signal.SIGINT)
+            assert process.wait(timeout=60) == 5
+        assert not project.is_marked(DAY)
+        end = next_address()
+        assert_put_right(project, drive, DAY)
+        assert next_address() == end  # nothing was burnt again
+
+
 # -- runs that are killed -----------------------------------------------------------------------------
 
 

@@ -244,6 +244,8 @@ def test_a_third_signal_abandons_the_burn_and_the_next_run_goes_on(project: Proj
         held.go.touch()
         _, err = first.communicate(timeout=90)
     assert first.returncode == 5, err
+    assert b"the burner is not stopped" in err
+    assert b"ending now spoils this session and, on write-once media, costs its room" in err
     assert not project.is_marked(DAY)
     assert project.run("store").status == 0
     assert project.is_marked(DAY)
