@@ -34,6 +34,7 @@ NAMES = (
     b"two\n\nlines\n",
     b"carriage\rreturn",
     b"back\\slash",
+    b"..\\victim\\keep.txt",
     b"\\x41",
     b"-rf",
     b"--",

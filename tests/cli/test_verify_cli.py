@@ -33,7 +33,7 @@ def test_without_argument_every_disc_of_the_shelf_is_read(stored: Project) -> No
     ran = stored.run("verify")
     assert ran.status == 0
     labels = [image.stem for image in stored.images()]
-    assert [line.partition(": no problems found (1 sessions, ")[0] for line in ran.out.splitlines()] == labels
+    assert [line.partition(": no problems found (1 session, ")[0] for line in ran.out.splitlines()] == labels
 
 
 def test_a_disc_named_by_its_label_is_read_alone(stored: Project) -> None:

@@ -76,7 +76,7 @@ def verified(report: VerifyReport) -> Result:
     lines: list[str] = []
     for verdict in report.verdicts:
         rate = verdict.blocks * BLOCK / verdict.seconds / 1e6 if verdict.seconds else 0.0
-        size = f"{verdict.sessions} sessions, {shown(verdict.blocks)}"
+        size = f"{_counted(verdict.sessions, 'session')}, {shown(verdict.blocks)}"
         if verdict.passed and verdict.replaced:
             lines.append(
                 f"{verdict.disc}: no new problems; {verdict.replaced} of its sessions were known to be bad,"
@@ -119,9 +119,9 @@ def listed(summaries: Sequence[DiscSummary], *, detailed: bool) -> Result:
         )
         last = f", last read {each.checks[-1].at:%Y-%m-%d}" if each.checks else ""
         lines.append(
-            f"{each.disc.label:16}  {each.disc.medium:8} {len(each.sessions):3} sessions"
+            f"{each.disc.label:16}  {each.disc.medium:8} {_counted(len(each.sessions), 'session'):>12}"
             f"  {shown(each.used_blocks):>9} of {shown(each.disc.capacity):>9}"
-            f"  {len(each.days):3} days  {state}{last}"
+            f"  {_counted(len(each.days), 'day'):>8}  {state}{last}"
         )
         if detailed:
             lines += _details(each)
@@ -266,3 +266,7 @@ def initialized(report: InitializeReport) -> Result:
         figures={"found": report.found, "erased": report.erased},
         text=[f"{report.found}: {done}"],
     )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
