@@ -115,6 +115,13 @@ class Burner:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def has_lost_power(self) -> bool:
+        """Wait for the end of a drive that a fault cost its power: its openers hear of it a moment before."""
+        assert self._process is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(STOP_TIMEOUT_S)
+        return not self.running
+
     # -- for programs -----------------------------------------------------------------------------
 
     def settings(self, max_sleep_us: int | None = 1000) -> dict[str, str]:

@@ -234,7 +234,7 @@ class TestFaults:
             lost = burn(burner, trees / "one")
             assert lost.returncode == 5
             assert "Lost connection to drive" in lost.stderr
-            assert not burner.running
+            assert burner.has_lost_power()
             assert burner.state().tracks[-1].damaged
             burner.start()
             assert "next track is damaged" in toc(burner)

@@ -116,11 +116,8 @@ def assert_put_right(project: Project, drive: Burner, *days: str) -> None:
 
 
 def power_up(drive: Burner) -> None:
-    """Power on again; a server that lost its power needs a moment to end."""
-    deadline = time.monotonic() + 10
-    while drive.running and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not drive.running
+    """Power on again."""
+    assert drive.has_lost_power()
     drive.start()
 
 
