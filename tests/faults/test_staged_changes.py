@@ -404,3 +404,96 @@ def test_where_staging_may_not_be_written_the_catalog_is_the_mark_and_a_warning_
     assert second.json["volumes"] == []
     assert known["due"] == []
     assert [path.name for path in (of_user.staging / DAY).iterdir() if path.name.isupper()] == []
+
+
+# -- what stands in the way ----------------------------------------------------------------------------
+
+
+def make_file(path: Path) -> None:
+    path.write_text("what somebody else wrote\n")
+
+
+def make_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def make_link(path: Path) -> None:
+    path.symlink_to("/etc/hostname")
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        *(
+            (name, make)
+            for name in ("SHA256SUMS", "INDEX.jsonl.gz")
+            for make in (make_file, make_folder, make_link)
+        ),
+        ("cback.store", make_folder),
+    ],
+)
+def test_what_has_the_name_of_our_files_in_a_day_is_not_touched_and_holds_up_no_other_day(
+    project: Project, name: str, make: Callable[[Path], None]
+) -> None:
+    project.stage("2026/11/21")
+    taken = project.stage(DAY) / name
+    make(taken)
+    before = taken.lstat()
+    ran = project.run("store")
+    assert ran.status == 6
+    assert str(taken) in ran.err
+    assert project.is_marked("2026/11/21")
+    assert len(project.images()) == 1
+    assert not project.is_marked(DAY)
+    now = taken.lstat()
+    assert (now.st_ino, now.st_mode, now.st_mtime_ns) == (before.st_ino, before.st_mode, before.st_mtime_ns)
+    assert project.run("store", "--dry-run").status == 6
+    taken.rename(taken.parent / "alpha" / name)
+    ran = project.run("store")
+    assert ran.status == 0, ran.err
+    assert project.is_marked(DAY)
+
+
+def test_sums_that_a_killed_run_did_not_come_to_are_written_by_the_next(project: Project) -> None:
+    folder = project.stage(DAY)
+    assert project.run("store").status == 0
+    sums = (folder / "SHA256SUMS").read_bytes()
+    (folder / "SHA256SUMS").unlink()
+    assert project.run("store", "--full", "--day", DAY).status == 0
+    assert (folder / "SHA256SUMS").read_bytes() == sums
+
+
+@pytest.mark.parametrize("place", ["2026/2/3", "2026/13/01", "26/02/03"])
+def test_a_folder_that_only_looks_like_a_day_is_named(project: Project, place: str) -> None:
+    project.stage(place)
+    ran = project.run("status")
+    assert ran.status == 0
+    assert "nothing in it is stored" in ran.err
+
+
+def test_a_link_to_a_day_is_named(project: Project) -> None:
+    project.stage(DAY)
+    (project.staging / "2026/11/23").symlink_to("22")
+    ran = project.run("store")
+    assert ran.status == 0
+    assert ran.err.count(f"{project.staging}/2026/11/23 is a link and is passed over") == 1
+
+
+def test_a_day_that_may_not_be_entered_does_not_hold_up_the_others(of_user: Project) -> None:
+    of_user.stage("2026/11/21")
+    of_user.stage(DAY).chmod(0)
+    ran = of_user.run_as_user("store")
+    assert ran.status == 6
+    assert f"{of_user.staging / DAY} cannot be looked into" in ran.err
+    assert of_user.is_marked("2026/11/21")
+    assert DAY in of_user.run_as_user("status").out
+    (of_user.staging / DAY).chmod(0o755)
+
+
+def test_a_month_that_may_not_be_entered_is_named(of_user: Project) -> None:
+    month = of_user.stage(DAY).parent
+    month.chmod(0)
+    ran = of_user.run_as_user("store")
+    assert ran.status == 6
+    assert f"the staging folder {month} cannot be read" in ran.err
+    month.chmod(0o755)

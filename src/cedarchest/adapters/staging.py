@@ -13,8 +13,9 @@ import hashlib
 import logging
 import os
 import re
+import stat
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,45 +49,69 @@ class StagingFolder:
         self._state = state_dir / "days"
         self._progress = progress
         self._loaded: tuple[object, Index] = (None, Index({}, (), b""))
+        self._passed_over: set[Path] = set()
 
     def days(self, root: Path) -> tuple[StagedDay, ...]:
         """All `YYYY/MM/DD` folders below `root`, oldest first; links are not followed."""
         try:
-            years = _numbered(root, "year")
             found = [
-                day for year in years for month in _numbered(year, "month") for day in _numbered(month, "day")
+                day
+                for year in self._numbered(root, "year")
+                for month in self._numbered(year, "month")
+                for day in self._numbered(month, "day")
             ]
         except OSError as error:
             raise StagingError(
-                f"the staging folder {root} cannot be read: {error.strerror}",
-                advice="Check that its disk is mounted and [stage] dir is right.",
-                path=str(root),
+                f"the staging folder {error.filename or root} cannot be read: {error.strerror}",
+                advice="Check that its disk is mounted, that you may read it and that [stage] dir is right.",
+                path=str(error.filename or root),
             ) from error
-        return tuple(
-            StagedDay(
-                day="/".join(path.parts[-3:]),
-                directory=path,
-                staged=(path / STAGED_MARK).is_file(),
-                marked_stored=(path / STORED_MARK).is_file(),
-            )
-            for path in found
-            if _is_date(path)
-        )
+        return tuple(_staged_day(path) for path in found if self._is_date(path))
+
+    def _numbered(self, directory: Path, part: str) -> list[Path]:
+        """Folders below that are a year, a month or a day; what only looks like one is named once."""
+        names = []
+        with os.scandir(directory) as found:
+            for item in found:
+                numbered = re.fullmatch(_NUMBERS[part], item.name)
+                if numbered and item.is_dir(follow_symlinks=False):
+                    names.append(item.name)
+                elif numbered and item.is_symlink():
+                    self._pass_over(directory / item.name, "is a link")
+                elif item.name.isdecimal() and item.is_dir(follow_symlinks=False):
+                    self._pass_over(directory / item.name, f"is no {part} (YYYY/MM/DD)")
+        return [directory / name for name in sorted(names)]
+
+    def _is_date(self, path: Path) -> bool:
+        try:
+            parse_day("/".join(path.parts[-3:]))
+        except ValueError:
+            self._pass_over(path, "is no date")
+            return False
+        return True
+
+    def _pass_over(self, path: Path, why: str) -> None:
+        if path not in self._passed_over:
+            log.warning("%s %s and is passed over: nothing in it is stored", path, why)
+            self._passed_over.add(path)
 
     def look(self, directory: Path, day: str) -> DayIndex:
         """The day as it stands, with the digests its index knows."""
-        if (path := self._index_path(directory, day)) is None:
+        present = _own_files(directory)
+        if SUMS_NAME in present and INDEX_NAME not in present and not self._wrote_sums(directory, day):
+            raise _taken(directory / SUMS_NAME)
+        path = self._index_path(directory, day, present)
+        if path is None:
             found = scan(directory, prefix=day.encode() + b"/", leave_out=NOT_INDEXED)
             prints = Fingerprints(item.fingerprint for item in found)
             return DayIndex(day, directory, [item.entry for item in found], prints)
-        index = self._load(path, day)
-        return self._joined(directory, day, index)
+        return self._joined(directory, day, self._load(path, day))
 
-    def _index_path(self, directory: Path, day: str) -> Path | None:
-        for path in (directory / INDEX_NAME, self._day_state(directory, day) / INDEX_NAME):
-            if path.is_file() and not path.is_symlink():
-                return path
-        return None
+    def _index_path(self, directory: Path, day: str, present: Container[str]) -> Path | None:
+        if INDEX_NAME in present:
+            return directory / INDEX_NAME
+        path = self._day_state(directory, day) / INDEX_NAME
+        return path if path.is_file() else None
 
     def _day_state(self, directory: Path, day: str) -> Path:
         place = hashlib.sha256(os.fsencode(directory.absolute())).hexdigest()[:8]
@@ -103,7 +128,7 @@ class StagingFolder:
         except (OSError, EOFError, ValueError, zlib.error) as error:
             raise StagingError(
                 f"the index {path} cannot be read: {error}",
-                advice=f"Remove {path} to have the day indexed again from the files that are there.",
+                advice=f"Move {path} away to have the day indexed again from the files that are there.",
                 path=str(path),
             ) from error
 
@@ -144,12 +169,28 @@ class StagingFolder:
         _clear_left_behind(directory)
         seen = self.look(directory, day)
         if seen.digest:
-            if not self._load_fingerprints(directory, day, seen.digest, len(seen.entries)):
+            completed = self._complete_pair(seen)
+            if completed or not self._load_fingerprints(directory, day, seen.digest, len(seen.entries)):
                 self._save_fingerprints(directory, day, seen.digest, seen.fingerprints)
             return seen
         entries, seen = list(seen.entries), replace(seen, entries=())  # each is let go as it is completed
         self._complete(seen, entries)
         return replace(seen, entries=entries, digest=self._save(seen, entries))
+
+    @staticmethod
+    def _complete_pair(seen: DayIndex) -> bool:
+        """Write the sums that a run which was killed between index and sums did not come to."""
+        folder = seen.directory
+        if not _is_regular(folder / INDEX_NAME) or _is_regular(folder / SUMS_NAME):
+            return False
+        try:
+            _write_sums(folder, seen.day, seen.entries)
+        except OSError as error:
+            if isinstance(error, DiskFull):
+                raise
+            log.info("%s may not be written: %s", folder, error)
+            return False
+        return True
 
     def _complete(self, seen: DayIndex, entries: list[Entry]) -> None:
         """Give each file its digest."""
@@ -193,7 +234,7 @@ class StagingFolder:
         state = self._day_state(directory, day)
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         with durable_file(state / FINGERPRINTS_NAME) as stream:
-            stream.write(digest.hex().encode() + b"\n")
+            stream.write(digest.hex().encode() + b" %d %d\n" % _sums_print(directory))
             stream.writelines(b"%d %d\n" % fingerprint for fingerprint in fingerprints)
 
     def _load_fingerprints(self, directory: Path, day: str, digest: bytes, count: int) -> Fingerprints:
@@ -201,12 +242,20 @@ class StagingFolder:
         path = self._day_state(directory, day) / FINGERPRINTS_NAME
         try:
             with path.open("rb") as stream:
-                if stream.readline().rstrip() != digest.hex().encode():
+                if stream.readline().partition(b" ")[0].rstrip() != digest.hex().encode():
                     return Fingerprints()
                 found = Fingerprints(Fingerprint._make(map(int, line.split())) for line in stream)
         except (OSError, OverflowError, ValueError, TypeError):
             return Fingerprints()
         return found if len(found) == count else Fingerprints()
+
+    def _wrote_sums(self, directory: Path, day: str) -> bool:
+        """Whether the sums in a day, whose index somebody took away, are those that we wrote there."""
+        try:
+            with (self._day_state(directory, day) / FINGERPRINTS_NAME).open("rb") as stream:
+                return stream.readline().partition(b" ")[2].rstrip() == b"%d %d" % _sums_print(directory)
+        except OSError:
+            return False
 
     def changes(self, day_index: DayIndex) -> tuple[Finding, ...]:
         """What is no longer as indexed, found by looking at every entry."""
@@ -232,7 +281,7 @@ class StagingFolder:
         found = [scan_one(os.fsencode(day_index.directory), day).entry]
         for name in (INDEX_NAME, SUMS_NAME):
             path = os.fsencode(day_index.directory / name)
-            if Path(os.fsdecode(path)).is_file():
+            if _is_regular(day_index.directory / name):
                 item = scan_one(path, day + b"/" + name.encode())
                 found.append(item.entry._replace(sha256=digest_file(path, item.entry, item.fingerprint)))
         return tuple(found)
@@ -241,7 +290,7 @@ class StagingFolder:
         """Write `cback.store` durably; False where staging may not be written."""
         mark = directory / STORED_MARK
         try:
-            if not mark.is_file() or mark.is_symlink():
+            if not _is_regular(mark):
                 with durable_file(mark, mode=0o644):
                     pass
             else:
@@ -275,28 +324,74 @@ def _clear_left_behind(directory: Path) -> None:
                 path.unlink()
 
 
-def _is_date(path: Path) -> bool:
+def _staged_day(path: Path) -> StagedDay:
+    """A day with its marks; one that may not be looked into counts as staged, so that it is spoken of."""
     try:
-        parse_day("/".join(path.parts[-3:]))
-    except ValueError:
-        log.warning("%s is no date and is passed over", path)
+        staged, marked = _is_regular(path / STAGED_MARK), _is_regular(path / STORED_MARK)
+    except OSError:
+        staged, marked = True, False
+    return StagedDay("/".join(path.parts[-3:]), path, staged=staged, marked_stored=marked)
+
+
+def _is_regular(path: Path) -> bool:
+    """Whether a file stands there itself; a link is none.
+
+    Raises:
+        OSError: its folder may not be looked into.
+    """
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except FileNotFoundError:
         return False
-    return True
+
+
+def _own_files(directory: Path) -> set[str]:
+    """Which of our files stand in a day.
+
+    Raises:
+        StagingError: something else has one of their names; it is neither replaced nor passed over.
+    """
+    present = set()
+    for name in NOT_INDEXED:
+        path = directory / name
+        try:
+            mode = path.lstat().st_mode
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise StagingError(
+                f"{directory} cannot be looked into: {error.strerror}",
+                advice="Run as a user who may read all that is staged.",
+                path=str(directory),
+            ) from error
+        if name == STORED_MARK and stat.S_ISLNK(mode):
+            continue  # it marks nothing, and is replaced, not followed, by one that does
+        if not stat.S_ISREG(mode):
+            raise _taken(path)
+        present.add(name)
+    return present
+
+
+def _sums_print(directory: Path) -> Fingerprint:
+    """What tells that the sums in a day are still those that we wrote; zeros where there are none."""
+    try:
+        status = (directory / SUMS_NAME).lstat()
+    except OSError:
+        return Fingerprint(0, 0)
+    return Fingerprint(status.st_ino, status.st_ctime_ns)
+
+
+def _taken(path: Path) -> StagingError:
+    return StagingError(
+        f"{path} stands where cedarchest keeps a file of its own, and is not ours",
+        advice="It was not touched. Move it into a folder of the day, or away if it is of no use.",
+        path=str(path),
+    )
 
 
 def _key(path: Path, day: str, status: os.stat_result) -> tuple[object, ...]:
     """What tells that an index file is still the one that was read."""
     return path, day, status.st_ino, status.st_ctime_ns
-
-
-def _numbered(directory: Path, part: str) -> list[Path]:
-    with os.scandir(directory) as found:
-        names = [
-            item.name
-            for item in found
-            if re.fullmatch(_NUMBERS[part], item.name) and item.is_dir(follow_symlinks=False)
-        ]
-    return [directory / name for name in sorted(names)]
 
 
 def _any_change(
@@ -362,6 +457,13 @@ def _changed(directory: Path, differences: Sequence[Finding]) -> StagingError:
 
 
 def _write_index_and_sums(directory: Path, day: str, entries: Sequence[Entry]) -> bytes:
+    with durable_file(directory / INDEX_NAME) as stream:
+        digest = write_index(stream, {"day": day}, _relative(entries, len(day) + 1))
+    _write_sums(directory, day, entries)
+    return digest
+
+
+def _write_sums(directory: Path, day: str, entries: Sequence[Entry]) -> None:
     prefix = len(day) + 1
     with durable_file(directory / SUMS_NAME) as stream:
         stream.writelines(
@@ -369,8 +471,6 @@ def _write_index_and_sums(directory: Path, day: str, entries: Sequence[Entry]) -
             for entry in entries
             if entry.kind is Kind.FILE and not entry.path.rpartition(b"/")[2].startswith(b"cback.")
         )
-    with durable_file(directory / INDEX_NAME) as stream:
-        return write_index(stream, {"day": day}, _relative(entries, prefix))
 
 
 def _relative(entries: Sequence[Entry], prefix: int) -> Iterator[Entry]:
