@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 
 def main() -> None:
     """The console script `cedarchest`."""
-    if sys.argv[1:] == ["--version"]:
+    if sys.argv[1:] == ["--version"] and sys.stdout is not None:
         from cedarchest import __version__
 
-        sys.stdout.write(f"cedarchest {__version__}\n")
-        return
+        with contextlib.suppress(OSError):
+            sys.stdout.write(f"cedarchest {__version__}\n")
+            sys.stdout.flush()
+            return
     import gc
     import logging
     import os

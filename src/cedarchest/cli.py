@@ -6,6 +6,7 @@ happens; everything else goes to standard error.
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -102,13 +103,14 @@ def hoist(arguments: Sequence[str]) -> list[str]:
 
 def run(arguments: Sequence[str]) -> int:
     """Do what the command line says; returns the exit status."""
-    _open_closed_streams()
+    _prepare_streams()
     invocation = Invocation()
     hoisted = hoist(arguments)
     invocation.json = "--json" in hoisted
     try:
         status = app(args=hoisted, standalone_mode=False, obj=invocation, prog_name="cedarchest")
         if invocation.result is None:
+            sys.stdout.flush()
             return status or ExitCode.OK
     except typer.TyperException as error:
         invocation.result = failed(invocation.action, UsageError(error.format_message()))
@@ -120,16 +122,23 @@ def run(arguments: Sequence[str]) -> int:
         sys.stderr.close()
         return ExitCode.FAILED
     except Exception as error:
+        if isinstance(error, OSError) and not invocation.action:  # nothing was done yet but to say something
+            return _could_not_tell(error)
         logging.getLogger(__name__).debug("unexpected", exc_info=True)
         invocation.result = failed(invocation.action, UnexpectedFailure(f"{type(error).__name__}: {error}"))
     return _conclude(invocation, invocation.result)
 
 
-def _open_closed_streams() -> None:
-    """A standard stream that is closed would give its number to the next file that is opened."""
+def _prepare_streams() -> None:
+    """Standard streams that are open and take every character.
+
+    One that is closed would give its number to the next file that is opened.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _conclude(invocation: Invocation, result: Result) -> int:
@@ -149,12 +158,18 @@ def _tell(invocation: Invocation, result: Result) -> bool:
         _write(invocation, result)
         sys.stdout.flush()
     except OSError as error:
-        if not isinstance(error, BrokenPipeError):
-            sys.stderr.write(f"cedarchest: standard output cannot be written: {error.strerror}\n")
-        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:  # what is left goes there at the end
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        _could_not_tell(error)
         return False
     return True
+
+
+def _could_not_tell(error: OSError) -> int:
+    """Say, where that is still of use, that standard output cannot be written."""
+    if not isinstance(error, BrokenPipeError):
+        sys.stderr.write(f"cedarchest: standard output cannot be written: {error.strerror}\n")
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:  # what is left goes there at the end
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    return ExitCode.FAILED
 
 
 def _write(invocation: Invocation, result: Result) -> None:
@@ -333,10 +348,12 @@ def discs(
     from cedarchest.report import text
 
     match words or []:
+        case ["lost"]:
+            raise typer.BadParameter("say which disc is lost: discs lost LABEL", param_hint="LABEL")
         case ["lost", lost]:
             _act(
                 context,
-                lambda _path, config, ports: text.lost(*execute_lost(config, lost, ports=ports)),
+                lambda _path, config, ports: text.lost(execute_lost(config, lost, ports=ports)),
             )
             return
         case []:

@@ -374,8 +374,11 @@ class Catalog(Protocol):
         """What a session holds, in order of path."""
         ...
 
-    def contents(self, day: str) -> tuple[tuple[SessionRecord, DayContent], ...]:
-        """Where content of a day stands, on discs not given up, oldest session first, any status."""
+    def contents(self, day: str, *, everywhere: bool = False) -> tuple[tuple[SessionRecord, DayContent], ...]:
+        """Where content of a day stands, oldest session first, any status.
+
+        Discs that were given up count only when it is asked `everywhere`.
+        """
         ...
 
     def copies(self, day: str) -> Mapping[StoredEntry, int]:

@@ -280,6 +280,27 @@ def test_an_output_that_cannot_be_written_ends_with_6_in_one_line(project: Proje
     assert ran.err == "cedarchest: standard output cannot be written: No space left on device\n"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+@pytest.mark.parametrize("wanted", ["--version", "--help"])
+def test_not_even_help_is_a_riddle_where_nothing_can_be_written(project: Project, wanted: str) -> None:
+    ran = shell(project, f"{sys.executable} -m cedarchest {wanted} >/dev/full")
+    assert (ran.status, ran.err.splitlines()[0]) == (
+        6,
+        "cedarchest: standard output cannot be written: No space left on device",
+    )
+    ran = shell(project, f"{sys.executable} -m cedarchest {wanted} >&-")
+    assert (ran.status, ran.err) == (0, "")
+
+
+def test_a_terminal_that_lacks_a_character_is_shown_its_number(project: Project) -> None:
+    long = project.stage(DAY) / "alpha" / "5 \u20ac"
+    long.symlink_to("x" * 256)
+    ran = shell(project, 'PYTHONIOENCODING=latin-1 "$@" store')
+    assert ran.status == 11, ran.err
+    assert f"left out: /{DAY}/alpha/5 \\u20ac: a link target" in ran.out
+    assert project.is_marked(DAY)
+
+
 def test_a_reader_that_goes_away_ends_with_6_and_no_word(project: Project) -> None:
     ran = shell(project, '{ sleep 0.1; "$@" status; echo $? >&2; } | true')
     assert ran.err == "6\n"

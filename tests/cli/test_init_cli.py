@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,17 @@ def test_what_init_writes_stores_a_day_at_once(tmp_path: Path) -> None:
     project = Project(made)
     project.stage("2026/11/22")
     assert project.run("store").status == 0
+    assert project.is_marked("2026/11/22")
+
+
+def test_a_folder_whose_name_is_no_text_is_a_folder(tmp_path: Path) -> None:
+    made = tmp_path / os.fsdecode(b"ch\xe4st")
+    assert program("init", str(made), cwd=tmp_path).status == 0
+    project = Project(made)
+    project.stage("2026/11/22")
+    for action in ("validate", "store", "verify", "status", "discs"):
+        ran = project.run(action)
+        assert ran.status == 0, ran.err
     assert project.is_marked("2026/11/22")
 
 

@@ -43,8 +43,24 @@ def test_the_table_says_what_is_due_and_where_it_would_go(project: Project) -> N
     found = told(project.run("--json", "status"))
     label = project.images()[0].stem
     assert found["table"] == [
-        {"day": FIRST, "staged": True, "stored": True, "discs": [label], "unproven": []},
-        {"day": SECOND, "staged": True, "stored": False, "discs": [], "unproven": []},
+        {
+            "day": FIRST,
+            "staged": True,
+            "stored": True,
+            "proven": True,
+            "discs": [label],
+            "unproven": [],
+            "was_on": [],
+        },
+        {
+            "day": SECOND,
+            "staged": True,
+            "stored": False,
+            "proven": False,
+            "discs": [],
+            "unproven": [],
+            "was_on": [],
+        },
     ]
     assert (found["due"], found["current"], found["discs"]) == ([SECOND], label, [label])
     assert [(each["disc"], each["days"]) for each in found["volumes"]] == [(label, [SECOND])]
@@ -56,7 +72,12 @@ def test_a_day_that_is_not_proven_yet_is_due_and_says_where_it_stands(project: P
     project.stage(FIRST)
     project.run("store")
     label = project.images()[0].stem
-    assert f"{FIRST}  due, not proven on {label}" in project.run("status").out
+    said = project.run("status").out
+    assert f"{FIRST}  due, not proven on {label}" in said
+    assert "would store" not in said
+    dry = project.run("store", "--dry-run")
+    assert (dry.status, dry.out) == (0, "nothing to store\n")
+    assert f"an earlier run left {FIRST} unproven; a store looks at that disc first" in dry.err
     (row,) = told(project.run("--json", "status"))["table"]
     assert (row["stored"], row["discs"], row["unproven"]) == (False, [], [label])
 
@@ -70,7 +91,8 @@ def test_a_disc_that_is_not_there_is_part_of_the_answer(project: Project) -> Non
     found = told(ran := project.run("--json", "status"))
     assert ran.status == 0
     assert image.stem in found["drive_problem"]
-    assert found["insert"] == f"Put {image.name} back on the shelf."
+    assert found["insert"].startswith(f"Put {image.name} back on the shelf. If it is lost: ")
+    assert f"cedarchest discs lost {image.stem}" in found["insert"]
     assert found["due"] == [SECOND]
 
 

@@ -288,20 +288,29 @@ def test_copies_that_cannot_be_written_yet_are_refused(project: Project, argumen
     assert not project.images()
 
 
-def test_a_day_larger_than_an_empty_disc_is_refused_with_the_numbers_before_anything_is_written(
+def test_a_day_larger_than_an_empty_disc_is_refused_with_the_numbers_and_holds_up_no_other(
     project: Project,
 ) -> None:
     project.configure(capacity="2 MiB")
     project.stage(MONDAY)
-    project.stage(WEDNESDAY, {"large": bytes(2 << 20)})
+    large = project.stage(WEDNESDAY, {"large": bytes(2 << 20)}) / "alpha" / "large"
+    assert project.run("store", "--dry-run").status == 8
+    assert list(project.shelf.iterdir()) == []
     ran = project.run("--json", "store")
     error = error_of(ran)
     assert (ran.status, error["kind"], error["day"]) == (8, "MediumFull", WEDNESDAY)
     assert error["needed"] > error["free"]
     assert str(error["needed"]) in error["message"]
     assert str(error["free"]) in error["message"]
-    assert list(project.shelf.iterdir()) == []
-    assert not project.is_marked(MONDAY)
+    assert list(days_of_discs(project).values()) == [[MONDAY]]
+    assert (project.is_marked(MONDAY), project.is_marked(WEDNESDAY)) == (True, False)
+    assert f"{WEDNESDAY} needs up to" in project.run("status").out
+    before = project.images()[0].stat()
+    assert project.run("store").status == 8
+    assert project.images()[0].stat() == before
+    large.write_bytes(bytes(10))
+    (large.parents[1] / "INDEX.jsonl.gz").unlink()
+    assert project.run("store").status == 0
 
 
 def test_two_days_of_which_the_first_fits_go_on_two_discs(project: Project) -> None:

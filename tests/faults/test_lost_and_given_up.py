@@ -101,6 +101,171 @@ def test_a_disc_that_there_is_not_cannot_be_lost(project: Project, words: tuple[
     assert project.run("discs", *words).status in (2, 8)
 
 
+def test_days_that_nothing_proves_any_more_and_that_are_not_staged_are_said_to_be_lost(
+    project: Project, flip: Callable[[Path, int], None]
+) -> None:
+    project.configure(new_disc="daily")
+    project.stage(FIRST, {"a": b"needle" * 1000})
+    project.stage(SECOND)
+    assert project.run("store").status == 0
+    for day in (FIRST, SECOND):
+        shutil.rmtree(project.staging / day)
+    one, two = project.images()
+    flip(one, one.read_bytes().index(b"needle") + 100)
+    ran = project.run("--json", "verify", one.stem)
+    assert ran.status == 7
+    verdicts = ran.json["verdicts"]
+    assert isinstance(verdicts, list)
+    assert [verdict["lost"] for verdict in verdicts] == [[FIRST]]
+    assert f"  LOST: {FIRST}: " in project.run("verify", one.stem).out
+    ran = project.run("discs", "lost", two.stem)
+    assert f"  LOST: {SECOND}: " in ran.out
+    said = project.run("status")
+    assert f"{FIRST}  LOST: was on {one.stem}, proven no more  (no longer staged)" in said.out
+    assert f"{SECOND}  LOST: was on {two.stem}, proven no more  (no longer staged)" in said.out
+    assert project.run("--json", "status").json["lost"] == [FIRST, SECOND]
+    project.stage(FIRST)
+    assert due(project) == [FIRST]
+
+
+def test_a_day_is_lost_when_its_supplement_is(project: Project, flip: Callable[[Path, int], None]) -> None:
+    folder = project.stage(FIRST)
+    assert project.run("store").status == 0
+    (folder / "alpha" / "late").write_bytes(b"needle" * 1000)
+    (folder / "cback.store").unlink()
+    assert project.run("store").status == 0
+    shutil.rmtree(folder)
+    (image,) = project.images()
+    assert project.run("--json", "status").json["lost"] == []
+    flip(image, image.read_bytes().index(b"needle") + 100)
+    assert f"  LOST: {FIRST}: " in project.run("verify").out
+    assert project.run("--json", "status").json["lost"] == [FIRST]
+
+
+def test_a_day_whose_disc_was_erased_when_nobody_needed_it_is_of_the_past(project: Project) -> None:
+    require()
+    project.configure(device="/dev/sr0")
+    folder = project.stage(FIRST)
+    with Burner(profile="dvd+rw") as drive:
+        assert project.run("store", environ={**drive.env(), "CEDARCHEST_NOW": "2026-10-01T23:00"}).status == 0
+        shutil.rmtree(folder)
+        assert project.run("initialize", "--yes", environ={**drive.env(), **LATE}).status == 0
+        found = project.run("--json", "status", environ=drive.env()).json
+        assert (found["table"], found["lost"]) == ([], [])
+
+
+def test_the_word_lost_alone_is_no_label(project: Project) -> None:
+    ran = project.run("discs", "lost")
+    assert ran.status == 2
+    assert "discs lost LABEL" in ran.err
+
+
+def test_a_disc_that_was_given_up_is_not_verified_by_its_label(project: Project) -> None:
+    project.stage(FIRST)
+    assert project.run("store").status == 0
+    (image,) = project.images()
+    assert project.run("discs", "lost", image.stem).status == 0
+    ran = project.run("verify", image.stem)
+    assert ran.status == 8
+    assert f"{image.stem} was given up" in ran.err
+    assert project.run("verify", str(image)).status == 0
+
+
+# -- catalogs and discs of different times ------------------------------------------------------------
+
+
+def test_nothing_is_put_on_a_disc_that_holds_more_than_the_catalog_knows(project: Project) -> None:
+    project.stage(FIRST)
+    assert project.run("store").status == 0
+    shutil.copytree(project.root / "state", project.root / "old")
+    project.stage(SECOND)
+    assert project.run("store").status == 0
+    shutil.rmtree(project.root / "state")
+    (project.root / "old").rename(project.root / "state")
+    (image,) = project.images()
+    before = image.read_bytes()
+    ran = project.run("verify")
+    assert ran.status == 6
+    assert f"{image.stem} holds session 2, which this catalog does not know" in ran.err
+    project.stage("2026/10/16")
+    ran = project.run("store")
+    assert ran.status == 0, ran.err
+    assert "the catalog is older than the disc; a new disc is begun" in ran.err
+    assert f"no disc that this catalog knows: {SECOND};" in ran.err
+    assert image.read_bytes() == before
+    assert len(project.images()) == 2
+    assert project.run("verify", str(image)).status == 0
+
+
+def test_a_rewritable_disc_that_holds_more_than_the_catalog_knows_is_not_erased(project: Project) -> None:
+    require()
+    project.configure(device="/dev/sr0")
+    project.stage(FIRST)
+    at_first = {"CEDARCHEST_NOW": "2026-10-01T23:00"}
+    with Burner(profile="dvd+rw") as drive:
+        assert project.run("store", environ={**drive.env(), **at_first}).status == 0
+        shutil.copytree(project.root / "state", project.root / "old")
+        project.stage(SECOND)
+        assert project.run("store", environ={**drive.env(), **at_first}).status == 0
+        shutil.rmtree(project.root / "state")
+        (project.root / "old").rename(project.root / "state")
+        ran = project.run("initialize", "--yes", environ={**drive.env(), **LATE})
+        assert ran.status == 8
+        assert "which this catalog does not know" in ran.err
+        assert project.run("verify", "/dev/sr0", environ=drive.env()).status == 0
+
+
+def test_an_older_copy_of_an_image_is_not_appended_to(project: Project) -> None:
+    project.stage(FIRST)
+    assert project.run("store").status == 0
+    (image,) = project.images()
+    older = image.read_bytes()
+    project.stage(SECOND)
+    assert project.run("store").status == 0
+    image.write_bytes(older)
+    project.stage("2026/10/16")
+    for action in ("store", "verify"):
+        ran = project.run(action)
+        assert ran.status == 8, ran.err
+        assert f"cedarchest discs lost {image.stem}" in ran.err
+        assert "session 2" in ran.err
+    assert image.read_bytes() == older
+    assert project.run("discs", "lost", image.stem).status == 0
+    assert project.run("store").status == 0
+    assert due(project) == []
+
+
+def test_a_mark_without_proof_is_believed_and_said(project: Project) -> None:
+    (project.stage(FIRST) / "cback.store").touch()
+    for action in ("store", "validate"):
+        ran = project.run(action)
+        assert ran.status == 0
+        assert f"no disc that this catalog knows: {FIRST};" in ran.err
+    assert project.images() == []
+
+
+def test_a_mark_that_is_a_link_is_no_mark(project: Project) -> None:
+    mark = project.stage(FIRST) / "cback.store"
+    mark.symlink_to("/etc/hostname")
+    assert due(project) == [FIRST]
+    assert project.run("store").status == 0
+    assert project.is_marked(FIRST)
+    assert not mark.is_symlink()
+
+
+def test_a_catalog_that_was_lost_is_an_alarm(project: Project) -> None:
+    project.stage(FIRST)
+    assert project.run("store").status == 0
+    shutil.rmtree(project.root / "state")
+    for action in ("store", "validate"):
+        assert f"no disc that this catalog knows: {FIRST};" in project.run(action).err
+    assert "the catalog knows no disc at all" in project.run("validate").err
+    assert f"{FIRST}  marked stored, on no disc of this catalog" in project.run("status").out
+    (project.staging / FIRST / "cback.store").unlink()
+    assert project.run("store").status == 0
+    assert len(project.images()) == 2
+
+
 # -- moved discs ------------------------------------------------------------------------------------
 
 
@@ -159,16 +324,40 @@ def test_a_state_folder_that_was_copied_condemns_no_disc(project: Project) -> No
 
 
 @pytest.mark.parametrize("name", ["INDEX.jsonl.gz", "SHA256SUMS"])
-def test_files_of_a_session_that_were_changed_here_condemn_no_disc(project: Project, name: str) -> None:
-    project.stage(FIRST)
+def test_files_of_a_session_that_were_changed_here_condemn_no_disc(
+    project: Project, flip: Callable[[Path, int], None], name: str
+) -> None:
+    project.stage(FIRST, {"a": b"needle" * 1000})
     assert project.run("store").status == 0
     (path,) = (project.root / "state" / "sessions").rglob(name)
     path.write_bytes(gzip.compress(b"else"))
+    ran = project.run("-v", "verify")
+    assert ran.status == 0, ran.err
+    assert f"{name} is not the one that was put on the disc" in ran.err
+    (image,) = project.images()
+    flip(image, image.read_bytes().index(b"needle") + 100)
+    ran = project.run("verify")
+    assert ran.status == 7
+    assert f"different: /{FIRST}/alpha/a" in ran.out
+
+
+def test_without_the_files_of_its_sessions_a_disc_is_held_against_its_own_index(
+    project: Project, flip: Callable[[Path, int], None]
+) -> None:
+    for day in (FIRST, SECOND):
+        project.stage(day)
+        assert project.run("store").status == 0
+    folder = project.root / "state" / "sessions"
+    (index,) = folder.glob("*/002/CEDARCHEST/sessions/002/INDEX.jsonl.gz")
+    written = index.read_bytes()
+    shutil.rmtree(folder)
+    assert project.run("verify").status == 0
+    (image,) = project.images()
+    flip(image, image.read_bytes().index(written) + 12)
     ran = project.run("verify")
     assert ran.status == 6, ran.err
-    assert name in ran.err
-    assert statuses(project) == ["verified"]
-    assert project.is_marked(FIRST)
+    assert "it is not the one that was written" in ran.err
+    assert statuses(project) == ["verified", "verified"]
 
 
 # -- whatever else ----------------------------------------------------------------------------------

@@ -211,6 +211,29 @@ def test_an_image_that_is_in_the_way_of_a_new_label_is_not_overwritten(
     assert [image.stem for image in project.images()] == ["CC_20261122_001", "CC_20261122_002"]
 
 
+@pytest.mark.parametrize("what", ["the shelf", "the image"])
+def test_a_shelf_that_may_not_be_written_is_said_before_anything_is(of_user: Project, what: str) -> None:
+    of_user.stage(FIRST)
+    if what == "the image":
+        assert of_user.run_as_user("store").status == 0
+        of_user.stage(SECOND)
+        place = of_user.images()[0]
+        place.chmod(0o444)
+    else:
+        place = of_user.shelf
+        place.chmod(0o555)
+    checked = of_user.run_as_user("validate")
+    assert checked.status == 9
+    assert f"{place} may not be written" in checked.err
+    before = of_user.run_as_user("--json", "discs").json["details"]
+    ran = of_user.run_as_user("store")
+    assert ran.status == 9
+    assert f"{place} may not be written" in ran.err
+    assert of_user.run_as_user("--json", "discs").json["details"] == before
+    place.chmod(0o755)
+    assert of_user.run_as_user("store").status == 0
+
+
 # -- no room ----------------------------------------------------------------------------------------
 
 

@@ -33,6 +33,13 @@ def statuses(project: Project) -> list[str]:
     return [session["status"] for disc in details for session in disc["sessions"]]
 
 
+def in_use(project: Project) -> list[bool]:
+    """Which discs take further sessions."""
+    details = project.run("--json", "discs").json["details"]
+    assert isinstance(details, list)
+    return [disc["accepts_sessions"] for disc in details]
+
+
 def on_disc(image: Path, path: str) -> bytes:
     """A file as xorriso reads it from an image."""
     with tempfile.TemporaryDirectory() as folder:
@@ -153,9 +160,13 @@ def test_a_change_during_the_burn_leaves_no_mark(
     assert statuses(project) == ["bad" if change.spoils else "verified"]
     assert not project.is_marked(DAY)
     put_right(staged)
+    judged = in_use(project)
+    assert project.run("verify").status == (7 if change.spoils else 0)
+    assert in_use(project) == judged
     again = project.run("store")
     assert again.status == 0, again.err
     assert project.is_marked(DAY)
+    assert len(project.images()) == (1 if judged == [True] else 2)
     assert on_disc(project.images()[-1], f"/{DAY}/alpha/a") == CONTENT
     assert project.run("verify", *(image.stem for image in project.images()[-1:])).status == 0
 
@@ -401,9 +412,23 @@ def test_where_staging_may_not_be_written_the_catalog_is_the_mark_and_a_warning_
     assert len(first.json["warnings"]) == 1  # type: ignore[arg-type]
     assert "only the catalog knows" in str(first.json["warnings"])
     assert not of_user.is_marked(DAY)
-    assert second.json["volumes"] == []
+    assert (second.json["volumes"], second.json["outcome"]) == ([], "nothing-to-do")
+    assert second.json["warnings"] == []
     assert known["due"] == []
     assert [path.name for path in (of_user.staging / DAY).iterdir() if path.name.isupper()] == []
+
+
+def test_a_mark_that_a_run_did_not_come_to_is_written_by_the_next_and_nothing_else_is(
+    project: Project,
+) -> None:
+    mark = project.stage(DAY) / "cback.store"
+    assert project.run("store").status == 0
+    mark.unlink()
+    before = project.images()[0].stat()
+    ran = project.run("store")
+    assert (ran.status, ran.out) == (0, f"marked {DAY} stored: proven by an earlier run\n")
+    assert mark.is_file()
+    assert project.images()[0].stat() == before
 
 
 # -- what stands in the way ----------------------------------------------------------------------------

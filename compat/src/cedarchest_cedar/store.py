@@ -87,8 +87,8 @@ class StoreAction:
             report = store.execute_store(path, store.StoreOptions((day,), full=full), ours, ports=ports)
         for entry in report.left_out:
             self.logger.warning("no disc can hold %s", entry)
-        if report.problem is not None:
-            raise report.problem
+        for problem in report.problems:
+            raise problem
 
     def createWriter(self, config: object) -> Writer:
         """A writer for the configured device, which is refused while it is mounted.

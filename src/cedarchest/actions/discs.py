@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cedarchest.actions.facts import days_on, disc_named
-from cedarchest.actions.reuse import give_up
+from cedarchest.actions.marks import Standing, last_digests, standing
+from cedarchest.actions.reuse import LOST, give_up
 from cedarchest.config.model import Config
 from cedarchest.errors import NoMedium
 from cedarchest.model.disc import CheckRecord, DiscRecord, SessionRecord
@@ -31,16 +32,26 @@ class DiscSummary:
         return max((session.start + session.blocks for session in self.sessions), default=0)
 
 
-def execute_lost(config: Config, label: str, *, ports: Ports) -> tuple[DiscSummary, tuple[str, ...]]:
-    """A disc is not there any more: its days that are on no other disc are due again; gives all its days.
+@dataclass(frozen=True, slots=True)
+class LossReport:
+    """A disc that is given up as lost, and where that leaves the days it held."""
+
+    summary: DiscSummary
+    days: Standing
+
+
+def execute_lost(config: Config, label: str, *, ports: Ports) -> LossReport:
+    """A disc is not there any more: its days that are on no other disc are due again, or lost.
 
     Raises:
         NoMedium: the catalog knows no disc of that label.
     """
     with ports.locks.hold(config.options.state_dir):
         (found,) = execute_discs(label, ports=ports)
-        days = give_up(config, found.disc, ports)
-        return execute_discs(label, ports=ports)[0], days
+        held = {content.day for session in found.sessions for content in session.days}
+        digests = last_digests(held, ports)
+        give_up(config, found.disc, LOST, ports)
+        return LossReport(execute_discs(label, ports=ports)[0], standing(config, digests, ports))
 
 
 def execute_discs(label: str | None, *, ports: Ports) -> tuple[DiscSummary, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from cedarchest.model.disc import (
+    DayContent,
     DiscRecord,
     SessionRecord,
     SessionStatus,
@@ -61,6 +62,28 @@ def visible_entries(catalog: Catalog, disc_id: str, base: int) -> dict[bytes, St
         held = {entry.path: entry for entry in catalog.entries(disc_id, session.number)}
         shown = {**still_shown(shown, ((path, entry.kind) for path, entry in held.items())), **held}
     return shown
+
+
+def newest_written(
+    contents: Iterable[tuple[SessionRecord, DayContent]],
+) -> tuple[SessionRecord, DayContent] | None:
+    """Of contents of a day, what was written last; None when nothing was."""
+    written = (SessionStatus.VERIFIED, SessionStatus.BURNT, SessionStatus.BAD)
+    found = [each for each in contents if each[0].status in written]
+    return found[-1] if found else None
+
+
+def is_whole(catalog: Catalog, day: str, digest: bytes) -> bool:
+    """Whether a disc proves all of a day with this index digest, in one session or in those it stands on."""
+    for session, content in catalog.contents(day):
+        if session.status is SessionStatus.VERIFIED and content.index_digest == digest:
+            if not content.partial:
+                return True
+            chain = base_chain(catalog.sessions(session.disc_id), session.number)
+            holding = [each for each in chain if any(held.day == day for held in each.days)]
+            if all(each.status is SessionStatus.VERIFIED for each in holding):
+                return True
+    return False
 
 
 def disc_named(discs: Iterable[DiscRecord], label: str) -> DiscRecord | None:

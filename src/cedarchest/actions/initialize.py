@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cedarchest.actions.loading import known_disc
-from cedarchest.actions.reuse import give_up, reasons_to_keep
+from cedarchest.actions.reuse import ERASED, give_up, reasons_to_keep
 from cedarchest.actions.store import create_writer
 from cedarchest.config.model import Config
 from cedarchest.errors import ForeignDisc, NoMedium, NotAppendable
@@ -72,7 +72,7 @@ def _initialize(
     if not options.confirmed and not confirm(f"Erase {described} in {writer.device}?"):
         raise NotAppendable(f"{described} was not erased", advice="Say --yes to erase it without a question.")
     if disc is not None:
-        give_up(config, disc, ports)
+        give_up(config, disc, ERASED, ports)
     writer.blank()
     return InitializeReport(described, erased=True)
 
@@ -91,7 +91,7 @@ def _allowed(
     except NotAppendable:
         disc = None  # ours, of another catalog: it has to be named like a foreign one
     if disc is not None:
-        if kept := reasons_to_keep(config, disc, ports):
+        if kept := reasons_to_keep(config, disc, seen, ports):
             raise NotAppendable(f"{disc.label} may not be erased: {kept[0]}", reasons=kept)
         return disc
     fingerprint = fingerprint_of(writer, seen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cedarchest.actions.facts import (
@@ -14,7 +14,7 @@ from cedarchest.actions.facts import (
 )
 from cedarchest.config.kinds import SHELF
 from cedarchest.config.model import Config
-from cedarchest.errors import ForeignDisc, NoMedium, NotAppendable, WrongDisc
+from cedarchest.errors import DamagedDisc, ForeignDisc, NoMedium, NotAppendable, WrongDisc
 from cedarchest.model.disc import (
     DiscRecord,
     DiscState,
@@ -102,7 +102,11 @@ def find_current(config: Config, writer: Writer, ports: Ports) -> CurrentDisc | 
     if writer.loads_itself:
         if expected is None:
             return None
-        seen = writer.load(expected.label)
+        try:
+            seen = writer.load(expected.label)
+        except (NoMedium, DamagedDisc) as error:
+            error.advice = f"{error.advice} {lost_advice(expected.label)}"
+            raise
         if seen.state is DiscState.BLANK:
             return None
     else:
@@ -141,7 +145,51 @@ def _known_current(
         )
     if not disc.accepts_sessions or seen.state is not DiscState.APPENDABLE:
         return None
+    if unknown := sessions_unknown(seen, disc, ports):
+        ports.reporter.warn(f"{newer_than_catalog(disc, unknown)}; a new disc is begun, nothing is put on it")
+        return None
+    _refuse_older(seen, disc, ports)
     return current_disc(seen, disc, ports)
+
+
+def sessions_unknown(seen: Observation, disc: DiscRecord, ports: Ports) -> tuple[int, ...]:
+    """Numbers of sessions that are on a disc and that the catalog has never heard of."""
+    known = {session.number: session for session in ports.catalog.sessions(disc.disc_id)}
+    shows_torn = not seen.traits.overwritable and not seen.device.startswith(SHELF)
+    return tuple(
+        entry.number
+        for entry in seen.sessions
+        if (session := known.get(entry.number)) is None
+        or session.start != entry.start
+        or (session.status is SessionStatus.ABANDONED and not shows_torn)
+    )
+
+
+def newer_than_catalog(disc: DiscRecord, unknown: Sequence[int]) -> str:
+    """What to say of a disc that holds more than the catalog knows."""
+    numbers = ", ".join(map(str, unknown))
+    return (
+        f"{disc.label} holds session {numbers}, which this catalog does not know:"
+        " the catalog is older than the disc"
+    )
+
+
+def _refuse_older(seen: Observation, disc: DiscRecord, ports: Ports) -> None:
+    """A disc that lacks what is proven to be on it is not the disc that was proven."""
+    there = {entry.number for entry in seen.sessions}
+    for session in ports.catalog.sessions(disc.disc_id):
+        if session.status is SessionStatus.VERIFIED and session.number not in there:
+            raise NotAppendable(
+                f"{seen.device} holds {disc.label} without its session {session.number}:"
+                " what is there is an older copy of it",
+                advice=f"Put {disc.label} back as it was. {lost_advice(disc.label)}",
+                label=disc.label,
+            )
+
+
+def lost_advice(label: str) -> str:
+    """What to do when a disc will not come back."""
+    return f"If it is lost: cedarchest discs lost {label}; its days are then due on another disc."
 
 
 def known_disc(seen: Observation, ports: Ports) -> DiscRecord | None:

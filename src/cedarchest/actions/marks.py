@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from cedarchest.actions.facts import is_covered, is_stored
+from cedarchest.actions.facts import is_covered, is_stored, is_whole, newest_written
 from cedarchest.actions.selection import unholdable
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError
+from cedarchest.model.disc import SessionStatus
 from cedarchest.ports import DayIndex, Ports, StagedDay
+
+SHOWN_DAYS = 5
 
 
 def is_proven(config: Config, day: DayIndex, ports: Ports) -> bool:
@@ -18,6 +22,14 @@ def is_proven(config: Config, day: DayIndex, ports: Ports) -> bool:
         return True
     not_held = [entry.path for entry in day.entries if unholdable(entry)]
     return is_covered(ports.catalog, day, copies, not_held)
+
+
+def awaits_check(day: DayIndex, ports: Ports) -> bool:
+    """Whether a day stands on a disc as it is staged now and only has to be read back."""
+    return bool(day.digest) and any(
+        session.status is SessionStatus.BURNT and content.index_digest == day.digest
+        for session, content in ports.catalog.contents(day.day)
+    )
 
 
 def follow_proof(config: Config, days: Iterable[str], ports: Ports, *, trust_marks: bool = False) -> None:
@@ -34,6 +46,51 @@ def follow_proof(config: Config, days: Iterable[str], ports: Ports, *, trust_mar
         elif not proven and day.marked_stored:
             ports.staging.unmark_stored(day.directory)
             ports.reporter.warn(f"{day.day} is no longer proven to be on disc; it is due again")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where days stand that a disc failed: proven elsewhere, due again, or neither."""
+
+    kept: tuple[str, ...]
+    due: tuple[str, ...]
+    lost: tuple[str, ...]
+
+
+def standing(config: Config, digests: Mapping[str, bytes], ports: Ports) -> Standing:
+    """Where days stand now, each given with the index digest of what was written of it last."""
+    staged = {day.day: day for day in _staged(config, digests, ports)}
+    kept: list[str] = []
+    due: list[str] = []
+    lost: list[str] = []
+    for day, digest in sorted(digests.items()):
+        if day in staged:
+            (kept if _is_proven_as_staged(config, staged[day], ports) else due).append(day)
+        else:
+            (kept if is_whole(ports.catalog, day, digest) else lost).append(day)
+    return Standing(tuple(kept), tuple(due), tuple(lost))
+
+
+def last_digests(days: Iterable[str], ports: Ports) -> dict[str, bytes]:
+    """Days of which something was written, with the index digest of what was written last."""
+    found = {day: newest_written(ports.catalog.contents(day)) for day in days}
+    return {day: newest[1].index_digest for day, newest in found.items() if newest is not None}
+
+
+def warn_of_unproven_marks(days: Iterable[StagedDay], ports: Ports) -> None:
+    """Say which marks are believed without any proof: another program's, or of a catalog that was lost."""
+    unproven = [day.day for day in days if day.marked_stored and not is_on_a_disc(day.day, ports)]
+    if unproven:
+        shown = ", ".join(unproven[:SHOWN_DAYS]) + (", ..." if len(unproven) > SHOWN_DAYS else "")
+        ports.reporter.warn(
+            f"marked stored, but on no disc that this catalog knows: {shown}; if no other program has them on"
+            " disc, remove their cback.store, and they are stored"
+        )
+
+
+def is_on_a_disc(day: str, ports: Ports) -> bool:
+    """Whether any content of a day is proven."""
+    return any(session.status is SessionStatus.VERIFIED for session, _ in ports.catalog.contents(day))
 
 
 def take_back(config: Config, days: Iterable[str], ports: Ports) -> None:

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from cedarchest.actions.facts import below, is_same
 from cedarchest.actions.loading import CurrentDisc, find_current
 from cedarchest.config.model import Config
+from cedarchest.errors import CedarchestError, StagingError
 from cedarchest.model.disc import DiscState, Observation
 from cedarchest.model.media import TRAITS, Medium, MediumTraits
 from cedarchest.model.plan import DueDay, Policy, Room, StorePlan, plan_store
 from cedarchest.model.size import OWN_BLOCKS_A_DAY, Tally, tally
-from cedarchest.ports import DayIndex, Ports, Writer
+from cedarchest.ports import DayIndex, Ports, StagedDay, Writer
 
 FIRST_SESSION_ON_OVERWRITABLE = 32
+
+
+def indexes_of(
+    days: Sequence[StagedDay], ask: Callable[[Path, str], DayIndex]
+) -> tuple[list[DayIndex], list[CedarchestError]]:
+    """The days as `ask` finds them; what is wrong with one does not hold up the others."""
+    found: list[DayIndex] = []
+    problems: list[CedarchestError] = []
+    for day in days:
+        try:
+            found.append(ask(day.directory, day.day))
+        except StagingError as error:
+            problems.append(error)
+    return found, problems
 
 
 def plan_days(
@@ -22,7 +38,6 @@ def plan_days(
     """The volumes for these days on what is in the drive and on new discs. Writes nothing.
 
     Raises:
-        MediumFull: a day does not fit on an empty disc.
         MediaError: the disc that is there can be neither appended to nor replaced without a hand.
     """
     if not days:

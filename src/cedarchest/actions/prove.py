@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cedarchest.actions.burn import burn_session
 from cedarchest.actions.facts import visible_entries
-from cedarchest.actions.loading import current_disc
+from cedarchest.actions.loading import current_disc, lost_advice
+from cedarchest.actions.selfcheck import expected_by_disc
 from cedarchest.config.model import Config
-from cedarchest.errors import CedarchestError, DamagedDisc, Interrupted, VerifyError, WrongDisc
+from cedarchest.errors import CatalogError, CedarchestError, DamagedDisc, Interrupted, VerifyError, WrongDisc
 from cedarchest.model.check import SessionCheck, check_session
 from cedarchest.model.disc import (
     INPUT_CHANGED,
@@ -19,9 +21,11 @@ from cedarchest.model.disc import (
     Observation,
     SessionRecord,
     SessionStatus,
+    TocEntry,
 )
 from cedarchest.model.findings import Finding, FindingKind
 from cedarchest.model.image.volume import check_anchor
+from cedarchest.model.index import Entry
 from cedarchest.model.media import BLOCK
 from cedarchest.model.pace import Pace
 from cedarchest.ports import Ports, Writer
@@ -42,9 +46,10 @@ class Reading:
 
 def read_session(writer: Writer, seen: Observation, session: SessionRecord, ports: Ports) -> Reading:
     """Read a session of the loaded disc in one sweep and compare it with what was put there."""
-    expected = ports.workspace.expected(session.disc_id, session.number)
+    entry = next(each for each in seen.sessions if each.number == session.number)
+    label = entry.volume_id
+    expected = _expected(writer, entry, session, ports)
     earlier = visible_entries(ports.catalog, session.disc_id, session.base) if session.base else {}
-    label = next(each.volume_id for each in seen.sessions if each.number == session.number)
     ports.reporter.phase(f"checking {label} session {session.number}", session.blocks * BLOCK)
     pace = Pace(ports.clock.monotonic)
     began = ports.clock.monotonic()
@@ -68,6 +73,22 @@ def read_session(writer: Writer, seen: Observation, session: SessionRecord, port
     for area in pace.slow_areas():
         ports.reporter.warn(f"{label} reads slowly at {area}")
     return Reading(check, ports.clock.monotonic() - began)
+
+
+def _expected(writer: Writer, entry: TocEntry, session: SessionRecord, ports: Ports) -> Sequence[Entry]:
+    """All that the session put on the disc: by what is kept here, else by the index on the disc itself.
+
+    Raises:
+        CatalogError: neither is what the catalog says that was written.
+    """
+    try:
+        return ports.workspace.expected(session.disc_id, session.number)
+    except CatalogError as error:
+        expected = expected_by_disc(writer, entry, session.index_sha256, session.sums_sha256)
+        if expected is None:
+            raise
+        log.info("%s; the index on the disc is the one that was written, and is used", error.message)
+        return expected
 
 
 def _refuse_vanished(writer: Writer, seen: Observation, session: SessionRecord) -> None:
@@ -150,7 +171,8 @@ def prove_again(writer: Writer, disc: DiscRecord, session: SessionRecord, ports:
     found = reading.check.findings
     if found:
         bad = replace(session, status=SessionStatus.BAD, reason=str(found[0]))
-        ports.catalog.put_session(bad, replace(disc, accepts_sessions=False))
+        news = session.status is SessionStatus.VERIFIED  # of a bad one it was decided before
+        ports.catalog.put_session(bad, replace(disc, accepts_sessions=False) if news else None)
         ports.catalog.add_check(record)
         raise differences(found, disc, session)
     log.info("%s session %d: no problems found", disc.label, session.number)
@@ -191,14 +213,14 @@ def differences(
     if all(finding.kind is FindingKind.UNREADABLE for finding in findings):
         return DamagedDisc(
             f"{disc.label} session {session.number} cannot be read in full: {shown}{more}",
-            advice="Try another drive with `cedarchest verify`; its days are due again on another disc.",
+            advice="Try another drive with `cedarchest verify`. Days of it that are staged are due again.",
             label=disc.label,
             findings=[str(finding) for finding in findings],
         )
     return VerifyError(
         f"{disc.label} session {session.number} differs from what was stored: {shown}{more}",
         findings=findings,
-        advice="Its days are due again: run `cedarchest store` with another disc.",
+        advice="Days of it that are staged are due again: run `cedarchest store` with another disc.",
         label=disc.label,
     )
 
@@ -215,7 +237,8 @@ def same_disc(writer: Writer, disc: DiscRecord, session: SessionRecord) -> Obser
     if seen.label != disc.label or not known or entry is None or entry.start != session.start:
         raise WrongDisc(
             f"{writer.device} does not hold {disc.label} with its session {session.number} any more",
-            advice=f"Insert {disc.label} and run the command again: the session is checked first.",
+            advice=f"Insert {disc.label} and run the command again: the session is checked first."
+            f" {lost_advice(disc.label)}",
             needed=disc.label,
             found=seen.label,
         )

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from cedarchest.actions.planning import plan_days
 from cedarchest.actions.store import (
     StoreOptions,
     StoreReport,
-    create_writer,
+    plan_only,
     settle_earlier,
     store_days,
 )
@@ -33,9 +32,7 @@ def execute_rebuild(
     log.info("rebuild, configured by %s", config_path or "its caller")
     refuse_unbuilt(config, ports)
     if options.dry_run:
-        looked_at = [ports.staging.look(day.directory, day.day) for day in choose_week(config, ports)]
-        writer = create_writer(config, ports=ports)
-        return StoreReport(plan_days(config, writer, looked_at, ports, always_new=True))
+        return plan_only(config, choose_week(config, ports), ports, always_new=True)
     with ports.locks.hold(config.options.state_dir):
         settle_earlier(config, StoreOptions(full=True), ports)
         return store_days(config, choose_week(config, ports), ports=ports, always_new=True)

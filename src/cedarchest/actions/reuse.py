@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from cedarchest.actions.burn import new_disc
 from cedarchest.actions.facts import days_on, is_stored
-from cedarchest.actions.loading import known_disc
+from cedarchest.actions.loading import known_disc, newer_than_catalog, sessions_unknown
 from cedarchest.actions.marks import follow_proof, take_back
 from cedarchest.config.model import Config
 from cedarchest.errors import ForeignDisc, NotAppendable
@@ -48,7 +48,7 @@ def _give_up(config: Config, writer: Writer, seen: Observation, ports: Ports) ->
             advice="Insert a blank disc and run the command again.",
             label=disc.label,
         )
-    if kept := reasons_to_keep(config, disc, ports):
+    if kept := reasons_to_keep(config, disc, seen, ports):
         raise NotAppendable(
             f"a new disc is needed; {disc.label} may not be erased: {kept[0]}",
             advice="Insert a blank disc and run the command again.",
@@ -56,12 +56,16 @@ def _give_up(config: Config, writer: Writer, seen: Observation, ports: Ports) ->
             reasons=kept,
         )
     ports.reporter.note(f"erasing {disc.label}: nothing on it is needed any more")
-    give_up(config, disc, ports)
+    give_up(config, disc, ERASED, ports)
     writer.blank()
 
 
-def give_up(config: Config, disc: DiscRecord, ports: Ports) -> tuple[str, ...]:
-    """Nothing on a disc counts any more; days that are proven on no other disc are due again.
+ERASED = "its disc was erased"
+LOST = "its disc was given up as lost"
+
+
+def give_up(config: Config, disc: DiscRecord, reason: str, ports: Ports) -> None:
+    """Nothing on a disc counts any more, for a reason; days that no other disc proves are due again.
 
     Their marks go first, so that no moment has a mark without a proof.
     """
@@ -69,19 +73,21 @@ def give_up(config: Config, disc: DiscRecord, ports: Ports) -> tuple[str, ...]:
     days = tuple(dict.fromkeys(content.day for session in sessions for content in session.days))
     take_back(config, days, ports)
     for session in sessions:
-        if session.status in (SessionStatus.INTENDED, SessionStatus.BURNT):
-            reason = "its disc was given up"
-            ports.catalog.put_session(replace(session, status=SessionStatus.ABANDONED, reason=reason))
+        unsettled = session.status in (SessionStatus.INTENDED, SessionStatus.BURNT)
+        status = SessionStatus.ABANDONED if unsettled else session.status
+        if unsettled or session.status is SessionStatus.VERIFIED:
+            ports.catalog.put_session(replace(session, status=status, reason=reason))
     ports.catalog.put_disc(replace(disc, given_up=True, accepts_sessions=False))
     follow_proof(config, days, ports)
-    return days
 
 
-def reasons_to_keep(config: Config, disc: DiscRecord, ports: Ports) -> list[str]:
+def reasons_to_keep(config: Config, disc: DiscRecord, seen: Observation, ports: Ports) -> list[str]:
     """Why a disc may not be erased: days inside the retention that are on too few other discs.
 
     A day is as young as the session that holds it: what was stored late is kept as long as the rest.
     """
+    if unknown := sessions_unknown(seen, disc, ports):
+        return [newer_than_catalog(disc, unknown)]
     store = config.require_store()
     today = ports.clock.now().date()
     reasons = []

@@ -147,6 +147,18 @@ def _claimed(writer: Writer, entry: TocEntry, findings: list[Finding]) -> _Claim
     return _Claimed(entry, base, (*listed, *own))
 
 
+def expected_by_disc(
+    writer: Writer, entry: TocEntry, index_sha256: bytes, sums_sha256: bytes
+) -> tuple[Entry, ...] | None:
+    """What a session put on the disc by the index it brought; None unless both files have these digests."""
+    findings: list[Finding] = []
+    claimed = _claimed(writer, entry, findings)
+    if claimed is None or findings:
+        return None
+    found = tuple(own.sha256 for own in claimed.expected[-2:])
+    return claimed.expected if found == (index_sha256, sums_sha256) else None
+
+
 def _as_found(node: Node, content: bytes | None) -> Entry:
     """One of the two files that no index can list, as the disc shows it."""
     return Entry(

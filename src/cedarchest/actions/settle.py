@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from cedarchest.actions.loading import is_written_here
+from cedarchest.actions.loading import is_written_here, lost_advice
 from cedarchest.actions.prove import conclude, read_session, same_disc
 from cedarchest.config.model import Config
 from cedarchest.errors import CatalogError, DamagedDisc, NoMedium, VerifyError, WrongDisc
@@ -77,7 +77,7 @@ def settle_session(
     if seen is None or entry is None or entry.start < session.start:
         # A torn image on a shelf is not touched; the next session begins a disc of its own.
         torn = seen is None and writer.loads_itself
-        given_up = replace(disc, accepts_sessions=False) if seen is None else None
+        given_up = replace(disc, accepts_sessions=False, given_up=True) if seen is None else None
         _abandon(session, "it never came to be on the disc", ports, given_up)
         if torn:
             ports.reporter.note(f"{disc.label} never came to be; an image of it on the shelf may be deleted")
@@ -116,7 +116,7 @@ def _ask(writer: Writer, disc: DiscRecord, session: SessionRecord) -> Observatio
     except (NoMedium, DamagedDisc) as error:
         if writer.loads_itself and unwritten:
             return None  # an image that never got its descriptors
-        error.advice = f"{error.advice} If it is lost: cedarchest discs lost {disc.label}."
+        error.advice = f"{error.advice} {lost_advice(disc.label)}"
         raise
     if seen.state is DiscState.BLANK and unwritten:
         return None
@@ -136,15 +136,8 @@ def _left_open(seen: Observation, session: SessionRecord) -> bool:
     return grown and len(seen.sessions) < session.number
 
 
-def _insert_or_lose(disc: DiscRecord) -> str:
-    return (
-        f"Insert {disc.label} and run the command again. If it is lost: cedarchest discs lost {disc.label};"
-        " its days are then due on another disc."
-    )
-
-
 def _refuse_other(writer: Writer, seen: Observation, disc: DiscRecord, session: SessionRecord) -> None:
-    advice = _insert_or_lose(disc)
+    advice = f"Insert {disc.label} and run the command again. {lost_advice(disc.label)}"
     if seen.state is DiscState.NONE:
         raise NoMedium(f"there is no disc in {writer.device}; {disc.label} is needed", advice=advice)
     if session.number == 1 and len(seen.sessions) <= 1 and not seen.label:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
+from cedarchest.actions.facts import is_whole, newest_written
 from cedarchest.actions.loading import CurrentDisc, find_current
-from cedarchest.actions.marks import is_proven
-from cedarchest.actions.planning import plan_days
+from cedarchest.actions.marks import awaits_check, is_on_a_disc, is_proven
+from cedarchest.actions.planning import indexes_of, plan_days
+from cedarchest.actions.reuse import ERASED
 from cedarchest.actions.store import create_writer
 from cedarchest.config.model import Config
-from cedarchest.errors import CedarchestError
+from cedarchest.errors import CedarchestError, NotAppendable
 from cedarchest.model.disc import SessionStatus
 from cedarchest.model.plan import StorePlan, sessions_until_full
 from cedarchest.ports import DayIndex, Ports, StagedDay
@@ -20,13 +22,18 @@ RECENT_SESSIONS = 7
 
 @dataclass(frozen=True, slots=True)
 class DayStatus:
-    """A day: whether it is staged and stored, on which discs it is proven, what is open about it."""
+    """A day: whether it is staged and stored, on which discs it is proven, what is open about it.
+
+    `was_on` names the disc of a day that is lost: not staged any more, and proven nowhere any more in the
+    state in which it was written last.
+    """
 
     day: str
     staged: bool
     stored: bool
     discs: tuple[str, ...]
     unproven: tuple[str, ...] = ()
+    was_on: tuple[str, ...] = ()
 
     @property
     def due(self) -> bool:
@@ -36,15 +43,18 @@ class DayStatus:
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """How things stand; `advice` says which disc to insert, empty when none is needed."""
+    """How things stand; `problem` is that of drive or disc, and says which one to insert.
+
+    `day_problems` are what will keep the next store from taking certain days.
+    """
 
     days: tuple[DayStatus, ...]
     plan: StorePlan | None
     current: str
     free_blocks: int
     days_until_full: int | None
-    advice: str
     problem: CedarchestError | None = None
+    day_problems: tuple[CedarchestError, ...] = ()
 
 
 def execute_status(config: Config, *, ports: Ports) -> StatusReport:
@@ -57,22 +67,22 @@ def execute_status(config: Config, *, ports: Ports) -> StatusReport:
     staged = ports.staging.days(config.require_stage().dir)
     due = [day for day in staged if day.staged and not _is_stored(config, day, ports)]
     days = _days(staged, {day.day for day in due}, ports)
-    plan, current, problem = _drive(config, due, ports)
+    looked_at, problems = indexes_of(due, ports.staging.look)
+    plan, current, problem = _drive(config, [day for day in looked_at if not awaits_check(day, ports)], ports)
     return StatusReport(
         days=days,
         plan=plan,
         current=current.disc.label if current else "",
         free_blocks=current.seen.free if current else 0,
         days_until_full=_days_until_full(current),
-        advice=problem.advice if problem else "",
         problem=problem,
+        day_problems=(*problems, *(plan.refused if plan else ())),
     )
 
 
 def _is_stored(config: Config, day: StagedDay, ports: Ports) -> bool:
     """Whether a staged day has its mark or, where staging may not be written, the catalog's proof."""
-    proven = any(each.status is SessionStatus.VERIFIED for each, _ in ports.catalog.contents(day.day))
-    if day.marked_stored or not proven:
+    if day.marked_stored or not is_on_a_disc(day.day, ports):
         return day.marked_stored
     try:
         return is_proven(config, ports.staging.look(day.directory, day.day), ports)
@@ -83,45 +93,66 @@ def _is_stored(config: Config, day: StagedDay, ports: Ports) -> bool:
 def _days(staged: tuple[StagedDay, ...], due: Container[str], ports: Ports) -> tuple[DayStatus, ...]:
     labels = {disc.disc_id: disc.label for disc in ports.catalog.discs()}
     by_day = {day.day: day for day in staged}
-    found = []
-    for name in sorted({*by_day, *ports.catalog.days()}):
-        contents = ports.catalog.contents(name)
-        proven = [labels[s.disc_id] for s, _ in contents if s.status is SessionStatus.VERIFIED]
-        open_ = [
-            labels[s.disc_id]
-            for s, _ in contents
-            if s.status in (SessionStatus.BURNT, SessionStatus.INTENDED)
-        ]
-        day = by_day.get(name)
-        stored = (day.marked_stored or (day.staged and name not in due)) if day else bool(proven)
-        found.append(
-            DayStatus(
-                name,
-                staged=day is not None and day.staged,
-                stored=stored,
-                discs=tuple(dict.fromkeys(proven)),
-                unproven=tuple(dict.fromkeys(open_)),
-            )
-        )
-    return tuple(found)
+    every = sorted({*by_day, *ports.catalog.days()})
+    found = (_day(name, by_day.get(name), labels, due, ports) for name in every)
+    return tuple(day for day in found if day is not None)
+
+
+def _day(
+    name: str, day: StagedDay | None, labels: Mapping[str, str], due: Container[str], ports: Ports
+) -> DayStatus | None:
+    """How a day stands; None for one that is of the past: nothing is left of it, and on purpose."""
+    contents = ports.catalog.contents(name)
+    proven = [labels[s.disc_id] for s, _ in contents if s.status is SessionStatus.VERIFIED]
+    unsettled = (SessionStatus.BURNT, SessionStatus.INTENDED)
+    open_ = [labels[s.disc_id] for s, _ in contents if s.status in unsettled]
+    staged = day is not None and day.staged
+    was_on: tuple[str, ...] = ()
+    if not staged and not open_:
+        ever = ports.catalog.contents(name, everywhere=True)
+        newest = newest_written(ever)
+        if newest is None or newest[0].reason == ERASED:
+            if day is None and not proven:
+                return None
+        elif not is_whole(ports.catalog, name, newest[1].index_digest):
+            was_on = (labels[newest[0].disc_id],)
+    stored = (day.marked_stored or (staged and name not in due)) if day else bool(proven)
+    return DayStatus(
+        name,
+        staged=staged,
+        stored=stored and not was_on,
+        discs=tuple(dict.fromkeys(proven)),
+        unproven=tuple(dict.fromkeys(open_)),
+        was_on=was_on,
+    )
 
 
 def _drive(
-    config: Config, due: list[StagedDay], ports: Ports
+    config: Config, due: list[DayIndex], ports: Ports
 ) -> tuple[StorePlan | None, CurrentDisc | None, CedarchestError | None]:
     """The plan for what is due and the disc in use; trouble with the drive is part of the answer."""
     try:
         writer = create_writer(config, ports=ports)
+        try:
+            current = find_current(config, writer, ports)
+            return plan_days(config, writer, due, ports, always_new=False), current, None
+        finally:
+            writer.close()
     except CedarchestError as error:
-        return None, None, error
-    try:
-        current = find_current(config, writer, ports)
-        looked_at: list[DayIndex] = [ports.staging.look(day.directory, day.day) for day in due]
-        return plan_days(config, writer, looked_at, ports, always_new=False), current, None
-    except CedarchestError as error:
-        return None, None, error
-    finally:
-        writer.close()
+        return None, None, _unsettled(ports) or error
+
+
+def _unsettled(ports: Ports) -> CedarchestError | None:
+    """What an earlier run left open, which is why a disc may not look like itself."""
+    for session in ports.catalog.open_sessions():
+        if session.status is SessionStatus.INTENDED:
+            label = next(d.label for d in ports.catalog.discs() if d.disc_id == session.disc_id)
+            return NotAppendable(
+                f"session {session.number} of {label} was begun by an earlier run that did not see its end",
+                advice="The next `cedarchest store` looks first at what came of it, on that disc.",
+                label=label,
+            )
+    return None
 
 
 def _days_until_full(current: CurrentDisc | None) -> int | None:

@@ -15,8 +15,8 @@ from pathlib import Path
 from cedarchest.actions.burn import burn_session
 from cedarchest.actions.facts import base_chain
 from cedarchest.actions.loading import find_current
-from cedarchest.actions.marks import follow_proof, is_proven
-from cedarchest.actions.planning import plan_days
+from cedarchest.actions.marks import awaits_check, follow_proof, is_proven, warn_of_unproven_marks
+from cedarchest.actions.planning import indexes_of, plan_days
 from cedarchest.actions.prove import prove_again, prove_session
 from cedarchest.actions.reuse import begin_disc
 from cedarchest.actions.selection import unholdable
@@ -51,14 +51,19 @@ class StoreOptions:
 
 @dataclass(frozen=True, slots=True)
 class StoreReport:
-    """What came of a store: days that are proven now, on which discs, and what no disc could hold."""
+    """What came of a store: days that are proven now, on which discs, and what no disc could hold.
+
+    `marked` are those of the days that were proven before and only got their mark. `problems` are what
+    kept other days from being stored.
+    """
 
     plan: StorePlan
     days: tuple[str, ...] = ()
     discs: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     deferred: bool = False
-    problem: CedarchestError | None = None
+    marked: tuple[str, ...] = ()
+    problems: tuple[CedarchestError, ...] = ()
 
 
 def execute_store(
@@ -73,57 +78,77 @@ def execute_store(
     log.info("store, configured by %s", config_path or "its caller")
     refuse_unbuilt(config, ports)
     if options.dry_run:
-        days = choose_days(config, options, ports)
-        with_writer = create_writer(config, ports=ports)
-        pending = [
-            day for day in _looked_at(days, ports) if options.full or not is_proven(config, day, ports)
-        ]
-        return StoreReport(plan_days(config, with_writer, pending, ports, always_new=options.full))
+        return plan_only(config, choose_days(config, options, ports), ports, always_new=options.full)
     with ports.locks.hold(config.options.state_dir):
         settle_earlier(config, options, ports)
         days = choose_days(config, options, ports)
         return store_days(config, days, ports=ports, always_new=options.full)
 
 
+def plan_only(config: Config, days: Sequence[StagedDay], ports: Ports, *, always_new: bool) -> StoreReport:
+    """What a store of these days would do. Writes nothing."""
+    seen, problems = indexes_of(days, ports.staging.look)
+    pending = [
+        day for day in seen if always_new or not (is_proven(config, day, ports) or awaits_check(day, ports))
+    ]
+    for session in ports.catalog.open_sessions():
+        days_of = ", ".join(content.day for content in session.days) or "a repair"
+        ports.reporter.warn(f"an earlier run left {days_of} unproven; a store looks at that disc first")
+    writer = create_writer(config, ports=ports)
+    try:
+        plan = plan_days(config, writer, pending, ports, always_new=always_new)
+    finally:
+        writer.close()
+    return StoreReport(plan, problems=(*problems, *plan.refused))
+
+
 def store_days(config: Config, days: Sequence[StagedDay], *, ports: Ports, always_new: bool) -> StoreReport:
     """Write, check and mark the days, volume by volume; each volume stands when the next one fails."""
-    indexed, problem = _indexed(days, ports)
-    pending = [day for day in indexed if always_new or not _marked_only(config, day, ports)]
-    directories = {day.day: day.directory for day in indexed}
+    indexed, problems = indexes_of(days, ports.staging.index)
+    proven = [day for day in indexed if not always_new and is_proven(config, day, ports)]
+    marked = [day.day for day in proven if ports.staging.mark_stored(day.directory)]
+    pending = {day.day: day for day in indexed if day not in proven}
     writer = create_writer(config, ports=ports)
-    plan = plan_days(config, writer, pending, ports, always_new=always_new)
+    plan = plan_days(config, writer, tuple(pending.values()), ports, always_new=always_new)
     writer.close()
-    done = [day.day for day in indexed if day not in pending]
+    problems += plan.refused
+    deferred = config.require_store().check is CheckTime.DEFERRED
+    done: list[str] = []
     discs: list[str] = []
     for volume in plan.volumes:
         ports.interrupts.check()
         log.info("%s: %s", ", ".join(volume.days), volume.why)
-        staging_dirs = {directories[day]: day for day in volume.days}
+        of_volume = [pending[day] for day in volume.days]
         try:
-            of_volume = [day for day in indexed if day.day in volume.days]
             session = _write_days(config, of_volume, ports, new_disc=volume.new_disc)
-            discs += [disc.label for disc in ports.catalog.discs() if disc.disc_id == session.disc_id]
-            if config.require_store().check is CheckTime.DEFERRED:
-                continue
-            _check_sessions(config, [session], ports)
+            if not deferred:
+                _check_sessions(config, [session], ports)
         except Interrupted:
             raise
         except CedarchestError as error:
-            if not done:
-                raise
-            problem = problem or error
+            problems.append(error)
             break
-        write_store_indicator(config, staging_dirs, ports=ports)
-        done += volume.days
+        discs += [disc.label for disc in ports.catalog.discs() if disc.disc_id == session.disc_id]
+        if not deferred:
+            write_store_indicator(config, {day.directory: day.day for day in of_volume}, ports=ports)
+            done += volume.days
+    if len(problems) == 1 and not (discs or marked):
+        raise problems[0]
     _finish(config, done, ports)
-    deferred = config.require_store().check is CheckTime.DEFERRED
-    left_out = tuple(
-        f"/{to_text(entry.path)}: {why}"
-        for day in indexed
-        for entry in day.entries
-        if (why := unholdable(entry))
+    return StoreReport(
+        plan,
+        days=tuple(sorted((*done, *marked))),
+        discs=tuple(dict.fromkeys(discs)),
+        left_out=_left_out(indexed),
+        deferred=deferred,
+        marked=tuple(marked),
+        problems=tuple(problems),
     )
-    return StoreReport(plan, tuple(sorted(done)), tuple(dict.fromkeys(discs)), left_out, deferred, problem)
+
+
+def _left_out(days: Sequence[DayIndex]) -> tuple[str, ...]:
+    lost = ((entry, unholdable(entry)) for day in days for entry in day.entries)
+    return tuple(f"/{to_text(entry.path)}: {why}" for entry, why in lost if why)
 
 
 def create_writer(config: Config, *, ports: Ports) -> Writer:
@@ -237,6 +262,7 @@ def choose_days(config: Config, options: StoreOptions, ports: Ports) -> list[Sta
                 day=absent[0],
             )
         return [staged[day] for day in asked if options.full or not staged[day].marked_stored]
+    warn_of_unproven_marks(staged.values(), ports)
     chosen = [day for day in staged.values() if not day.marked_stored]
     if config.require_store().warn_midnight:
         today = format_day(ports.clock.now().date())
@@ -257,33 +283,6 @@ def settle_earlier(config: Config, options: StoreOptions, ports: Ports) -> None:
         ports.reporter.warn(f"{error.message}; a new disc is begun all the same")
     finally:
         writer.close()
-
-
-def _indexed(days: Sequence[StagedDay], ports: Ports) -> tuple[list[DayIndex], CedarchestError | None]:
-    """The days with their indexes; a day that cannot be indexed does not hold up the others."""
-    indexed: list[DayIndex] = []
-    problem: CedarchestError | None = None
-    for day in days:
-        try:
-            indexed.append(ports.staging.index(day.directory, day.day))
-        except StagingError as error:
-            if len(days) == 1:
-                raise
-            ports.reporter.warn(error.message)
-            problem = problem or error
-    return indexed, problem
-
-
-def _looked_at(days: Sequence[StagedDay], ports: Ports) -> list[DayIndex]:
-    return [ports.staging.look(day.directory, day.day) for day in days]
-
-
-def _marked_only(config: Config, day: DayIndex, ports: Ports) -> bool:
-    """A day that is proven already gets its mark and needs no disc (a run ended before it wrote it)."""
-    if not is_proven(config, day, ports):
-        return False
-    write_store_indicator(config, {day.directory: day.day}, ports=ports)
-    return True
 
 
 def _sessions_of(staging_dirs: Mapping[Path, str], ports: Ports) -> list[SessionRecord]:

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cedarchest.actions.loading import find_current
+from cedarchest.actions.marks import warn_of_unproven_marks
 from cedarchest.actions.store import create_writer
 from cedarchest.actions.unbuilt import refuse_unbuilt
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError, DriveForbidden, StagingError
-from cedarchest.ports import Ports
+from cedarchest.model.media import BLOCK
+from cedarchest.model.size import shown
+from cedarchest.ports import Ports, Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ def _writable(folder: Path) -> str:
 
 def _staging(root: Path, ports: Ports) -> str:
     days = ports.staging.days(root)
+    warn_of_unproven_marks(days, ports)
     if not os.access(root, os.W_OK):
         ports.reporter.warn(f"{root} may not be written: only the catalog will know which days are stored")
     return f"{root}, {sum(day.staged for day in days)} days staged"
@@ -77,12 +81,33 @@ def _drive(config: Config, ports: Ports) -> str:
     writer = create_writer(config, ports=ports)
     try:
         current = find_current(config, writer, ports)
-        if writer.loads_itself:
-            shelf = Path(writer.device.partition(":")[2])
-            if shelf.exists() and not os.access(shelf, os.W_OK):
-                raise DriveForbidden(
-                    f"the shelf {shelf} may not be written", advice="Correct its permissions."
-                )
-        return f"{writer.device}, {current.disc.label if current else 'a new disc is begun next'}"
+        next_one = current.disc.label if current else "a new disc is begun next"
+        if not writer.loads_itself:
+            return f"{writer.device}, {next_one}"
+        shelf = Path(writer.device.partition(":")[2])
+        image = shelf / f"{current.disc.label}.iso" if current else shelf
+        for path in (shelf, image):
+            if path.exists() and not os.access(path, os.W_OK):
+                raise DriveForbidden(f"{path} may not be written", advice="Correct its permissions.")
+        _warn_of_unknown_images(writer, ports)
+        return f"{writer.device}, {next_one}, {_room_at(shelf)}"
     finally:
         writer.close()
+
+
+def _warn_of_unknown_images(writer: Writer, ports: Ports) -> None:
+    """Say that a catalog without discs beside a shelf with some is hardly the one that belongs to it."""
+    labels = writer.labels()
+    if labels and not ports.catalog.discs():
+        ports.reporter.warn(
+            f"{writer.device} holds {len(labels)} images, but the catalog knows no disc at all:"
+            " is it the one that belongs to this shelf?"
+        )
+
+
+def _room_at(folder: Path) -> str:
+    """What is free where a shelf stands, or is going to."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    status = os.statvfs(folder)
+    return f"{shown(status.f_bavail * status.f_frsize // BLOCK)} free"

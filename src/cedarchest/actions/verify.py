@@ -11,14 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cedarchest.actions.loading import is_written_here
-from cedarchest.actions.marks import follow_proof
+from cedarchest.actions.facts import disc_named
+from cedarchest.actions.loading import is_written_here, newer_than_catalog, sessions_unknown
+from cedarchest.actions.marks import follow_proof, last_digests, standing
 from cedarchest.actions.prove import prove_again
 from cedarchest.actions.selfcheck import check_by_itself
 from cedarchest.actions.settle import settle_session
 from cedarchest.actions.store import create_writer
 from cedarchest.config.model import Config
-from cedarchest.errors import CedarchestError, DamagedDisc, NoMedium, VerifyError
+from cedarchest.errors import CatalogError, CedarchestError, DamagedDisc, NoMedium, VerifyError
 from cedarchest.model.disc import DiscRecord, SessionRecord, SessionStatus
 from cedarchest.model.findings import Finding
 from cedarchest.ports import Ports, Writer
@@ -26,7 +27,7 @@ from cedarchest.ports import Ports, Writer
 
 @dataclass(frozen=True, slots=True)
 class DiscVerdict:
-    """What a verify said of one disc."""
+    """What a verify said of one disc; sessions and blocks are those that were read."""
 
     disc: str  # label, or path where it was named by that
     passed: bool
@@ -36,6 +37,7 @@ class DiscVerdict:
     findings: tuple[Finding, ...] = ()
     problem: CedarchestError | None = None
     replaced: int = 0  # sessions that are as bad as they were, and whose days later ones hold
+    lost: tuple[str, ...] = ()  # days of what failed that are on no other disc and not staged any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +111,7 @@ def _verify_known(config: Config, labels: Sequence[str], ports: Ports) -> list[D
 def _discs_to_verify(writer: Writer, labels: Sequence[str], ports: Ports) -> list[DiscRecord]:
     known = [disc for disc in ports.catalog.discs() if not disc.given_up]
     if labels:
-        by_label = {disc.label: disc for disc in known}
-        if unknown := [label for label in labels if label not in by_label]:
-            raise NoMedium(
-                f"the catalog knows no disc {unknown[0]}",
-                advice="`cedarchest discs` lists them; an image or device is named by its path.",
-            )
-        return [by_label[label] for label in labels]
+        return [_named(label, known, ports) for label in labels]
     if writer.loads_itself:
         return [disc for disc in known if _written_here(disc, writer, ports)]
     seen = writer.observe()
@@ -129,9 +125,32 @@ def _discs_to_verify(writer: Writer, labels: Sequence[str], ports: Ports) -> lis
     )
 
 
+def _named(label: str, known: Sequence[DiscRecord], ports: Ports) -> DiscRecord:
+    if (disc := disc_named(known, label)) is not None:
+        return disc
+    if disc_named(ports.catalog.discs(), label) is not None:
+        raise NoMedium(
+            f"{label} was given up: nothing on it counts any more",
+            advice="An image or device that is named by its path is compared with itself.",
+        )
+    raise NoMedium(
+        f"the catalog knows no disc {label}",
+        advice="`cedarchest discs` lists them; an image or device is named by its path.",
+    )
+
+
 def _written_here(disc: DiscRecord, writer: Writer, ports: Ports) -> bool:
-    sessions = ports.catalog.sessions(disc.disc_id)
-    return any(is_written_here(session.drive, disc.label, writer) for session in sessions)
+    """Whether something that counts was written on it that this drive can have."""
+    return any(is_written_here(each.drive, disc.label, writer) for each in _counting(disc, ports))
+
+
+def _counting(disc: DiscRecord, ports: Ports) -> list[SessionRecord]:
+    """Sessions of a disc that are there, or may be."""
+    return [
+        each
+        for each in ports.catalog.sessions(disc.disc_id)
+        if each.status is not SessionStatus.ABANDONED and each.status is not SessionStatus.CLAIMED
+    ]
 
 
 def _verify_disc(config: Config, writer: Writer, disc: DiscRecord, ports: Ports) -> DiscVerdict:
@@ -139,45 +158,70 @@ def _verify_disc(config: Config, writer: Writer, disc: DiscRecord, ports: Ports)
     began = ports.clock.monotonic()
     findings: list[Finding] = []
     problem: CedarchestError | None = None
+    read: list[SessionRecord] = []
+    suspect: list[str] = []
     replaced = 0
-    sessions = [
-        each
-        for each in ports.catalog.sessions(disc.disc_id)
-        if each.status is not SessionStatus.ABANDONED and each.status is not SessionStatus.CLAIMED
-    ]
-    for session in sessions:
-        error = _verify_session(config, writer, disc, session, ports)
+    for session in _counting(disc, ports):
+        ports.interrupts.check()
+        was_read, error = _verify_session(config, writer, disc, session, ports)
+        read += [session] if was_read else []
         if isinstance(error, VerifyError | DamagedDisc) and _is_replaced(session, ports):
             replaced, error = replaced + 1, None
         if isinstance(error, VerifyError):
             findings += error.findings
         problem = problem or error
+        days = [content.day for content in session.days]
+        suspect += days if error else ()
         as_before = error is None and session.status is SessionStatus.VERIFIED
-        follow_proof(config, [content.day for content in session.days], ports, trust_marks=as_before)
+        follow_proof(config, days, ports, trust_marks=as_before)
+    if not read and problem is None:
+        problem = NoMedium(f"there is nothing on {disc.label} to verify", label=disc.label)
+    problem = problem or _beyond_catalog(writer, disc, ports)
     return DiscVerdict(
         disc.label,
         passed=problem is None,
-        sessions=len(sessions),
-        blocks=sum(session.blocks for session in sessions),
+        sessions=len(read),
+        blocks=sum(session.blocks for session in read),
         seconds=ports.clock.monotonic() - began,
         findings=tuple(findings),
         problem=problem,
         replaced=replaced,
+        lost=standing(config, last_digests(suspect, ports), ports).lost,
     )
 
 
 def _verify_session(
     config: Config, writer: Writer, disc: DiscRecord, session: SessionRecord, ports: Ports
-) -> CedarchestError | None:
-    """What is wrong with a session now."""
+) -> tuple[bool, CedarchestError | None]:
+    """Whether a session was read to its end, and what is wrong with it now."""
     try:
-        if session.status in (SessionStatus.INTENDED, SessionStatus.BURNT):
-            settle_session(config, writer, disc, session, ports)
-        else:
+        if session.status not in (SessionStatus.INTENDED, SessionStatus.BURNT):
             prove_again(writer, disc, session, ports)
+        elif settle_session(config, writer, disc, session, ports) is None:
+            ports.reporter.warn(
+                f"session {session.number} of {disc.label} was never completed; its days are due"
+            )
+            return False, None
+    except CedarchestError as error:
+        return isinstance(error, VerifyError) or "findings" in error.fields, error
+    return True, None
+
+
+def _beyond_catalog(writer: Writer, disc: DiscRecord, ports: Ports) -> CedarchestError | None:
+    """What is on the disc and could not be compared, since the catalog does not know it."""
+    try:
+        seen = writer.load(disc.label) if writer.loads_itself else writer.observe()
     except CedarchestError as error:
         return error
-    return None
+    unknown = sessions_unknown(seen, disc, ports)
+    if not unknown:
+        return None
+    return CatalogError(
+        newer_than_catalog(disc, unknown),
+        advice="Put the newer catalog back. An image or device that is named by its path is compared with"
+        " itself, all of it.",
+        label=disc.label,
+    )
 
 
 def _is_replaced(session: SessionRecord, ports: Ports) -> bool:

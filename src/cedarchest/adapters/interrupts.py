@@ -21,6 +21,7 @@ class Signals:
         self._say = say
         self._asked = 0
         self._shielded = False
+        self._ending = False
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
@@ -43,7 +44,12 @@ class Signals:
 
     def _handle(self, _number: int, _frame: types.FrameType | None) -> None:
         self._asked += 1
+        if self._ending:
+            return  # what is being ended gets its time; whoever cannot wait has SIGKILL
         if not self._shielded or self._asked > PATIENCE:
+            if self._shielded:
+                self._say("the burner is told to stop; it gets up to a minute to end in good order")
+            self._ending = True
             raise Interrupted("the run was interrupted")
         if self._asked == 1:
             self._say("ending after this session is written and recorded; the burner is not stopped")

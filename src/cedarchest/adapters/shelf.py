@@ -105,8 +105,22 @@ class Shelf:
                 f"the shelf {self._directory} cannot be made: {error.strerror}",
                 advice="Make the directory or name another in [store] device.",
             ) from error
+        self._refuse_forbidden(self._directory)
         self.take_image(image)
         return self.observe()
+
+    def _refuse_forbidden(self, path: Path) -> None:
+        """Say which part of the shelf may not be written before anything is.
+
+        Raises:
+            DriveForbidden: names it.
+        """
+        if not os.access(path, os.W_OK):
+            raise DriveForbidden(
+                f"{path} may not be written",
+                advice="Correct its permissions, or store as the user it belongs to.",
+                path=str(path),
+            )
 
     def take_image(self, image: Path) -> None:
         """Take an image file by its path, whatever its name."""
@@ -163,8 +177,9 @@ class Shelf:
     def write(self, source: SessionSource, confirm: Callable[[int], None]) -> Burnt:
         """Write a session to the loaded image."""
         seen = self.observe()
-        if seen.state is DiscState.NONE:
+        if seen.state is DiscState.NONE or self._image is None:
             raise NoMedium(f"no disc of {self.device} is loaded")
+        self._refuse_forbidden(self._image if self._image.exists() else self._directory)
 
         def confirm_room(blocks: int) -> None:
             room = self._free_on_disk()

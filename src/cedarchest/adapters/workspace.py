@@ -85,7 +85,8 @@ class StateWorkspace:
         except (OSError, EOFError, ValueError, zlib.error) as error:
             raise CatalogError(
                 f"the files of session {session} in {tree} cannot be read: {error}",
-                advice="Put the state folder back from a copy.",
+                advice="Put the state folder back from a copy. The index on the disc cannot stand in for it:"
+                " it is not the one that was written.",
                 path=str(tree),
             ) from error
         return [*listed, *own]

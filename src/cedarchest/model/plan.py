@@ -72,9 +72,10 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class StorePlan:
-    """What a store is going to do."""
+    """What a store is going to do; `refused` are the days that no disc of the kind can take, with numbers."""
 
     volumes: tuple[Volume, ...]
+    refused: tuple[MediumFull, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,19 +116,21 @@ class _Draft:
 def plan_store(due: Sequence[DueDay], current: Room | None, empty: Room, policy: Policy) -> StorePlan:
     """Volumes for due days, on the current disc as far as policy and room allow, then on new ones.
 
-    `current` is the disc that takes further sessions, `empty` what a new one offers.
-
-    Raises:
-        MediumFull: a day does not fit even on an empty disc; says the numbers.
+    `current` is the disc that takes further sessions, `empty` what a new one offers. A day that does not
+    fit even on an empty disc is refused and holds up no other.
     """
     drafts = [_Draft(current, "", [])] if current else []
+    refused: list[MediumFull] = []
     for day in due:
         if why := _why_new(day, drafts[-1] if drafts else None, policy):
-            drafts.append(_Draft(empty, why, []))
-            if not drafts[-1].fits(day, policy):
-                raise _too_large(day, drafts[-1], policy)
+            draft = _Draft(empty, why, [])
+            if not draft.fits(day, policy):
+                refused.append(_too_large(day, draft, policy))
+                continue
+            drafts.append(draft)
         drafts[-1].days.append(day)
-    return StorePlan(tuple(_volume(draft, policy) for draft in drafts if draft.days))
+    volumes = tuple(_volume(draft, policy) for draft in drafts if draft.days)
+    return StorePlan(volumes, tuple(refused))
 
 
 def _why_new(day: DueDay, draft: _Draft | None, policy: Policy) -> str:

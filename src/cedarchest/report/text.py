@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cedarchest.actions.discs import DiscSummary
+from cedarchest.actions.discs import DiscSummary, LossReport
 from cedarchest.actions.initialize import InitializeReport
 from cedarchest.actions.status import StatusReport
 from cedarchest.actions.store import StoreReport
@@ -18,22 +18,28 @@ from cedarchest.model.size import shown
 from cedarchest.report.outcome import Outcome, Result
 
 SHOWN_FINDINGS = 20
+_NOWHERE = (
+    "proven on no other disc and no longer staged, so not due either; keep what there is of the disc,"
+    " try another drive, or stage them again from where they came"
+)
 
 
 def stored(action: str, report: StoreReport, *, dry_run: bool) -> Result:
     """The result of `store` and `rebuild`."""
     volumes = _volumes(report.plan)
+    read_back = [day for day in report.days if day not in report.marked]
+    lines: list[str] = []
+    if report.marked:
+        lines.append(f"marked {', '.join(report.marked)} stored: proven by an earlier run")
     if dry_run:
-        lines = [_volume_line(volume) for volume in volumes] or ["nothing to store"]
-    elif report.deferred and report.plan.volumes:
-        lines = [f"burnt on {', '.join(report.discs)}, not proven yet: run `cedarchest verify`"]
-    elif report.days:
-        lines = [
-            f"stored {', '.join(report.days)}" + (f" on {', '.join(report.discs)}" if report.discs else "")
-        ]
+        lines += [_volume_line(volume) for volume in volumes]
+    elif report.discs and report.deferred:
+        lines.append(f"burnt on {', '.join(report.discs)}, not proven yet: run `cedarchest verify`")
+    elif read_back:
+        lines.append(f"stored {', '.join(read_back)} on {', '.join(report.discs)}")
         lines.append("no problems found: every entry was read back from the disc and matches")
-    else:
-        lines = ["nothing to store"]
+    if not lines and not report.problems:
+        lines.append("nothing to store")
     lines += [f"left out: {each}" for each in report.left_out]
     outcome = Outcome.OK if report.days or report.plan.volumes else Outcome.NOTHING_TO_DO
     return Result(
@@ -44,7 +50,7 @@ def stored(action: str, report: StoreReport, *, dry_run: bool) -> Result:
         left_out=() if dry_run else report.left_out,
         figures={"dry_run": dry_run, "deferred": report.deferred, "volumes": volumes},
         text=lines,
-        problems=(report.problem,) if report.problem else (),
+        problems=report.problems,
     )
 
 
@@ -87,6 +93,8 @@ def verified(report: VerifyReport) -> Result:
         else:
             lines.append(f"{verdict.disc}: FAILED ({size})")
             lines += [f"  {finding}" for finding in verdict.findings[:SHOWN_FINDINGS]]
+        if verdict.lost:
+            lines.append(f"  LOST: {', '.join(verdict.lost)}: {_NOWHERE}")
     return Result(
         "verify",
         Outcome.OK if report.verdicts else Outcome.NOTHING_TO_DO,
@@ -101,6 +109,7 @@ def verified(report: VerifyReport) -> Result:
                     "blocks": verdict.blocks,
                     "seconds": round(verdict.seconds, 3),
                     "findings": [str(finding) for finding in verdict.findings],
+                    "lost": list(verdict.lost),
                 }
                 for verdict in report.verdicts
             ]
@@ -187,11 +196,20 @@ def _disc_figures(each: DiscSummary) -> dict[str, object]:
     }
 
 
-def lost(summary: DiscSummary, days: Sequence[str]) -> Result:
+def lost(report: LossReport) -> Result:
     """The result of `discs lost`."""
-    due = f"; due again where no other disc has them: {', '.join(days)}" if days else ""
-    said = [f"{summary.disc.label} is given up as lost{due}"]
-    return replace(listed([summary], detailed=False), days=list(days), text=said)
+    said = [f"{report.summary.disc.label} is given up as lost"]
+    days = report.days
+    if days.kept:
+        said.append(f"  on other discs too: {', '.join(days.kept)}")
+    if days.due:
+        said.append(f"  due again: {', '.join(days.due)}")
+    if days.lost:
+        said.append(f"  LOST: {', '.join(days.lost)}: {_NOWHERE}")
+    result = listed([report.summary], detailed=False)
+    figures = {"kept": list(days.kept), "due": list(days.due), "lost": list(days.lost)}
+    all_days = sorted((*days.kept, *days.due, *days.lost))
+    return replace(result, days=all_days, figures={**result.figures, **figures}, text=said)
 
 
 def status(report: StatusReport) -> Result:
@@ -200,19 +218,23 @@ def status(report: StatusReport) -> Result:
     for day in report.days:
         if day.due:
             state = "due" + (f", not proven on {', '.join(day.unproven)}" if day.unproven else "")
+        elif day.was_on:
+            state = f"LOST: was on {', '.join(day.was_on)}, proven no more"
         elif day.discs:
             state = f"stored on {', '.join(day.discs)}"
+        elif day.unproven:
+            state = f"not proven on {', '.join(day.unproven)}"
         else:
-            state = "stored" if day.stored else "not staged yet"
-        gone = not day.staged and (day.stored or day.discs)
+            state = "marked stored, on no disc of this catalog" if day.stored else "not staged yet"
+        gone = not day.staged and (day.stored or day.discs or day.unproven or day.was_on)
         lines.append(f"{day.day}  {state}{'  (no longer staged)' if gone else ''}")
     if report.current:
         more = f", about {report.days_until_full} more days" if report.days_until_full is not None else ""
         lines.append(f"{report.current} has {shown(report.free_blocks)} left{more}")
-    if report.problem is not None:
-        lines += [report.problem.message, f"  {report.problem.advice}"]
-    elif report.plan is not None:
+    if report.plan is not None:
         lines += [_volume_line(volume) for volume in _volumes(report.plan)]
+    for problem in (*report.day_problems, *([report.problem] if report.problem else [])):
+        lines += [problem.message, f"  {problem.advice}"]
     due = [day.day for day in report.days if day.due]
     return Result(
         "status",
@@ -226,7 +248,9 @@ def status(report: StatusReport) -> Result:
                     "staged": day.staged,
                     "stored": day.stored,
                     "discs": list(day.discs),
+                    "proven": bool(day.discs) and not day.was_on,
                     "unproven": list(day.unproven),
+                    "was_on": list(day.was_on),
                 }
                 for day in report.days
             ],
@@ -235,7 +259,9 @@ def status(report: StatusReport) -> Result:
             "free_blocks": report.free_blocks,
             "days_until_full": report.days_until_full,
             "drive_problem": report.problem.message if report.problem else "",
-            "insert": report.advice,
+            "insert": report.problem.advice if report.problem else "",
+            "day_problems": [problem.message for problem in report.day_problems],
+            "lost": [day.day for day in report.days if day.was_on],
         },
         text=lines or ["nothing is staged and nothing is stored"],
     )

@@ -178,14 +178,17 @@ class SqlCatalog:
             if key is not None:
                 yield from _entries(connection, key)
 
-    def contents(self, day: str) -> tuple[tuple[SessionRecord, DayContent], ...]:
-        """Where content of a day stands, on discs not given up, oldest session first, any status."""
+    def contents(self, day: str, *, everywhere: bool = False) -> tuple[tuple[SessionRecord, DayContent], ...]:
+        """Where content of a day stands, oldest session first, any status.
+
+        Discs that were given up count only when it is asked `everywhere`.
+        """
         sessions, days, discs = schema.sessions, schema.days, schema.discs
         query = (
             select(sessions)
             .join(discs, discs.c.disc_id == sessions.c.disc_id)
             .where(
-                discs.c.given_up.is_(False),
+                or_(discs.c.given_up.is_(False), literal(everywhere)),
                 sessions.c.id.in_(select(days.c.session_id).where(days.c.day == day)),
             )
             .order_by(sessions.c.created_at, sessions.c.id)

@@ -121,7 +121,7 @@ class Database:
         self, how: str, kind: type[sqlite3.Connection] = sqlite3.Connection, file: Path | None = None
     ) -> sqlite3.Connection:
         return sqlite3.connect(
-            f"file:{quote(str(file or self.path))}?{how}",
+            f"file:{quote(bytes(file or self.path))}?{how}",
             uri=True,
             timeout=self._busy_timeout_s,
             isolation_level=None,
