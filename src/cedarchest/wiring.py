@@ -53,7 +53,7 @@ def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Po
         progress=lambda blocks: reporter.advance(blocks * BLOCK),
         read_only=read_only,
     )
-    signals = Signals(reporter.warn)
+    signals = Signals()
     catalog = open_catalog(config.catalog.url, read_only=read_only)
 
     def indexing(phase: str, done: int, total: int) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import sys
 import threading
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from cedarchest.errors import Interrupted
 
@@ -14,14 +16,20 @@ PATIENCE = 2
 """Requests during a burn before it is abandoned: the first asks, the second is told what the third costs."""
 
 
+def _say(message: str) -> None:
+    """Write a line on standard error, past its buffer: a signal may have come while that was in use."""
+    with contextlib.suppress(OSError, ValueError):
+        if sys.stderr is not None:
+            os.write(sys.stderr.fileno(), f"WARNING {message}\n".encode())
+
+
 class Signals:
     """Turns signals into `Interrupted` at places where nothing is half done."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
+    def __init__(self) -> None:
         self._asked = 0
         self._shielded = False
-        self._ending = False
+        self._raised_at = 0
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
@@ -44,17 +52,17 @@ class Signals:
 
     def _handle(self, _number: int, _frame: types.FrameType | None) -> None:
         self._asked += 1
-        if self._ending:
-            return  # what is being ended gets its time; whoever cannot wait has SIGKILL
+        if self._raised_at and self._asked - self._raised_at < PATIENCE:
+            return  # it is ending, which takes its time; asked often enough, it is said again
         if not self._shielded or self._asked > PATIENCE:
             if self._shielded:
-                self._say("the burner is told to stop; it gets up to a minute to end in good order")
-            self._ending = True
+                _say("the burner is told to stop; it gets up to a minute to end in good order")
+            self._raised_at = self._asked
             raise Interrupted("the run was interrupted")
         if self._asked == 1:
-            self._say("ending after this session is written and recorded; the burner is not stopped")
+            _say("ending after this session is written and recorded; the burner is not stopped")
         else:
-            self._say(
+            _say(
                 "the burner is still writing: ending now spoils this session and, on write-once media,"
                 " costs its room on the disc; interrupt once more to do it"
             )
