@@ -313,11 +313,18 @@ def verify(
     from cedarchest.actions.verify import execute_verify
     from cedarchest.report import text
 
-    named = targets or []
-    if named and all("/" in each or Path(each).is_file() for each in named):
+    named = [str(Path(each).absolute()) if _is_path(each) else each for each in targets or []]
+    if named and all(map(_is_path, named)):
         _verify_paths(context, named)
         return
     _act(context, lambda _path, config, ports: text.verified(execute_verify(config, named, ports=ports)))
+
+
+def _is_path(target: str) -> bool:
+    """Whether a disc is named by where it is; what cannot be a label is a path, there or not."""
+    from cedarchest.model.names import LABEL
+
+    return "/" in target or not LABEL.fullmatch(target) or Path(target).is_file()
 
 
 def _verify_paths(context: typer.Context, paths: Sequence[str]) -> None:
@@ -332,8 +339,7 @@ def _verify_paths(context: typer.Context, paths: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="cedarchest-") as scratch:
         config = without_configuration(Path(scratch))
         with wired(config, invocation.reporter, read_only=True) as ports:
-            absolute = [str(Path(path).absolute()) for path in paths]
-            invocation.result = text.verified(execute_verify(None, absolute, ports=ports))
+            invocation.result = text.verified(execute_verify(None, paths, ports=ports))
 
 
 @app.command(epilog=EXIT_STATUS)

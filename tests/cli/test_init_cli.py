@@ -105,6 +105,14 @@ def test_validate_tells_every_problem_at_once(project: Project) -> None:
     assert len([line for line in ran.err.splitlines() if line.startswith("cedarchest: ")]) == 3
 
 
+def test_validate_says_what_a_configuration_leaves_out(project: Project) -> None:
+    project.config.write_text('[options]\nstate_dir = "state"\n')
+    ran = project.run("validate")
+    assert ran.status == 0
+    assert "there is no table [stage]" in ran.out
+    assert "there is no table [store]" in ran.out
+
+
 def test_a_shelf_needs_no_initialize(project: Project) -> None:
     project.stage("2026/11/22")
     project.run("store")

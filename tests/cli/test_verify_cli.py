@@ -153,6 +153,29 @@ def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "absent.iso" in error_of(ran)["message"]
 
 
+@pytest.mark.parametrize(
+    ("named", "sentence"),
+    [
+        ("nope.iso", "there is no device or image {root}/nope.iso"),
+        ("cc_1", "there is no device or image {root}/cc_1"),
+        ("/dev/no-such-drive", "there is no device or image /dev/no-such-drive"),
+        ("shelf", "{root}/shelf is a folder, not a disc"),
+        ("cedarchest.toml", "{root}/cedarchest.toml is no whole disc image"),
+    ],
+)
+def test_what_is_neither_disc_nor_label_is_said_so(stored: Project, named: str, sentence: str) -> None:
+    ran = program("verify", named, cwd=stored.root)
+    assert ran.status in (8, 9)
+    assert sentence.format(root=stored.root) in ran.err
+
+
+def test_an_image_in_the_current_folder_needs_no_slash_even_beside_a_label(stored: Project) -> None:
+    first, second = stored.images()
+    second.rename(stored.root / "good.iso")
+    ran = stored.run("--json", "verify", "good.iso", first.stem)
+    assert sorted(told(ran)["discs"]) == sorted([first.stem, f"{stored.root}/good.iso"])
+
+
 def test_verifying_by_path_leaves_nothing_behind(stored: Project) -> None:
     scratch = stored.root / "scratch"
     scratch.mkdir()

@@ -322,6 +322,26 @@ def test_what_no_disc_can_hold_is_left_out_and_said(
     assert project.run("store").status == 0
 
 
+def stamp_late(folder: Path) -> None:
+    os.utime(folder / "a.txt", (0, 6_000_000_000))
+
+
+def close_with_slash(folder: Path) -> None:
+    (folder / "to-folder").symlink_to("sub/")
+
+
+@pytest.mark.parametrize("make", [stamp_late, close_with_slash])
+def test_what_a_disc_shows_otherwise_is_warned_of_and_stored(
+    project: Project, make: Callable[[Path], None]
+) -> None:
+    make(project.stage(DAY) / "alpha")
+    ran = project.run("store")
+    assert ran.status == 0, ran.err
+    assert f"only the index keeps 1 entries exactly as they are; the first is /{DAY}/alpha/" in ran.err
+    assert project.is_marked(DAY)
+    assert project.run("verify").status == 0
+
+
 def test_a_link_no_disc_can_hold_takes_nothing_with_it_whatever_its_name(
     project: Project, staged: Path
 ) -> None:
@@ -513,6 +533,23 @@ def test_a_day_that_may_not_be_entered_does_not_hold_up_the_others(of_user: Proj
     assert of_user.is_marked("2026/11/21")
     assert DAY in of_user.run_as_user("status").out
     (of_user.staging / DAY).chmod(0o755)
+
+
+def test_a_path_longer_than_may_be_is_named_with_what_to_do(project: Project) -> None:
+    folder = project.stage(DAY) / "alpha"
+    top = os.open(folder, os.O_RDONLY)
+    try:
+        for _ in range(25):
+            os.mkdir("d" * 200, dir_fd=top)
+            below = os.open("d" * 200, os.O_RDONLY, dir_fd=top)
+            os.close(top)
+            top = below
+    finally:
+        os.close(top)
+    ran = project.run("store")
+    assert ran.status == 6
+    assert "stage the folder it is in as an archive" in ran.err
+    shutil.rmtree(folder)
 
 
 def test_a_month_that_may_not_be_entered_is_named(of_user: Project) -> None:

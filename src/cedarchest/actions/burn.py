@@ -14,6 +14,7 @@ from cedarchest.actions.loading import CurrentDisc
 from cedarchest.actions.selection import Selection, select
 from cedarchest.config.model import Config
 from cedarchest.errors import MediumFull, StagingError, ToolFailed
+from cedarchest.model.check import kept_differently
 from cedarchest.model.disc import (
     INPUT_CHANGED,
     DiscRecord,
@@ -207,7 +208,7 @@ def _files(
     """What the session brings of us, by path: all but its index and sums."""
     losses = joliet_losses(selection.entries)
     missing = [loss.path for loss in losses if not loss.name]
-    _warn(disc, missing, len(visible) + len(selection.entries), ports)
+    _warn(disc, missing, selection.entries, len(visible) + len(selection.entries), ports)
     folder = session_folder(session.number)
     files = {
         f"{folder}/session.json": session_json(
@@ -233,8 +234,17 @@ def _files(
     return files
 
 
-def _warn(disc: DiscRecord, missing: Sequence[bytes], shown: int, ports: Ports) -> None:
-    """Say once what Joliet loses, and that a tree has grown large."""
+def _warn(
+    disc: DiscRecord, missing: Sequence[bytes], entries: Sequence[Entry], shown: int, ports: Ports
+) -> None:
+    """Say once what the disc's trees lose, and that they have grown large."""
+    altered = [(entry.path, why) for entry in entries if (why := kept_differently(entry))]
+    if altered:
+        path, why = altered[0]
+        ports.reporter.warn(
+            f"only the index keeps {len(altered)} entries exactly as they are; the first is /{to_text(path)}"
+            f" with {why}"
+        )
     if missing:
         ports.reporter.warn(
             f"{len(missing)} entries have no Joliet name (systems without Rock Ridge will not show them);"

@@ -34,10 +34,14 @@ def execute_validate(config: Config, *, ports: Ports) -> tuple[CheckedThing, ...
         ("state folder", lambda: _writable(config.options.state_dir)),
         ("catalog", lambda: f"{len(ports.catalog.discs())} discs"),
     ]
-    if config.stage is not None:
+    if config.stage is None:
+        steps.append(("staging folder", lambda: "there is no table [stage]; store, rebuild, status need it"))
+    else:
         root = config.stage.dir
         steps.append(("staging folder", lambda: _staging(root, ports)))
-    if config.store is not None:
+    if config.store is None:
+        steps.append(("drive and disc", lambda: "there is no table [store]; all but discs needs it"))
+    else:
         steps.append(("store settings", lambda: _built(config, ports)))
         steps.append(("drive and disc", lambda: _drive(config, ports)))
     return tuple(_checked(what, step) for what, step in steps)

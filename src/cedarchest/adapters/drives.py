@@ -72,6 +72,14 @@ class LocalDrives:
             shelf = self._shelf(path.parent)
             shelf.take_image(path)
             return shelf
+        if path.is_dir():
+            raise DriveMissing(
+                f"{path} is a folder, not a disc", advice="Name the image in it, or a device.", path=str(path)
+            )
+        if not path.exists():
+            raise DriveMissing(
+                f"there is no device or image {path}", advice="Look at the path again.", path=str(path)
+            )
         return self._open_optical(path)
 
     def _open_shelf(self, directory: Path) -> Shelf:
@@ -102,7 +110,11 @@ class LocalDrives:
         try:
             descriptor = os.open(path, flags | os.O_CLOEXEC)
         except OSError as error:
-            raise DriveForbidden(f"{path} cannot be opened: {error.strerror}") from error
+            raise DriveForbidden(
+                f"{path} cannot be opened: {error.strerror}",
+                advice="Correct its permissions, or run as the user it belongs to.",
+                path=str(path),
+            ) from error
         if self._locks.has(path):
             os.close(descriptor)
             return

@@ -110,9 +110,12 @@ def _walk(top: bytes, left_out: set[bytes]) -> Iterator[tuple[os.DirEntry[bytes]
 
 
 def _cannot_look(path: bytes, error: OSError) -> StagingError:
+    advice = "Let whatever writes there finish, or run as a user who may read all that is staged."
+    if error.errno == errno.ENAMETOOLONG:
+        advice = "It is longer than a path may be (4,095 bytes): stage the folder it is in as an archive."
     return StagingError(
         f"{to_text(path)} cannot be looked at: {error.strerror}",
-        advice="Let whatever writes there finish, or run as a user who may read all that is staged.",
+        advice=advice,
         path=to_text(path),
     )
 

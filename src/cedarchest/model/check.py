@@ -381,6 +381,15 @@ def link_as_kept(target: bytes) -> bytes:
     return target[:-1] if target.endswith(b"/") and len(target) > 1 else target
 
 
+def kept_differently(entry: Entry) -> str:
+    """What of an entry a disc shows otherwise than the index has it; empty when nothing."""
+    if not _FIRST_TIME <= entry.mtime_ns // _SECOND <= _LAST_TIME:
+        return "a time before 1900 or after 2155"
+    if entry.target and entry.target != link_as_kept(entry.target):
+        return "a link target that ends in a slash"
+    return ""
+
+
 def _brief(value: object) -> str:
     text = to_text(value) if isinstance(value, bytes) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -136,7 +136,7 @@ def plan_store(due: Sequence[DueDay], current: Room | None, empty: Room, policy:
 def _why_new(day: DueDay, draft: _Draft | None, policy: Policy) -> str:
     """Why a day cannot join a volume, empty when it can."""
     if draft is None:
-        return "there is no disc to append to"
+        return "it is to be a disc of its own" if policy.always_new else "there is no disc to append to"
     if draft.room.sessions >= policy.traits.max_sessions:
         return f"{draft.room.label} holds {draft.room.sessions} sessions, as many as it can"
     if not draft.fits(day, policy):
@@ -179,10 +179,12 @@ def _volume(draft: _Draft, policy: Policy) -> Volume:
 
 def _too_large(day: DueDay, draft: _Draft, policy: Policy) -> MediumFull:
     needed, free = draft.blocks(policy, day), draft.free(policy)
+    margin = f" besides a margin of {shown(policy.margin_blocks)}" if policy.margin_blocks else ""
     return MediumFull(
         f"{day.day} needs up to {shown(needed)} ({needed} blocks); an empty disc holds {shown(free)}"
-        f" ({free} blocks)",
-        advice="Use a larger medium, or take something out of the day.",
+        f" ({free} blocks){margin}",
+        advice="Use a larger medium, or take something out of the day."
+        + (" [store] margin is larger than the disc." if not free else ""),
         day=day.day,
         needed=needed,
         free=free,
