@@ -227,10 +227,8 @@ def differences(
 
 def same_disc(writer: Writer, disc: DiscRecord, session: SessionRecord) -> Observation:
     """The disc that was written, seen anew; no other one is ever checked in its place."""
-    if writer.loads_itself:
-        writer.load(disc.label)
     writer.reload()
-    seen = writer.observe()
+    seen = writer.load(disc.label) if writer.loads_itself else writer.observe()
     entry = next((each for each in seen.sessions if each.number == session.number), None)
     # A tree too damaged to name its disc leaves label and place to know it by.
     known = seen.identity is None or seen.identity.disc_id == disc.disc_id
