@@ -303,6 +303,21 @@ def rebuild(context: typer.Context, dry_run: DryRun = False) -> None:
 
 
 @app.command(epilog=EXIT_STATUS)
+def purge(context: typer.Context, dry_run: DryRun = False) -> None:
+    """Delete what is old in the configured folders and proven to be on disc."""
+    from cedarchest.actions.purge import execute_purge
+    from cedarchest.report import text
+
+    _act(
+        context,
+        lambda _path, config, ports: text.purged(
+            execute_purge(config, dry_run=dry_run, ports=ports), dry_run=dry_run
+        ),
+        read_only=True,
+    )
+
+
+@app.command(epilog=EXIT_STATUS)
 def verify(
     context: typer.Context,
     targets: Annotated[

@@ -6,7 +6,7 @@ bundle that the composition root wires and every action gets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +22,7 @@ from cedarchest.model.disc import (
     StoredEntry,
 )
 from cedarchest.model.findings import Finding
-from cedarchest.model.index import Entry, Fingerprint
+from cedarchest.model.index import Entry, Fingerprint, Kind
 
 
 class Clock(Protocol):
@@ -287,6 +287,57 @@ class Staging(Protocol):
         """Take `cback.store` away, durably; nothing happens when it is not there."""
         ...
 
+    def remove(self, day_index: DayIndex) -> None:
+        """Take a day out of the staging folder, all of it or, if it is not as it was looked at, nothing.
+
+        Raises:
+            StagingError: it changed since it was looked at, or may not be removed.
+        """
+        ...
+
+    def finish_removals(self, root: Path) -> None:
+        """See to the end what a removal that was killed had begun: the day is gone, or there again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FolderItem:
+    """Something in a folder that is purged: `path` is raw bytes from the folder, times are nanoseconds."""
+
+    path: bytes
+    kind: Kind
+    size: int
+    changed_ns: int  # the later of the times of content and attributes
+    fingerprint: Fingerprint
+
+
+class Folders(Protocol):
+    """Folders that are kept small; reached by handle, no link in them is followed."""
+
+    def look(self, root: Path) -> tuple[FolderItem, ...]:
+        """All below a folder on its file system, what a folder holds before the folder itself.
+
+        Raises:
+            StagingError: it cannot be looked at.
+        """
+        ...
+
+    def digest(self, root: Path, item: FolderItem) -> bytes:
+        """The SHA-256 of a file.
+
+        Raises:
+            StagingError: it cannot be read, or is another one than it was.
+        """
+        ...
+
+    def remove(self, root: Path, item: FolderItem) -> bool:
+        """Remove a file that is as it was, or a folder that is empty; False when it is not so.
+
+        Raises:
+            StagingError: it may not be removed.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class SavedSession:
@@ -389,6 +440,10 @@ class Catalog(Protocol):
         """Days that any session holds, oldest first."""
         ...
 
+    def proven(self, digests: Collection[bytes]) -> Mapping[bytes, int]:
+        """Of SHA-256 digests those that verified discs hold as a file, with the number of discs."""
+        ...
+
     def close(self) -> None:
         """Give back what was opened."""
         ...
@@ -442,6 +497,7 @@ class Ports:
     drives: Drives
     staging: Staging
     workspace: Workspace
+    folders: Folders
     locks: Locks
     interrupts: Interrupts
     clock: Clock

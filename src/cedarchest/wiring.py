@@ -9,6 +9,7 @@ from pathlib import Path
 from cedarchest.adapters.catalog import open_catalog
 from cedarchest.adapters.clock import SystemClock
 from cedarchest.adapters.drives import LocalDrives
+from cedarchest.adapters.folders import LocalFolders
 from cedarchest.adapters.interrupts import Signals
 from cedarchest.adapters.locks import HeldLocks
 from cedarchest.adapters.staging import StagingFolder
@@ -68,6 +69,7 @@ def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Po
                 drives=drives,
                 staging=StagingFolder(config.options.state_dir, indexing),
                 workspace=StateWorkspace(config.options.state_dir),
+                folders=LocalFolders(),
                 locks=locks,
                 interrupts=signals,
                 clock=SystemClock(),

@@ -463,6 +463,21 @@ def test_contents_leave_out_discs_given_up(catalog: Catalog) -> None:
     assert catalog.contents(DAY) == ()
 
 
+def test_digests_are_proven_by_files_of_verified_discs_alone(catalog: Catalog) -> None:
+    file, other = a_file(b"x/a"), a_file(b"x/b")._replace(sha256=b"o" * 32)
+    prove(catalog, a_session("disc-1", 1), file)
+    prove(catalog, a_session("disc-1", 2), file._replace(path=b"y/a"), other)
+    prove(catalog, a_session("disc-2", 1), file)
+    wanted = {file.sha256, other.sha256, b"n" * 32}
+    assert catalog.proven(wanted) == {file.sha256: 2, other.sha256: 1}
+    assert catalog.proven({other.sha256}) == {other.sha256: 1}
+    assert catalog.proven(set()) == {}
+    catalog.put_disc(a_disc("disc-2", given_up=True))
+    assert catalog.proven(wanted) == {file.sha256: 1, other.sha256: 1}
+    catalog.put_session(a_session("disc-1", 2, status=SessionStatus.BAD))
+    assert catalog.proven(wanted) == {file.sha256: 1}
+
+
 def test_copies_are_counted_by_disc_and_not_by_session(catalog: Catalog) -> None:
     path = DAY.encode() + b"/peer/file"
     prove(catalog, a_session("disc-1", 1), a_file(path))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -83,6 +83,17 @@ class MemoryCatalog:
             for content in session.days
             if content.day == day
         )
+
+    def proven(self, digests: Collection[bytes]) -> Mapping[bytes, int]:
+        holders: dict[bytes, set[str]] = {}
+        for (disc_id, number), held in self._entries.items():
+            verified = self._sessions[disc_id, number].status is SessionStatus.VERIFIED
+            if not verified or self._discs[disc_id].given_up:
+                continue
+            for entry in held.values():
+                if entry.kind == "file" and entry.sha256 in digests:
+                    holders.setdefault(entry.sha256, set()).add(disc_id)
+        return {digest: len(found) for digest, found in holders.items()}
 
     def copies(self, day: str) -> Mapping[StoredEntry, int]:
         root = day.encode()

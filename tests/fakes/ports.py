@@ -16,6 +16,7 @@ from typing import Any
 from tests.fakes.catalog import MemoryCatalog
 from tests.fakes.writer import MemoryDrives, Tray
 
+from cedarchest.adapters.folders import LocalFolders
 from cedarchest.adapters.staging import StagingFolder
 from cedarchest.adapters.workspace import StateWorkspace
 from cedarchest.config.model import Config
@@ -116,6 +117,7 @@ def memory_ports(root: Path, *trays: Tray) -> Ports:
         drives=MemoryDrives(*(trays or (Tray(),))),
         staging=StagingFolder(root / "state", lambda _phase, _done, _total: None),
         workspace=StateWorkspace(root / "state"),
+        folders=LocalFolders(),
         locks=NoLocks(),
         interrupts=NoInterrupts(),
         clock=SettableClock(),

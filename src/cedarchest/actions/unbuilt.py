@@ -8,6 +8,20 @@ from cedarchest.errors import ConfigError
 from cedarchest.ports import Ports
 
 
+def refuse_hooks(config: Config, action: str) -> None:
+    """Refuse programs that are to run before or after an action, since none can be run yet.
+
+    Raises:
+        ConfigError: there are some.
+    """
+    if any(hook.action in (action, "all") for hook in config.hook):
+        raise ConfigError(
+            f"the configuration has a hook for {action}, and none can be run yet",
+            problems=["hook: none can be run yet"],
+            advice="Take it out of the configuration until it can be done.",
+        )
+
+
 def refuse_unbuilt(config: Config, ports: Ports) -> None:
     """Refuse what the configuration asks of a store and none can do yet, rather than pass it over.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cedarchest.actions.loading import find_current
 from cedarchest.actions.marks import warn_of_unproven_marks
+from cedarchest.actions.purge import refuse_dangerous
 from cedarchest.actions.store import create_writer
 from cedarchest.actions.unbuilt import refuse_unbuilt
 from cedarchest.config.model import Config
@@ -44,6 +45,8 @@ def execute_validate(config: Config, *, ports: Ports) -> tuple[CheckedThing, ...
     else:
         steps.append(("store settings", lambda: _built(config, ports)))
         steps.append(("drive and disc", lambda: _drive(config, ports)))
+    if config.purge.dir:
+        steps.append(("folders to purge", lambda: _purged(config)))
     return tuple(_checked(what, step) for what, step in steps)
 
 
@@ -74,6 +77,14 @@ def _staging(root: Path, ports: Ports) -> str:
     if not os.access(root, os.W_OK):
         ports.reporter.warn(f"{root} may not be written: only the catalog will know which days are stored")
     return f"{root}, {sum(day.staged for day in days)} days staged"
+
+
+def _purged(config: Config) -> str:
+    refuse_dangerous(config)
+    for folder in config.purge.dir:
+        if folder.path.exists():
+            _writable(folder.path)
+    return ", ".join(str(folder.path) for folder in config.purge.dir)
 
 
 def _built(config: Config, ports: Ports) -> str:

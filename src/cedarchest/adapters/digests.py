@@ -97,7 +97,7 @@ def digest_file(
             path=to_text(path),
         ) from error
     try:
-        digest = _digest_descriptor(descriptor, entry.size, read)
+        digest = digest_descriptor(descriptor, entry.size, read)
         status = os.fstat(descriptor)
     except OSError as error:
         raise StagingError(f"{to_text(path)} cannot be read: {error.strerror}") from error
@@ -112,7 +112,8 @@ def digest_file(
     return digest
 
 
-def _digest_descriptor(descriptor: int, size: int, read: Callable[[int], None]) -> bytes | None:
+def digest_descriptor(descriptor: int, size: int, read: Callable[[int], None] = _nothing) -> bytes | None:
+    """The SHA-256 of what a descriptor reads to its end; None when that is not `size` bytes."""
     digest = hashlib.sha256()
     left = size
     while left > 0:

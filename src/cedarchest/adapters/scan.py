@@ -18,7 +18,7 @@ from cedarchest.model.names import to_text
 _FORMAT = 0o170000
 """The bits of a mode that say what an entry is (inode(7))."""
 
-_KINDS = {
+KINDS = {
     stat.S_IFREG: Kind.FILE,
     stat.S_IFDIR: Kind.DIR,
     stat.S_IFLNK: Kind.LINK,
@@ -134,7 +134,7 @@ def scan_one(path: bytes, disc_path: bytes) -> Found:
 
 def _found(path: bytes, disc_path: bytes, status: os.stat_result) -> Found:
     mode, uid, gid = status.st_mode, status.st_uid, status.st_gid
-    kind = _KINDS[mode & _FORMAT]
+    kind = KINDS[mode & _FORMAT]
     entry = Entry(
         disc_path,
         kind,

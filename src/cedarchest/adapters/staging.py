@@ -13,6 +13,7 @@ import hashlib
 import logging
 import os
 import re
+import shutil
 import stat
 import zlib
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from cedarchest.adapters.digests import Digests, digest_file
 from cedarchest.adapters.durable import durable_file, sync_directory
+from cedarchest.adapters.folders import finish_taking_out, take_out
 from cedarchest.adapters.scan import Found, fingerprints_of, scan, scan_one
 from cedarchest.errors import DiskFull, StagingError
 from cedarchest.model.days import parse_day
@@ -311,6 +313,20 @@ class StagingFolder:
             return
         except OSError as error:
             log.warning("%s cannot be taken away: %s", directory / STORED_MARK, error)
+
+    def remove(self, day_index: DayIndex) -> None:
+        """Take a day out of the staging folder, all of it or, if it is not as it was looked at, nothing."""
+
+        def look_again(place: Path) -> None:
+            if findings := self.changes(replace(day_index, directory=place)):
+                raise _changed(day_index.directory, findings)
+
+        take_out(day_index.directory.parents[2], day_index.day, look_again)
+        shutil.rmtree(self._day_state(day_index.directory, day_index.day), ignore_errors=True)
+
+    def finish_removals(self, root: Path) -> None:
+        """See to the end what a removal that was killed had begun: the day is gone, or there again."""
+        finish_taking_out(root)
 
 
 _LEFT_BEHIND = re.compile(r"\.(?:cback\.store|INDEX\.jsonl\.gz|SHA256SUMS)\.[0-9a-f]{8}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cedarchest.actions.discs import DiscSummary, LossReport
 from cedarchest.actions.initialize import InitializeReport
+from cedarchest.actions.purge import PurgeReport
 from cedarchest.actions.status import StatusReport
 from cedarchest.actions.store import StoreReport
 from cedarchest.actions.validate import CheckedThing
@@ -75,6 +76,29 @@ def _volume_line(volume: dict[str, object]) -> str:
     blocks, free = volume["blocks_at_most"], volume["free_blocks"]
     sizes = f"{shown(blocks)} of {shown(free)}" if isinstance(blocks, int) and isinstance(free, int) else ""
     return f"would store {names} on {volume['disc'] or 'a new disc'}: up to {sizes} ({volume['why']})"
+
+
+def purged(report: PurgeReport, *, dry_run: bool) -> Result:
+    """The result of `purge`."""
+    removed = [thing for thing in report.things if thing.removed]
+    kept = [thing for thing in report.things if not thing.removed]
+    size = shown(-(-sum(thing.data_bytes for thing in removed) // BLOCK))
+    lines = [f"would delete {thing.path}: {thing.why}" for thing in removed] if dry_run else []
+    if removed and not dry_run:
+        lines.append(f"deleted {len(removed)} of what was old, {size}")
+    lines += [f"kept {thing.path}: {thing.why}" for thing in kept]
+    return Result(
+        "purge",
+        Outcome.OK if removed else Outcome.NOTHING_TO_DO,
+        figures={
+            "dry_run": dry_run,
+            "removed": [{"path": thing.path, "why": thing.why} for thing in removed],
+            "kept": [{"path": thing.path, "why": thing.why} for thing in kept],
+            "bytes": sum(thing.data_bytes for thing in removed),
+        },
+        text=lines or ["nothing is old enough to be deleted"],
+        problems=report.problems,
+    )
 
 
 def verified(report: VerifyReport) -> Result:

@@ -7,7 +7,7 @@ say in which order records came where their times are equal.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -209,6 +209,29 @@ class SqlCatalog:
         query = select(schema.days.c.day).distinct().order_by(schema.days.c.day)
         with self._database.reading() as connection:
             return tuple(connection.scalars(query))
+
+    def proven(self, digests: Collection[bytes]) -> Mapping[bytes, int]:
+        """Of SHA-256 digests those that verified discs hold as a file, with the number of discs."""
+        entries, sessions, discs = schema.entries, schema.sessions, schema.discs
+        query = (
+            select(entries.c.sha256, sessions.c.disc_id)
+            .join(sessions, entries.c.session_id == sessions.c.id)
+            .join(discs, discs.c.disc_id == sessions.c.disc_id)
+            .where(
+                sessions.c.status == SessionStatus.VERIFIED.value,
+                discs.c.given_up.is_(False),
+                entries.c.kind == "file",
+            )
+        )
+        holders: dict[bytes, set[str]] = {}
+        if not digests:
+            return {}
+        with self._database.reading() as connection:
+            rows = connection.execute(query, execution_options={"yield_per": _BATCH})
+            for sha256, disc_id in rows:  # once through all is quicker than a question for each
+                if sha256 in digests:
+                    holders.setdefault(sha256, set()).add(disc_id)
+        return {digest: len(found) for digest, found in holders.items()}
 
     def close(self) -> None:
         """Give back what was opened; once more does nothing."""
