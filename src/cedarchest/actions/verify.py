@@ -24,6 +24,8 @@ from cedarchest.model.disc import DiscRecord, SessionRecord, SessionStatus
 from cedarchest.model.findings import Finding
 from cedarchest.ports import Ports, Writer
 
+SHOWN_LABELS = 5
+
 
 @dataclass(frozen=True, slots=True)
 class DiscVerdict:
@@ -113,6 +115,7 @@ def _discs_to_verify(writer: Writer, labels: Sequence[str], ports: Ports) -> lis
     if labels:
         return [_named(label, known, ports) for label in labels]
     if writer.loads_itself:
+        _warn_of_strangers(writer, ports)
         return [disc for disc in known if _written_here(disc, writer, ports)]
     seen = writer.observe()
     for disc in known:
@@ -123,6 +126,17 @@ def _discs_to_verify(writer: Writer, labels: Sequence[str], ports: Ports) -> lis
         advice="Insert one, or name the device to compare the disc with itself:"
         f" cedarchest verify {writer.device}",
     )
+
+
+def _warn_of_strangers(writer: Writer, ports: Ports) -> None:
+    """Name the images on a shelf that the catalog does not know: they are not read."""
+    ours = {disc.label for disc in ports.catalog.discs()}
+    if strangers := [label for label in writer.labels() if label not in ours]:
+        shown = ", ".join(strangers[:SHOWN_LABELS]) + (", ..." if len(strangers) > SHOWN_LABELS else "")
+        ports.reporter.warn(
+            f"{writer.device} holds images that this catalog does not know and passes over: {shown};"
+            " named by its path, one of ours is compared with itself"
+        )
 
 
 def _named(label: str, known: Sequence[DiscRecord], ports: Ports) -> DiscRecord:
