@@ -8,38 +8,44 @@ are not, its digest decides. A file that differs from its index is never taken s
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
 import os
 import re
 import shutil
-import stat
 import zlib
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from cedarchest.adapters.day_changes import any_change, changed_day, changes_since, gone, reconcile
+from cedarchest.adapters.day_files import (
+    INDEX_NAME,
+    NOT_INDEXED,
+    STAGED_MARK,
+    STORED_MARK,
+    SUMS_NAME,
+    clear_left_behind,
+    in_the_way,
+    is_regular,
+    own_files,
+    sums_print,
+    write_index_and_sums,
+    write_sums,
+)
 from cedarchest.adapters.digests import Digests, digest_file
 from cedarchest.adapters.durable import durable_file, sync_directory
 from cedarchest.adapters.folders import finish_taking_out, take_out
-from cedarchest.adapters.scan import Found, fingerprints_of, scan, scan_one
+from cedarchest.adapters.scan import scan, scan_one
 from cedarchest.errors import DiskFull, StagingError
 from cedarchest.model.days import parse_day
-from cedarchest.model.findings import Finding, FindingKind
-from cedarchest.model.index import Entry, Fingerprint, Fingerprints, Index, Kind, read_index, write_index
-from cedarchest.model.names import sums_line, to_text
+from cedarchest.model.findings import Finding
+from cedarchest.model.index import Entry, Fingerprint, Fingerprints, Index, Kind, read_index
 from cedarchest.ports import DayIndex, StagedDay
 
 log = logging.getLogger(__name__)
 
-INDEX_NAME = "INDEX.jsonl.gz"
-SUMS_NAME = "SHA256SUMS"
 FINGERPRINTS_NAME = "FINGERPRINTS"
-STAGED_MARK = "cback.stage"
-STORED_MARK = "cback.store"
-NOT_INDEXED = (STORED_MARK, INDEX_NAME, SUMS_NAME)
-SHOWN = 5
 
 _NUMBERS = {"year": r"\d{4}", "month": r"0[1-9]|1[0-2]", "day": r"0[1-9]|[12]\d|3[01]"}
 
@@ -99,9 +105,9 @@ class StagingFolder:
 
     def look(self, directory: Path, day: str) -> DayIndex:
         """The day as it stands, with the digests its index knows."""
-        present = _own_files(directory)
+        present = own_files(directory)
         if SUMS_NAME in present and INDEX_NAME not in present and not self._wrote_sums(directory, day):
-            raise _taken(directory / SUMS_NAME)
+            raise in_the_way(directory / SUMS_NAME)
         path = self._index_path(directory, day, present)
         if path is None:
             found = scan(directory, prefix=day.encode() + b"/", leave_out=NOT_INDEXED)
@@ -140,7 +146,7 @@ class StagingFolder:
     def _joined(self, directory: Path, day: str, index: Index) -> DayIndex:
         """The day's entries, each from its index where it is unchanged, else as found."""
         fingerprints = self._load_fingerprints(directory, day, index.digest, len(index.entries))
-        if fingerprints and not _any_change(directory, day, index.entries, fingerprints):
+        if fingerprints and not any_change(directory, day, index.entries, fingerprints):
             return DayIndex(day, directory, index.entries, fingerprints, index.digest)
         unseen = {entry.path: entry for entry in index.entries}
         remembered = dict(zip(unseen, fingerprints, strict=True)) if fingerprints else {}
@@ -154,21 +160,21 @@ class StagingFolder:
         same = len(found) == len(unseen)
         for item in found:
             entry = unseen.pop(item.entry.path, None)
-            kept = entry if item.entry is entry else _reconcile(directory, day, item, entry)
+            kept = entry if item.entry is entry else reconcile(directory, day, item, entry)
             if isinstance(kept, Finding):
                 differences.append(kept)
             elif kept is not None:
                 entries.append(kept)
                 same = same and kept is entry
-        differences += [_finding(FindingKind.MISSING, path, "was staged and is gone") for path in unseen]
+        differences += map(gone, unseen)
         if differences:
-            raise _changed(directory, differences)
+            raise changed_day(directory, differences)
         prints = Fingerprints(item.fingerprint for item in found)
         return DayIndex(day, directory, entries, prints, index.digest if same else b"")
 
     def index(self, directory: Path, day: str) -> DayIndex:
         """The day with all digests, its index saved."""
-        _clear_left_behind(directory)
+        clear_left_behind(directory)
         seen = self.look(directory, day)
         if seen.digest:
             completed = self._complete_pair(seen)
@@ -183,10 +189,10 @@ class StagingFolder:
     def _complete_pair(seen: DayIndex) -> bool:
         """Write the sums that a run which was killed between index and sums did not come to."""
         folder = seen.directory
-        if not _is_regular(folder / INDEX_NAME) or _is_regular(folder / SUMS_NAME):
+        if not is_regular(folder / INDEX_NAME) or is_regular(folder / SUMS_NAME):
             return False
         try:
-            _write_sums(folder, seen.day, seen.entries)
+            write_sums(folder, seen.day, seen.entries)
         except OSError as error:
             if isinstance(error, DiskFull):
                 raise
@@ -218,14 +224,14 @@ class StagingFolder:
     def _save(self, seen: DayIndex, entries: Sequence[Entry]) -> bytes:
         folder = seen.directory
         try:
-            digest = _write_index_and_sums(folder, seen.day, entries)
+            digest = write_index_and_sums(folder, seen.day, entries)
         except OSError as error:
             if isinstance(error, DiskFull):
                 raise
             folder = self._day_state(seen.directory, seen.day)
             log.info("%s may not be written (%s); its index is kept in %s", seen.directory, error, folder)
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            digest = _write_index_and_sums(folder, seen.day, entries)
+            digest = write_index_and_sums(folder, seen.day, entries)
         self._keep(folder / INDEX_NAME, seen.day, (folder / INDEX_NAME).stat(), Index({}, entries, digest))
         self._save_fingerprints(seen.directory, seen.day, digest, seen.fingerprints)
         return digest
@@ -236,7 +242,7 @@ class StagingFolder:
         state = self._day_state(directory, day)
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         with durable_file(state / FINGERPRINTS_NAME) as stream:
-            stream.write(digest.hex().encode() + b" %d %d\n" % _sums_print(directory))
+            stream.write(digest.hex().encode() + b" %d %d\n" % sums_print(directory))
             stream.writelines(b"%d %d\n" % fingerprint for fingerprint in fingerprints)
 
     def _load_fingerprints(self, directory: Path, day: str, digest: bytes, count: int) -> Fingerprints:
@@ -255,27 +261,13 @@ class StagingFolder:
         """Whether the sums in a day, whose index somebody took away, are those that we wrote there."""
         try:
             with (self._day_state(directory, day) / FINGERPRINTS_NAME).open("rb") as stream:
-                return stream.readline().partition(b" ")[2].rstrip() == b"%d %d" % _sums_print(directory)
+                return stream.readline().partition(b" ")[2].rstrip() == b"%d %d" % sums_print(directory)
         except OSError:
             return False
 
     def changes(self, day_index: DayIndex) -> tuple[Finding, ...]:
         """What is no longer as indexed, found by looking at every entry."""
-        if not _any_change(day_index.directory, day_index.day, day_index.entries, day_index.fingerprints):
-            return ()
-        pairs = zip(day_index.entries, day_index.fingerprints, strict=True)
-        before = {entry.path: (entry, fingerprint) for entry, fingerprint in pairs}
-        findings = []
-        prefix = day_index.day.encode() + b"/"
-        for path, now in fingerprints_of(day_index.directory, prefix=prefix, leave_out=NOT_INDEXED):
-            entry, fingerprint = before.pop(path, (None, None))
-            if entry is None:
-                findings.append(_finding(FindingKind.UNEXPECTED, path, "came after it was indexed"))
-            elif now != fingerprint:
-                found = scan_one(bytes(day_index.directory) + b"/" + path[len(prefix) :], path).entry
-                findings.append(_finding(FindingKind.DIFFERENT, path, _difference(found, entry)))
-        findings += [_finding(FindingKind.MISSING, path, "has vanished") for path in before]
-        return tuple(findings)
+        return changes_since(day_index)
 
     def companions(self, day_index: DayIndex) -> tuple[Entry, ...]:
         """The day's folder, and its index and sums where they stand in it."""
@@ -283,7 +275,7 @@ class StagingFolder:
         found = [scan_one(os.fsencode(day_index.directory), day).entry]
         for name in (INDEX_NAME, SUMS_NAME):
             path = os.fsencode(day_index.directory / name)
-            if _is_regular(day_index.directory / name):
+            if is_regular(day_index.directory / name):
                 item = scan_one(path, day + b"/" + name.encode())
                 found.append(item.entry._replace(sha256=digest_file(path, item.entry, item.fingerprint)))
         return tuple(found)
@@ -292,7 +284,7 @@ class StagingFolder:
         """Write `cback.store` durably; False where staging may not be written."""
         mark = directory / STORED_MARK
         try:
-            if not _is_regular(mark):
+            if not is_regular(mark):
                 with durable_file(mark, mode=0o644):
                     pass
             else:
@@ -319,7 +311,7 @@ class StagingFolder:
 
         def look_again(place: Path) -> None:
             if findings := self.changes(replace(day_index, directory=place)):
-                raise _changed(day_index.directory, findings)
+                raise changed_day(day_index.directory, findings)
 
         take_out(day_index.directory.parents[2], day_index.day, look_again)
         shutil.rmtree(self._day_state(day_index.directory, day_index.day), ignore_errors=True)
@@ -329,166 +321,15 @@ class StagingFolder:
         finish_taking_out(root)
 
 
-_LEFT_BEHIND = re.compile(r"\.(?:cback\.store|INDEX\.jsonl\.gz|SHA256SUMS)\.[0-9a-f]{8}")
-
-
-def _clear_left_behind(directory: Path) -> None:
-    """Take away our own unfinished files of a run that was killed: they are nothing that was staged."""
-    with contextlib.suppress(OSError):  # whatever is wrong with the folder is said when it is looked at
-        for path in directory.iterdir():
-            if _LEFT_BEHIND.fullmatch(path.name) and path.is_file() and not path.is_symlink():
-                path.unlink()
-
-
 def _staged_day(path: Path) -> StagedDay:
     """A day with its marks; one that may not be looked into counts as staged, so that it is spoken of."""
     try:
-        staged, marked = _is_regular(path / STAGED_MARK), _is_regular(path / STORED_MARK)
+        staged, marked = is_regular(path / STAGED_MARK), is_regular(path / STORED_MARK)
     except OSError:
         staged, marked = True, False
     return StagedDay("/".join(path.parts[-3:]), path, staged=staged, marked_stored=marked)
 
 
-def _is_regular(path: Path) -> bool:
-    """Whether a file stands there itself; a link is none.
-
-    Raises:
-        OSError: its folder may not be looked into.
-    """
-    try:
-        return stat.S_ISREG(path.lstat().st_mode)
-    except FileNotFoundError:
-        return False
-
-
-def _own_files(directory: Path) -> set[str]:
-    """Which of our files stand in a day.
-
-    Raises:
-        StagingError: something else has one of their names; it is neither replaced nor passed over.
-    """
-    present = set()
-    for name in NOT_INDEXED:
-        path = directory / name
-        try:
-            mode = path.lstat().st_mode
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise StagingError(
-                f"{directory} cannot be looked into: {error.strerror}",
-                advice="Run as a user who may read all that is staged.",
-                path=str(directory),
-            ) from error
-        if name == STORED_MARK and stat.S_ISLNK(mode):
-            continue  # it marks nothing, and is replaced, not followed, by one that does
-        if not stat.S_ISREG(mode):
-            raise _taken(path)
-        present.add(name)
-    return present
-
-
-def _sums_print(directory: Path) -> Fingerprint:
-    """What tells that the sums in a day are still those that we wrote; zeros where there are none."""
-    try:
-        status = (directory / SUMS_NAME).lstat()
-    except OSError:
-        return Fingerprint(0, 0)
-    return Fingerprint(status.st_ino, status.st_ctime_ns)
-
-
-def _taken(path: Path) -> StagingError:
-    return StagingError(
-        f"{path} stands where cedarchest keeps a file of its own, and is not ours",
-        advice="It was not touched. Move it into a folder of the day, or away if it is of no use.",
-        path=str(path),
-    )
-
-
 def _key(path: Path, day: str, status: os.stat_result) -> tuple[object, ...]:
     """What tells that an index file is still the one that was read."""
     return path, day, status.st_ino, status.st_ctime_ns
-
-
-def _any_change(
-    directory: Path, day: str, entries: Sequence[Entry], fingerprints: Sequence[Fingerprint]
-) -> bool:
-    """Whether a glance shows anything that is not as it was: the usual answer is no, and quick."""
-    positions = {entry.path: position for position, entry in enumerate(entries)}
-    take = positions.pop
-    for path, now in fingerprints_of(directory, prefix=day.encode() + b"/", leave_out=NOT_INDEXED):
-        position = take(path, -1)
-        if position < 0 or fingerprints[position] != now:
-            return True
-    return bool(positions)
-
-
-def _reconcile(directory: Path, day: str, item: Found, entry: Entry | None) -> Entry | Finding:
-    """The indexed entry when it still holds, the found one when it is new, a finding otherwise."""
-    found = item.entry
-    if entry is None:
-        return found
-    if (found.kind, found.size, found.mtime_ns, found.target) != (
-        entry.kind,
-        entry.size,
-        entry.mtime_ns,
-        entry.target,
-    ):
-        if entry.kind is Kind.DIR and found.kind is Kind.DIR:
-            return found  # something was added below it
-        return _finding(FindingKind.DIFFERENT, entry.path, _difference(found, entry))
-    if entry.kind is Kind.FILE:
-        relative = entry.path[len(day) + 1 :]
-        digest = digest_file(os.fsencode(directory) + b"/" + relative, found, item.fingerprint)
-        if digest != entry.sha256:
-            return _finding(FindingKind.DIFFERENT, entry.path, "its content is not what was indexed")
-    held = found._replace(sha256=entry.sha256)
-    return entry if held._replace(user=entry.user, group=entry.group) == entry else held
-
-
-def _difference(now: Entry, entry: Entry) -> str:
-    if now.kind is not entry.kind:
-        return f"was a {entry.kind}, is a {now.kind}"
-    if now.size != entry.size:
-        return f"had {entry.size} bytes, has {now.size}"
-    if now.mtime_ns != entry.mtime_ns:
-        return "was modified"
-    return "was replaced or its attributes were changed"
-
-
-def _finding(kind: FindingKind, path: bytes, detail: str) -> Finding:
-    return Finding(kind, "/" + to_text(path), detail)
-
-
-def _changed(directory: Path, differences: Sequence[Finding]) -> StagingError:
-    shown = "; ".join(f"{finding.path} {finding.detail}" for finding in differences[:SHOWN])
-    more = f" and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
-    return StagingError(
-        f"{directory} is not what was indexed: {shown}{more}",
-        advice="Put the files back; or, if the change is wanted,"
-        f" remove {directory / INDEX_NAME} and run again.",
-        path=str(directory),
-        findings=[str(finding) for finding in differences],
-    )
-
-
-def _write_index_and_sums(directory: Path, day: str, entries: Sequence[Entry]) -> bytes:
-    with durable_file(directory / INDEX_NAME) as stream:
-        digest = write_index(stream, {"day": day}, _relative(entries, len(day) + 1))
-    _write_sums(directory, day, entries)
-    return digest
-
-
-def _write_sums(directory: Path, day: str, entries: Sequence[Entry]) -> None:
-    prefix = len(day) + 1
-    with durable_file(directory / SUMS_NAME) as stream:
-        stream.writelines(
-            sums_line(entry.sha256, entry.path[prefix:])
-            for entry in entries
-            if entry.kind is Kind.FILE and not entry.path.rpartition(b"/")[2].startswith(b"cback.")
-        )
-
-
-def _relative(entries: Sequence[Entry], prefix: int) -> Iterator[Entry]:
-    for entry in entries:
-        yield entry._replace(path=entry.path[prefix:], hardlink=entry.hardlink[prefix:])
