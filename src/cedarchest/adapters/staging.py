@@ -57,6 +57,7 @@ class StagingFolder:
         self._state = state_dir / "days"
         self._progress = progress
         self._loaded: tuple[object, Index] = (None, Index({}, (), b""))
+        self._remembered: tuple[Path, bytes, Fingerprints] = (Path(), b"", Fingerprints())
         self._passed_over: set[Path] = set()
 
     def days(self, root: Path) -> tuple[StagedDay, ...]:
@@ -241,6 +242,7 @@ class StagingFolder:
     ) -> None:
         state = self._day_state(directory, day)
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._remembered = (Path(), b"", Fingerprints())
         with durable_file(state / FINGERPRINTS_NAME) as stream:
             stream.write(digest.hex().encode() + b" %d %d\n" % sums_print(directory))
             stream.writelines(b"%d %d\n" % fingerprint for fingerprint in fingerprints)
@@ -248,6 +250,8 @@ class StagingFolder:
     def _load_fingerprints(self, directory: Path, day: str, digest: bytes, count: int) -> Fingerprints:
         """The fingerprints that were saved with this index; none when they belong to another."""
         path = self._day_state(directory, day) / FINGERPRINTS_NAME
+        if self._remembered[:2] == (path, digest):
+            return self._remembered[2]
         try:
             with path.open("rb") as stream:
                 if stream.readline().partition(b" ")[0].rstrip() != digest.hex().encode():
@@ -255,7 +259,10 @@ class StagingFolder:
                 found = Fingerprints(Fingerprint._make(map(int, line.split())) for line in stream)
         except (OSError, OverflowError, ValueError, TypeError):
             return Fingerprints()
-        return found if len(found) == count else Fingerprints()
+        if len(found) != count:
+            return Fingerprints()
+        self._remembered = (path, digest, found)
+        return found
 
     def _wrote_sums(self, directory: Path, day: str) -> bool:
         """Whether the sums in a day, whose index somebody took away, are those that we wrote there."""
