@@ -128,6 +128,23 @@ def test_days_that_nothing_proves_any_more_and_that_are_not_staged_are_said_to_b
     assert due(project) == [FIRST]
 
 
+def test_where_staging_cannot_be_read_nothing_is_said_to_be_lost(
+    project: Project, flip: Callable[[Path, int], None]
+) -> None:
+    project.stage(FIRST, {"a": b"needle" * 1000})
+    assert project.run("store").status == 0
+    (image,) = project.images()
+    flip(image, image.read_bytes().index(b"needle") + 100)
+    away = project.staging.rename(project.root / "away")
+    ran = project.run("verify")
+    assert ran.status == 7
+    assert "LOST" not in ran.out
+    assert f"the staging folder {project.staging} cannot be read" in ran.err
+    away.rename(project.staging)
+    assert project.run("verify").status == 7
+    assert due(project) == [FIRST]
+
+
 def test_a_day_is_lost_when_its_supplement_is(project: Project, flip: Callable[[Path, int], None]) -> None:
     folder = project.stage(FIRST)
     assert project.run("store").status == 0

@@ -22,6 +22,7 @@ from cedarchest.model.disc import (
     SessionRecord,
     SessionStatus,
     StoredEntry,
+    TocEntry,
 )
 from cedarchest.model.index import Kind
 from cedarchest.model.media import BLOCK
@@ -156,13 +157,15 @@ def sessions_unknown(seen: Observation, disc: DiscRecord, ports: Ports) -> tuple
     """Numbers of sessions that are on a disc and that the catalog has never heard of."""
     known = {session.number: session for session in ports.catalog.sessions(disc.disc_id)}
     shows_torn = not seen.traits.overwritable and not seen.device.startswith(SHELF)
-    return tuple(
-        entry.number
-        for entry in seen.sessions
-        if (session := known.get(entry.number)) is None
-        or session.start != entry.start
-        or (session.status is SessionStatus.ABANDONED and not shows_torn)
-    )
+
+    def is_known(entry: TocEntry) -> bool:
+        session = known.get(entry.number)
+        if session is None or (session.status is SessionStatus.ABANDONED and not shows_torn):
+            return False
+        # Where an intended one begins is known for certain only once it is settled.
+        return session.start == entry.start or session.status is SessionStatus.INTENDED
+
+    return tuple(entry.number for entry in seen.sessions if not is_known(entry))
 
 
 def newer_than_catalog(disc: DiscRecord, unknown: Sequence[int]) -> str:

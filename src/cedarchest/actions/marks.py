@@ -37,7 +37,7 @@ def follow_proof(config: Config, days: Iterable[str], ports: Ports, *, trust_mar
 
     With `trust_marks` a day that is marked is not looked at.
     """
-    for day in _staged(config, days, ports):
+    for day in _staged(config, days, ports) or ():
         if day.marked_stored and trust_marks:
             continue
         proven = _is_proven_as_staged(config, day, ports)
@@ -59,15 +59,18 @@ class Standing:
 
 def standing(config: Config, digests: Mapping[str, bytes], ports: Ports) -> Standing:
     """Where days stand now, each given with the index digest of what was written of it last."""
-    staged = {day.day: day for day in _staged(config, digests, ports)}
+    found = _staged(config, digests, ports)
+    staged = {day.day: day for day in found or ()}
     kept: list[str] = []
     due: list[str] = []
     lost: list[str] = []
     for day, digest in sorted(digests.items()):
         if day in staged:
             (kept if _is_proven_as_staged(config, staged[day], ports) else due).append(day)
-        else:
-            (kept if is_whole(ports.catalog, day, digest) else lost).append(day)
+        elif is_whole(ports.catalog, day, digest):
+            kept.append(day)
+        elif found is not None:  # where staging cannot be read nothing is said to be lost
+            lost.append(day)
     return Standing(tuple(kept), tuple(due), tuple(lost))
 
 
@@ -95,7 +98,7 @@ def is_on_a_disc(day: str, ports: Ports) -> bool:
 
 def take_back(config: Config, days: Iterable[str], ports: Ports) -> None:
     """Take the marks away before something happens to the proof; `follow_proof` then decides anew."""
-    for day in _staged(config, days, ports):
+    for day in _staged(config, days, ports) or ():
         if day.marked_stored:
             ports.staging.unmark_stored(day.directory)
 
@@ -109,7 +112,8 @@ def _is_proven_as_staged(config: Config, day: StagedDay, ports: Ports) -> bool:
         return False
 
 
-def _staged(config: Config, days: Iterable[str], ports: Ports) -> list[StagedDay]:
+def _staged(config: Config, days: Iterable[str], ports: Ports) -> list[StagedDay] | None:
+    """Those of the days that are staged; None, with a warning, when that cannot be known."""
     wanted = set(days)
     if config.stage is None or not wanted:
         return []
@@ -117,5 +121,5 @@ def _staged(config: Config, days: Iterable[str], ports: Ports) -> list[StagedDay
         found = ports.staging.days(config.stage.dir)
     except CedarchestError as error:
         ports.reporter.warn(error.message)
-        return []
+        return None
     return [day for day in found if day.staged and day.day in wanted]

@@ -13,7 +13,9 @@ import os
 import re
 import shutil
 import stat
+import sys
 from collections.abc import Callable, Container, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from cedarchest.adapters.digests import digest_descriptor
@@ -49,12 +51,12 @@ class LocalFolders:
                     for entry in entries:
                         status = entry.stat(follow_symlinks=False)
                         path = (below + b"/" if below else b"") + os.fsencode(entry.name)
-                        is_folder = stat.S_ISDIR(status.st_mode)
-                        if is_folder and status.st_dev != device:
-                            continue
                         found.append(_item(path, status))
-                        if is_folder:
-                            pending.append(path)
+                        if stat.S_ISDIR(status.st_mode):
+                            if status.st_dev == device:
+                                pending.append(path)
+                            else:  # another file system is mounted there: it never grows old
+                                found[-1] = replace(found[-1], changed_ns=sys.maxsize)
         return tuple(reversed(found))
 
     def digest(self, root: Path, item: FolderItem) -> bytes:
