@@ -177,15 +177,62 @@ def test_the_word_lost_alone_is_no_label(project: Project) -> None:
     assert "discs lost LABEL" in ran.err
 
 
-def test_a_disc_that_was_given_up_is_not_verified_by_its_label(project: Project) -> None:
+@pytest.mark.parametrize("check", ["now", "deferred"])
+def test_a_lost_disc_that_is_found_counts_again_once_it_was_read(project: Project, check: str) -> None:
     project.stage(FIRST)
     assert project.run("store").status == 0
     (image,) = project.images()
+    folder = project.stage(SECOND)
+    project.configure(check=check)
+    assert project.run("store").status == 0
+    image.rename(away := project.root / "away.iso")
     assert project.run("discs", "lost", image.stem).status == 0
-    ran = project.run("verify", image.stem)
-    assert ran.status == 8
-    assert f"{image.stem} was given up" in ran.err
-    assert project.run("verify", str(image)).status == 0
+    shutil.rmtree(project.staging / FIRST)
+    assert project.run("--json", "status").json["lost"] == [FIRST]
+    assert project.run("verify", image.stem).status == 8  # it has not been found yet
+    assert project.run("--json", "status").json["lost"] == [FIRST]
+    away.rename(image)
+    assert project.run("verify").out == "there is nothing to verify\n"
+    ran = project.run("-v", "verify", image.stem)
+    assert ran.status == 0, ran.err
+    assert "was lost and is found" in ran.err
+    said = project.run("status").out
+    assert f"{FIRST}  stored on {image.stem}  (no longer staged)" in said
+    assert f"{SECOND}  stored on {image.stem}" in said
+    assert project.is_marked(SECOND)
+    assert statuses(project) == ["verified", "verified"]
+    assert project.run("verify").status == 0
+    project.stage("2026/10/16")
+    assert project.run("store").status == 0
+    assert len(project.images()) == 2
+    assert folder.is_dir()
+
+
+def test_a_lost_disc_that_is_found_and_is_bad_stays_lost(
+    project: Project, flip: Callable[[Path, int], None]
+) -> None:
+    project.stage(FIRST, {"a": b"needle" * 1000})
+    assert project.run("store").status == 0
+    (image,) = project.images()
+    assert project.run("discs", "lost", image.stem).status == 0
+    flip(image, image.read_bytes().index(b"needle") + 100)
+    assert project.run("verify", image.stem).status == 7
+    assert due(project) == [FIRST]
+    assert not project.is_marked(FIRST)
+    assert project.run("store").status == 0
+    assert len(project.images()) == 2
+
+
+def test_a_disc_that_was_erased_is_not_verified_by_its_label(project: Project) -> None:
+    require()
+    project.configure(device="/dev/sr0")
+    project.stage(FIRST)
+    with Burner(profile="dvd+rw") as drive:
+        assert project.run("store", environ={**drive.env(), "CEDARCHEST_NOW": "2026-10-01T23:00"}).status == 0
+        assert project.run("initialize", "--yes", environ={**drive.env(), **LATE}).status == 0
+        ran = project.run("verify", "CC_20261001_001", environ=drive.env())
+        assert ran.status == 8
+        assert "CC_20261001_001 was given up" in ran.err
 
 
 # -- catalogs and discs of different times ------------------------------------------------------------

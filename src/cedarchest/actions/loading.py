@@ -192,7 +192,10 @@ def _refuse_older(seen: Observation, disc: DiscRecord, ports: Ports) -> None:
 
 def lost_advice(label: str) -> str:
     """What to do when a disc will not come back."""
-    return f"If it is lost: cedarchest discs lost {label}; its days are then due on another disc."
+    return (
+        f"If it is lost: cedarchest discs lost {label};"
+        " the days of it that are staged are then due on another disc."
+    )
 
 
 def known_disc(seen: Observation, ports: Ports) -> DiscRecord | None:

@@ -1,20 +1,22 @@
 """The verify action: discs read again and compared, with the catalog or from what they hold themselves.
 
 With the catalog a failed comparison takes the copy back: `cback.store` goes, the day is due again; a
-later pass restores all three. A disc or image that is named by its path is compared with its own indexes
-and changes nothing in the catalog: it may be a copy that the catalog knows nothing of.
+later pass restores all three. So does a disc that was given up as lost, once it is found, named and read.
+A disc or image that is named by its path is compared with its own indexes and changes nothing in the
+catalog: it may be a copy that the catalog knows nothing of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cedarchest.actions.facts import disc_named
 from cedarchest.actions.loading import is_written_here, newer_than_catalog, sessions_unknown
 from cedarchest.actions.marks import follow_proof, last_digests, standing
 from cedarchest.actions.prove import prove_again
+from cedarchest.actions.reuse import LOST
 from cedarchest.actions.selfcheck import check_by_itself
 from cedarchest.actions.settle import settle_session
 from cedarchest.actions.store import create_writer
@@ -142,7 +144,10 @@ def _warn_of_strangers(writer: Writer, ports: Ports) -> None:
 def _named(label: str, known: Sequence[DiscRecord], ports: Ports) -> DiscRecord:
     if (disc := disc_named(known, label)) is not None:
         return disc
-    if disc_named(ports.catalog.discs(), label) is not None:
+    given_up = disc_named(ports.catalog.discs(), label)
+    if given_up is not None and _was_lost(given_up, ports):
+        return given_up
+    if given_up is not None:
         raise NoMedium(
             f"{label} was given up: nothing on it counts any more",
             advice="An image or device that is named by its path is compared with itself.",
@@ -151,6 +156,29 @@ def _named(label: str, known: Sequence[DiscRecord], ports: Ports) -> DiscRecord:
         f"the catalog knows no disc {label}",
         advice="`cedarchest discs` lists them; an image or device is named by its path.",
     )
+
+
+def _was_lost(disc: DiscRecord, ports: Ports) -> bool:
+    """Whether it was given up for no other reason than that nobody had it."""
+    return disc.given_up and any(each.reason == LOST for each in ports.catalog.sessions(disc.disc_id))
+
+
+def _look_for(disc: DiscRecord, ports: Ports) -> None:
+    """Have what was unproven on a disc when it was lost looked at again; nothing counts before it is read."""
+    for session in ports.catalog.sessions(disc.disc_id):
+        if session.reason == LOST and session.status is SessionStatus.ABANDONED:
+            ports.catalog.put_session(replace(session, status=SessionStatus.BURNT))
+
+
+def _take_back(config: Config, disc: DiscRecord, ports: Ports) -> None:
+    """A lost disc that was found, and found to be good, counts again; it takes no further sessions."""
+    for session in ports.catalog.sessions(disc.disc_id):
+        if session.reason == LOST:
+            ports.catalog.put_session(replace(session, reason=""))
+    ports.catalog.put_disc(replace(disc, given_up=False, accepts_sessions=False))
+    held = {content.day for each in ports.catalog.sessions(disc.disc_id) for content in each.days}
+    follow_proof(config, held, ports)
+    ports.reporter.note(f"{disc.label} was lost and is found: what it holds counts again")
 
 
 def _written_here(disc: DiscRecord, writer: Writer, ports: Ports) -> bool:
@@ -175,6 +203,9 @@ def _verify_disc(config: Config, writer: Writer, disc: DiscRecord, ports: Ports)
     read: list[SessionRecord] = []
     suspect: list[str] = []
     replaced = 0
+    lost = _was_lost(disc, ports)
+    if lost:
+        _look_for(disc, ports)
     for session in _counting(disc, ports):
         ports.interrupts.check()
         was_read, error = _verify_session(config, writer, disc, session, ports)
@@ -191,6 +222,8 @@ def _verify_disc(config: Config, writer: Writer, disc: DiscRecord, ports: Ports)
     if not read and problem is None:
         problem = NoMedium(f"there is nothing on {disc.label} to verify", label=disc.label)
     problem = problem or _beyond_catalog(writer, disc, ports)
+    if lost and problem is None:
+        _take_back(config, disc, ports)
     return DiscVerdict(
         disc.label,
         passed=problem is None,

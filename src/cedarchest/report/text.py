@@ -222,7 +222,8 @@ def _disc_figures(each: DiscSummary) -> dict[str, object]:
 
 def lost(report: LossReport) -> Result:
     """The result of `discs lost`."""
-    said = [f"{report.summary.disc.label} is given up as lost"]
+    label = report.summary.disc.label
+    said = [f"{label} is given up as lost; if it is found: cedarchest verify {label}"]
     days = report.days
     if days.kept:
         said.append(f"  on other discs too: {', '.join(days.kept)}")
