@@ -9,7 +9,7 @@ from pathlib import Path
 from cedarchest.actions.discs import DiscSummary, LossReport
 from cedarchest.actions.initialize import InitializeReport
 from cedarchest.actions.purge import PurgeReport
-from cedarchest.actions.status import StatusReport
+from cedarchest.actions.status import DayStatus, StatusReport
 from cedarchest.actions.store import StoreReport
 from cedarchest.actions.validate import CheckedThing
 from cedarchest.actions.verify import VerifyReport
@@ -237,22 +237,24 @@ def lost(report: LossReport) -> Result:
     return replace(result, days=all_days, figures={**result.figures, **figures}, text=said)
 
 
+def _day_line(day: DayStatus) -> str:
+    if day.due:
+        state = "due" + (f", not proven on {', '.join(day.unproven)}" if day.unproven else "")
+    elif day.was_on:
+        state = f"LOST: was on {', '.join(day.was_on)}, proven no more"
+    elif day.discs:
+        state = f"stored on {', '.join(day.discs)}"
+    elif day.unproven:
+        state = f"not proven on {', '.join(day.unproven)}"
+    else:
+        state = "marked stored, on no disc of this catalog" if day.stored else "not staged yet"
+    gone = not day.staged and (day.stored or day.discs or day.unproven or day.was_on)
+    return f"{day.day}  {state}{'  (no longer staged)' if gone else ''}"
+
+
 def status(report: StatusReport) -> Result:
     """The result of `status`."""
-    lines = []
-    for day in report.days:
-        if day.due:
-            state = "due" + (f", not proven on {', '.join(day.unproven)}" if day.unproven else "")
-        elif day.was_on:
-            state = f"LOST: was on {', '.join(day.was_on)}, proven no more"
-        elif day.discs:
-            state = f"stored on {', '.join(day.discs)}"
-        elif day.unproven:
-            state = f"not proven on {', '.join(day.unproven)}"
-        else:
-            state = "marked stored, on no disc of this catalog" if day.stored else "not staged yet"
-        gone = not day.staged and (day.stored or day.discs or day.unproven or day.was_on)
-        lines.append(f"{day.day}  {state}{'  (no longer staged)' if gone else ''}")
+    lines = [_day_line(day) for day in report.days]
     if report.current:
         more = f", about {report.days_until_full} more days" if report.days_until_full is not None else ""
         lines.append(f"{report.current} has {shown(report.free_blocks)} left{more}")
