@@ -1,7 +1,8 @@
 """What actions need from the world outside, as protocols; adapters provide them, tests provide fakes.
 
 Each protocol has one contract suite in `tests/contract` that every provider passes. `Ports` is the
-bundle that the composition root wires and every action gets.
+bundle that the composition root wires and every action gets. It is one module, however long: whoever
+wants to know all that we need from outside reads one page.
 """
 
 from __future__ import annotations
@@ -400,7 +401,7 @@ class Catalog(Protocol):
         ...
 
     def open_sessions(self) -> tuple[SessionRecord, ...]:
-        """Sessions that are intended or burnt, of all discs, oldest first."""
+        """Sessions that are intended or burnt, of all discs not given up, oldest first."""
         ...
 
     def put_session(self, session: SessionRecord, disc: DiscRecord | None = None) -> None:

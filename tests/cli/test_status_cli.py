@@ -91,8 +91,10 @@ def test_a_disc_that_is_not_there_is_part_of_the_answer(project: Project) -> Non
     found = told(ran := project.run("--json", "status"))
     assert ran.status == 0
     assert image.stem in found["drive_problem"]
-    assert found["insert"].startswith(f"Put {image.name} back on the shelf. If it is lost: ")
-    assert f"cedarchest discs lost {image.stem}" in found["insert"]
+    assert found["insert"] == (
+        f"Put {image.name} back on the shelf. If it is lost: cedarchest discs lost {image.stem};"
+        " the days of it that are staged are then due on another disc."
+    )
     assert found["due"] == [SECOND]
 
 

@@ -341,6 +341,13 @@ def test_open_sessions_are_the_intended_and_burnt_of_all_discs_oldest_first(cata
     assert found == [("disc-2", "burnt"), ("disc-2", "intended"), ("disc-1", "intended"), ("disc-1", "burnt")]
 
 
+def test_open_sessions_leave_out_discs_given_up(catalog: Catalog) -> None:
+    catalog.put_session(a_session(status=SessionStatus.BURNT), a_disc())
+    assert len(catalog.open_sessions()) == 1
+    catalog.put_disc(a_disc(given_up=True))
+    assert catalog.open_sessions() == ()
+
+
 def test_open_sessions_of_one_age_come_as_they_came(catalog: Catalog) -> None:
     for disc_id in ("z", "a", "m"):
         catalog.put_session(a_session(disc_id, status=SessionStatus.BURNT), a_disc(disc_id))

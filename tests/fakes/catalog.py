@@ -40,7 +40,11 @@ class MemoryCatalog:
         return tuple(sorted(found, key=lambda session: session.number))
 
     def open_sessions(self) -> tuple[SessionRecord, ...]:
-        return tuple(session for session in self._oldest_first() if session.status in _OPEN)
+        return tuple(
+            session
+            for session in self._oldest_first()
+            if session.status in _OPEN and not self._discs[session.disc_id].given_up
+        )
 
     def put_session(self, session: SessionRecord, disc: DiscRecord | None = None) -> None:
         accepted = None if disc is None else self._accepted_disc(disc)

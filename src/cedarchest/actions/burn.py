@@ -14,7 +14,6 @@ from cedarchest.actions.loading import CurrentDisc
 from cedarchest.actions.selection import Selection, select
 from cedarchest.config.model import Config
 from cedarchest.errors import MediumFull, StagingError, ToolFailed
-from cedarchest.model.check import kept_differently
 from cedarchest.model.disc import (
     INPUT_CHANGED,
     DiscRecord,
@@ -24,10 +23,11 @@ from cedarchest.model.disc import (
     StoredEntry,
 )
 from cedarchest.model.findings import Finding
+from cedarchest.model.holdable import kept_differently
 from cedarchest.model.image.joliet_names import joliet_losses
 from cedarchest.model.index import Entry, Kind
 from cedarchest.model.media import BLOCK
-from cedarchest.model.names import to_text
+from cedarchest.model.names import first_few, to_text
 from cedarchest.model.session import (
     DISC_FILE,
     HOME,
@@ -42,7 +42,6 @@ from cedarchest.ports import DayIndex, Graft, Ports, SavedSession, SessionSource
 log = logging.getLogger(__name__)
 
 MANY_ENTRIES = 200_000
-SHOWN_CHANGES = 5
 
 
 def burn_session(
@@ -144,10 +143,9 @@ class _Making:
         """
         findings = self.changes.result() if self.changes else []
         if findings:
-            shown = "; ".join(f"{finding.path} {finding.detail}" for finding in findings[:SHOWN_CHANGES])
+            shown = first_few([f"{finding.path} {finding.detail}" for finding in findings])
             raise StagingError(
-                f"what is staged changed since it was indexed: {shown}"
-                + (f" and {more} more" if (more := len(findings) - SHOWN_CHANGES) > 0 else ""),
+                f"what is staged changed since it was indexed: {shown}",
                 advice="Nothing was written. Let whatever writes there finish, then run the command again.",
                 findings=[str(finding) for finding in findings],
             )
@@ -242,8 +240,8 @@ def _warn(
     if altered:
         path, why = altered[0]
         ports.reporter.warn(
-            f"only the index keeps {len(altered)} entries exactly as they are; the first is /{to_text(path)}"
-            f" with {why}"
+            f"the disc shows {len(altered)} of the entries otherwise than the index, which has them as they"
+            f" are; the first is /{to_text(path)} with {why}"
         )
     if missing:
         ports.reporter.warn(

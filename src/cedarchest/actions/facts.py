@@ -27,6 +27,11 @@ def is_stored(catalog: Catalog, day: str, digest: bytes, copies: int) -> bool:
     return len(discs) >= copies
 
 
+def is_on_a_disc(catalog: Catalog, day: str) -> bool:
+    """Whether a verified disc holds anything of a day."""
+    return any(session.status is SessionStatus.VERIFIED for session, _ in catalog.contents(day))
+
+
 def is_covered(catalog: Catalog, day_index: DayIndex, copies: int, not_held: Iterable[bytes] = ()) -> bool:
     """Whether each entry of a day, in all that makes it up, is on as many verified discs, over any sessions.
 

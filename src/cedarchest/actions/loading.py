@@ -26,6 +26,7 @@ from cedarchest.model.disc import (
 )
 from cedarchest.model.index import Kind
 from cedarchest.model.media import BLOCK
+from cedarchest.model.names import first_few
 from cedarchest.model.plan import Room
 from cedarchest.model.size import Tally, described, record_bytes
 from cedarchest.ports import Ports, Writer
@@ -90,6 +91,21 @@ def expected_disc(writer: Writer, ports: Ports) -> DiscRecord | None:
         if not sessions or is_written_here(sessions[-1].drive, disc.label, writer):
             return disc
     return None
+
+
+def warn_of_strangers(writer: Writer, ports: Ports) -> None:
+    """Name the images on a shelf that the catalog does not know: they are neither read nor written."""
+    ours = {disc.label for disc in ports.catalog.discs()}
+    strangers = [label for label in writer.labels() if label not in ours]
+    if not strangers:
+        return
+    advice = "named by its path, one of ours is compared with itself by `cedarchest verify`"
+    if not ours:
+        advice = "it knows no disc at all; is it the one that belongs to this shelf?"
+    ports.reporter.warn(
+        f"{writer.device} holds images that this catalog does not know and passes over:"
+        f" {first_few(strangers, ', ')}; {advice}"
+    )
 
 
 def find_current(config: Config, writer: Writer, ports: Ports) -> CurrentDisc | None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from cedarchest.actions.facts import is_covered, is_stored, is_whole, newest_written
-from cedarchest.actions.selection import unholdable
+from cedarchest.actions.facts import is_covered, is_on_a_disc, is_stored, is_whole, newest_written
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError
 from cedarchest.model.disc import SessionStatus
+from cedarchest.model.holdable import unholdable
+from cedarchest.model.names import first_few
 from cedarchest.ports import DayIndex, Ports, StagedDay
-
-SHOWN_DAYS = 5
 
 
 def is_proven(config: Config, day: DayIndex, ports: Ports) -> bool:
@@ -82,18 +81,12 @@ def last_digests(days: Iterable[str], ports: Ports) -> dict[str, bytes]:
 
 def warn_of_unproven_marks(days: Iterable[StagedDay], ports: Ports) -> None:
     """Say which marks are believed without any proof: another program's, or of a catalog that was lost."""
-    unproven = [day.day for day in days if day.marked_stored and not is_on_a_disc(day.day, ports)]
+    unproven = [day.day for day in days if day.marked_stored and not is_on_a_disc(ports.catalog, day.day)]
     if unproven:
-        shown = ", ".join(unproven[:SHOWN_DAYS]) + (", ..." if len(unproven) > SHOWN_DAYS else "")
         ports.reporter.warn(
-            f"marked stored, but on no disc that this catalog knows: {shown}; if no other program has them on"
-            " disc, remove their cback.store, and they are stored"
+            f"marked stored, but on no disc that this catalog knows: {first_few(unproven, ', ')};"
+            " if no other program has them on disc, remove their cback.store, and they are stored"
         )
-
-
-def is_on_a_disc(day: str, ports: Ports) -> bool:
-    """Whether any content of a day is proven."""
-    return any(session.status is SessionStatus.VERIFIED for session, _ in ports.catalog.contents(day))
 
 
 def take_back(config: Config, days: Iterable[str], ports: Ports) -> None:

@@ -27,12 +27,12 @@ from cedarchest.model.findings import Finding, FindingKind
 from cedarchest.model.image.volume import check_anchor
 from cedarchest.model.index import Entry
 from cedarchest.model.media import BLOCK
+from cedarchest.model.names import first_few
 from cedarchest.model.pace import Pace
 from cedarchest.ports import Ports, Writer
 
 log = logging.getLogger(__name__)
 
-SHOWN_FINDINGS = 5
 KEPT_FINDINGS = 1000
 
 
@@ -208,17 +208,16 @@ def differences(
     findings: tuple[Finding, ...], disc: DiscRecord, session: SessionRecord
 ) -> VerifyError | DamagedDisc:
     """What the comparison found, as the error that says what to do."""
-    shown = "; ".join(str(finding) for finding in findings[:SHOWN_FINDINGS])
-    more = f"; and {len(findings) - SHOWN_FINDINGS} more" if len(findings) > SHOWN_FINDINGS else ""
+    shown = first_few(findings)
     if all(finding.kind is FindingKind.UNREADABLE for finding in findings):
         return DamagedDisc(
-            f"{disc.label} session {session.number} cannot be read in full: {shown}{more}",
+            f"{disc.label} session {session.number} cannot be read in full: {shown}",
             advice="Try another drive with `cedarchest verify`. Days of it that are staged are due again.",
             label=disc.label,
             findings=[str(finding) for finding in findings],
         )
     return VerifyError(
-        f"{disc.label} session {session.number} differs from what was stored: {shown}{more}",
+        f"{disc.label} session {session.number} differs from what was stored: {shown}",
         findings=findings,
         advice="Days of it that are staged are due again: run `cedarchest store` with another disc.",
         label=disc.label,

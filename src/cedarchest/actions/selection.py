@@ -7,12 +7,9 @@ from dataclasses import dataclass
 
 from cedarchest.actions.facts import below, is_same
 from cedarchest.model.disc import DayContent, StoredEntry
+from cedarchest.model.holdable import unholdable
 from cedarchest.model.index import Entry, Kind
 from cedarchest.ports import DayIndex, Graft, Ports
-
-LONGEST_TARGET = 1023
-LONGEST_NAME = 255
-"""Of a link's target and of a name in it, in bytes: over them libisofs 1.5.4 gives up the whole image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +26,6 @@ class Selection:
     excluded: tuple[bytes, ...]
     left_out: Mapping[bytes, str]
     replaces: tuple[bytes, ...]
-
-
-def unholdable(entry: Entry) -> str:
-    """Why an ISO image with Rock Ridge cannot hold an entry; empty when it can."""
-    if entry.kind in (Kind.CHAR, Kind.BLOCK, Kind.SOCKET):
-        return f"a {entry.kind} node"
-    if entry.kind is not Kind.LINK:
-        return ""
-    if len(entry.target) > LONGEST_TARGET:
-        return f"a link target of {len(entry.target)} bytes"
-    longest = max(map(len, entry.target.split(b"/")))
-    return f"a link target with a name of {longest} bytes" if longest > LONGEST_NAME else ""
 
 
 def select(days: Sequence[DayIndex], visible: Mapping[bytes, StoredEntry], ports: Ports) -> Selection:

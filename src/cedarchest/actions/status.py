@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
-from cedarchest.actions.facts import is_whole, newest_written
+from cedarchest.actions.facts import is_on_a_disc, is_whole, newest_written
 from cedarchest.actions.loading import CurrentDisc, find_current
-from cedarchest.actions.marks import awaits_check, is_on_a_disc, is_proven
+from cedarchest.actions.marks import awaits_check, is_proven
 from cedarchest.actions.planning import indexes_of, plan_days
 from cedarchest.actions.reuse import ERASED
 from cedarchest.actions.store import create_writer
@@ -82,7 +82,7 @@ def execute_status(config: Config, *, ports: Ports) -> StatusReport:
 
 def _is_stored(config: Config, day: StagedDay, ports: Ports) -> bool:
     """Whether a staged day has its mark or, where staging may not be written, the catalog's proof."""
-    if day.marked_stored or not is_on_a_disc(day.day, ports):
+    if day.marked_stored or not is_on_a_disc(ports.catalog, day.day):
         return day.marked_stored
     try:
         return is_proven(config, ports.staging.look(day.directory, day.day), ports)

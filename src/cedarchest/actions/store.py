@@ -19,7 +19,6 @@ from cedarchest.actions.marks import awaits_check, follow_proof, is_proven, warn
 from cedarchest.actions.planning import indexes_of, plan_days
 from cedarchest.actions.prove import prove_again, prove_session
 from cedarchest.actions.reuse import begin_disc
-from cedarchest.actions.selection import unholdable
 from cedarchest.actions.settle import settle
 from cedarchest.actions.unbuilt import refuse_unbuilt
 from cedarchest.config.choices import CheckTime
@@ -33,6 +32,7 @@ from cedarchest.errors import (
 )
 from cedarchest.model.days import format_day, parse_day
 from cedarchest.model.disc import CheckKind, SessionRecord, SessionStatus
+from cedarchest.model.holdable import unholdable
 from cedarchest.model.names import to_text
 from cedarchest.model.plan import StorePlan
 from cedarchest.ports import DayIndex, Ports, StagedDay, Writer

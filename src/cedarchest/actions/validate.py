@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cedarchest.actions.loading import find_current
+from cedarchest.actions.loading import find_current, warn_of_strangers
 from cedarchest.actions.marks import warn_of_unproven_marks
 from cedarchest.actions.purge import refuse_dangerous
 from cedarchest.actions.store import create_writer
@@ -16,7 +16,7 @@ from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError, DriveForbidden, StagingError
 from cedarchest.model.media import BLOCK
 from cedarchest.model.size import shown
-from cedarchest.ports import Ports, Writer
+from cedarchest.ports import Ports
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +104,10 @@ def _drive(config: Config, ports: Ports) -> str:
         for path in (shelf, image):
             if path.exists() and not os.access(path, os.W_OK):
                 raise DriveForbidden(f"{path} may not be written", advice="Correct its permissions.")
-        _warn_of_unknown_images(writer, ports)
+        warn_of_strangers(writer, ports)
         return f"{writer.device}, {next_one}, {_room_at(shelf)}"
     finally:
         writer.close()
-
-
-def _warn_of_unknown_images(writer: Writer, ports: Ports) -> None:
-    """Say that a catalog without discs beside a shelf with some is hardly the one that belongs to it."""
-    labels = writer.labels()
-    if labels and not ports.catalog.discs():
-        ports.reporter.warn(
-            f"{writer.device} holds {len(labels)} images, but the catalog knows no disc at all:"
-            " is it the one that belongs to this shelf?"
-        )
 
 
 def _room_at(folder: Path) -> str:

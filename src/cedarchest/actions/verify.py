@@ -13,7 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cedarchest.actions.facts import disc_named
-from cedarchest.actions.loading import is_written_here, newer_than_catalog, sessions_unknown
+from cedarchest.actions.loading import (
+    is_written_here,
+    newer_than_catalog,
+    sessions_unknown,
+    warn_of_strangers,
+)
 from cedarchest.actions.marks import follow_proof, last_digests, standing
 from cedarchest.actions.prove import prove_again
 from cedarchest.actions.reuse import LOST
@@ -24,9 +29,8 @@ from cedarchest.config.model import Config
 from cedarchest.errors import CatalogError, CedarchestError, DamagedDisc, NoMedium, VerifyError
 from cedarchest.model.disc import DiscRecord, SessionRecord, SessionStatus
 from cedarchest.model.findings import Finding
+from cedarchest.model.names import first_few
 from cedarchest.ports import Ports, Writer
-
-SHOWN_LABELS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +87,8 @@ def _verify_path(target: str, ports: Ports) -> DiscVerdict:
         return DiscVerdict(target, passed=False, sessions=0, blocks=0, seconds=0.0, problem=error)
     problem = None
     if outcome.findings:
-        shown = "; ".join(str(finding) for finding in outcome.findings[:5])
         problem = VerifyError(
-            f"{target} ({outcome.label}) differs from its own index: {shown}",
+            f"{target} ({outcome.label}) differs from its own index: {first_few(outcome.findings)}",
             findings=outcome.findings,
             advice="Use another copy of this disc; what is not named is good.",
         )
@@ -117,7 +120,7 @@ def _discs_to_verify(writer: Writer, labels: Sequence[str], ports: Ports) -> lis
     if labels:
         return [_named(label, known, ports) for label in labels]
     if writer.loads_itself:
-        _warn_of_strangers(writer, ports)
+        warn_of_strangers(writer, ports)
         return [disc for disc in known if _written_here(disc, writer, ports)]
     seen = writer.observe()
     for disc in known:
@@ -128,17 +131,6 @@ def _discs_to_verify(writer: Writer, labels: Sequence[str], ports: Ports) -> lis
         advice="Insert one, or name the device to compare the disc with itself:"
         f" cedarchest verify {writer.device}",
     )
-
-
-def _warn_of_strangers(writer: Writer, ports: Ports) -> None:
-    """Name the images on a shelf that the catalog does not know: they are not read."""
-    ours = {disc.label for disc in ports.catalog.discs()}
-    if strangers := [label for label in writer.labels() if label not in ours]:
-        shown = ", ".join(strangers[:SHOWN_LABELS]) + (", ..." if len(strangers) > SHOWN_LABELS else "")
-        ports.reporter.warn(
-            f"{writer.device} holds images that this catalog does not know and passes over: {shown};"
-            " named by its path, one of ours is compared with itself"
-        )
 
 
 def _named(label: str, known: Sequence[DiscRecord], ports: Ports) -> DiscRecord:
@@ -170,12 +162,12 @@ def _look_for(disc: DiscRecord, ports: Ports) -> None:
             ports.catalog.put_session(replace(session, status=SessionStatus.BURNT))
 
 
-def _take_back(config: Config, disc: DiscRecord, ports: Ports) -> None:
+def _count_again(config: Config, disc: DiscRecord, ports: Ports) -> None:
     """A lost disc that was found, and found to be good, counts again; it takes no further sessions."""
+    ports.catalog.put_disc(replace(disc, given_up=False, accepts_sessions=False))
     for session in ports.catalog.sessions(disc.disc_id):
         if session.reason == LOST:
             ports.catalog.put_session(replace(session, reason=""))
-    ports.catalog.put_disc(replace(disc, given_up=False, accepts_sessions=False))
     held = {content.day for each in ports.catalog.sessions(disc.disc_id) for content in each.days}
     follow_proof(config, held, ports)
     ports.reporter.note(f"{disc.label} was lost and is found: what it holds counts again")
@@ -223,7 +215,7 @@ def _verify_disc(config: Config, writer: Writer, disc: DiscRecord, ports: Ports)
         problem = NoMedium(f"there is nothing on {disc.label} to verify", label=disc.label)
     problem = problem or _beyond_catalog(writer, disc, ports)
     if lost and problem is None:
-        _take_back(config, disc, ports)
+        _count_again(config, disc, ports)
     return DiscVerdict(
         disc.label,
         passed=problem is None,

@@ -12,10 +12,8 @@ from cedarchest.adapters.scan import Found, fingerprints_of, scan_one
 from cedarchest.errors import StagingError
 from cedarchest.model.findings import Finding, FindingKind
 from cedarchest.model.index import Entry, Fingerprint, Kind
-from cedarchest.model.names import to_text
+from cedarchest.model.names import first_few, to_text
 from cedarchest.ports import DayIndex
-
-SHOWN = 5
 
 
 def any_change(
@@ -94,10 +92,9 @@ def changes_since(day_index: DayIndex) -> tuple[Finding, ...]:
 
 def changed_day(directory: Path, differences: Sequence[Finding]) -> StagingError:
     """The error that names what differs and says what to do."""
-    shown = "; ".join(f"{finding.path} {finding.detail}" for finding in differences[:SHOWN])
-    more = f" and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
+    shown = first_few([f"{finding.path} {finding.detail}" for finding in differences])
     return StagingError(
-        f"{directory} is not what was indexed: {shown}{more}",
+        f"{directory} is not what was indexed: {shown}",
         advice="Put the files back; or, if the change is wanted,"
         f" remove {directory / INDEX_NAME} and run again.",
         path=str(directory),

@@ -99,7 +99,7 @@ class LocalFolders:
             return True
         now = _item(item.path, status)
         if inode in self._unlinked:  # its time of change is ours
-            now = FolderItem(now.path, now.kind, now.size, item.changed_ns, item.fingerprint)
+            now = replace(now, changed_ns=item.changed_ns, fingerprint=item.fingerprint)
         if now != item:
             return False
         os.unlink(name, dir_fd=parent)

@@ -3,7 +3,7 @@
 `Config.from_mapping` is the only way in: it fills what depends on the folder of the file, and turns
 everything that is wrong into one `ConfigError`. Descriptions here become the reference page. A table
 that names folders of its own (`collect`, `stage`, `store`) is None when absent; the others have
-defaults throughout.
+defaults throughout. All tables stand in one module, in the order of the reference page that is made of it.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from typing import overload
 
 from cedarchest.model.disc import StoredEntry, still_shown, stored_as
 from cedarchest.model.findings import Finding, FindingKind
+from cedarchest.model.holdable import FIRST_TIME, LAST_TIME, link_as_kept
 from cedarchest.model.image.iso9660 import Node, RockRidgeReader
 from cedarchest.model.image.joliet import JolietNode, JolietReader
 from cedarchest.model.image.joliet_names import AS_IT_IS, JolietPlaces, joliet_paths
@@ -30,7 +31,6 @@ from cedarchest.model.names import to_text
 from cedarchest.model.sweep import CHUNK, Sweep
 
 _SECOND = 1_000_000_000
-_FIRST_TIME, _LAST_TIME = -2_208_988_800, 5_869_583_999  # the years 1900 to 2155
 _ZEROS = bytes(BLOCK)
 _ALL_KINDS = frozenset(FindingKind)
 
@@ -285,7 +285,7 @@ class _Trees:
         }
         if entry.kind is Kind.FILE:
             expected["size"] = (node.size, entry.size)
-        if _FIRST_TIME <= seconds <= _LAST_TIME:
+        if FIRST_TIME <= seconds <= LAST_TIME:
             expected["modification time"] = (node.mtime, seconds)
         access_time = self._expectation.access_time
         if access_time is not None and entry.path not in self._expectation.loose:
@@ -374,20 +374,6 @@ class _Trees:
     def _add_joliet(self, kind: FindingKind, detail: str, node: JolietNode) -> None:
         path = _shown(node.path.encode("utf-8", "surrogatepass"))
         self._findings.add(Finding(kind, path, detail, node.block, node.block))
-
-
-def link_as_kept(target: bytes) -> bytes:
-    """A link's target as Rock Ridge keeps it: without a slash at its end."""
-    return target[:-1] if target.endswith(b"/") and len(target) > 1 else target
-
-
-def kept_differently(entry: Entry) -> str:
-    """What of an entry a disc shows otherwise than the index has it; empty when nothing."""
-    if not _FIRST_TIME <= entry.mtime_ns // _SECOND <= _LAST_TIME:
-        return "a time before 1900 or after 2155"
-    if entry.target and entry.target != link_as_kept(entry.target):
-        return "a link target that ends in a slash"
-    return ""
 
 
 def _brief(value: object) -> str:

@@ -8,6 +8,7 @@ UTF-8 text in which a backslash is `\\` and control characters and bytes that ar
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _PLAIN = re.compile(rb"[\x20-\x5b\x5d-\x7e]*")
 _CONTROL = re.compile("[\\\\\x00-\x1f\x7f-\x9f\u2028\u2029\udc80-\udcff]")
@@ -50,6 +51,16 @@ def sums_line(digest: bytes, path: bytes) -> bytes:
     escaped = path.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
     mark = b"\\" if escaped != path else b""
     return mark + digest.hex().encode() + b"  " + escaped + b"\n"
+
+
+SHOWN = 5
+"""Of many things a message names so many."""
+
+
+def first_few(things: Sequence[object], joint: str = "; ") -> str:
+    """The first things of many, and how many more there are."""
+    more = len(things) - SHOWN
+    return joint.join([*map(str, things[:SHOWN]), *([f"and {more} more"] if more > 0 else [])])
 
 
 def shell_word(path: bytes) -> bytes:

@@ -114,10 +114,15 @@ class SqlCatalog:
             return _sessions(connection, query)
 
     def open_sessions(self) -> tuple[SessionRecord, ...]:
-        """Sessions that are intended or burnt, of all discs, oldest first."""
-        table = schema.sessions
+        """Sessions that are intended or burnt, of all discs not given up, oldest first."""
+        table, discs = schema.sessions, schema.discs
         unsettled = (SessionStatus.INTENDED.value, SessionStatus.BURNT.value)
-        query = select(table).where(table.c.status.in_(unsettled)).order_by(table.c.created_at, table.c.id)
+        query = (
+            select(table)
+            .join(discs, discs.c.disc_id == table.c.disc_id)
+            .where(table.c.status.in_(unsettled), discs.c.given_up.is_(False))
+            .order_by(table.c.created_at, table.c.id)
+        )
         with self._database.reading() as connection:
             return _sessions(connection, query)
 
