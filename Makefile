@@ -9,9 +9,9 @@ export UV_LINK_MODE := copy
 export UV_NO_PROGRESS := 1
 JOBS ?= $(shell expr 4 \* $$(nproc))
 
-APT_SETUP := xorriso
+APT_SETUP := xorriso rsync
 APT_BENCH := cedar-backup3 genisoimage
-APT_TEST := xorriso gcc libc6-dev libarchive-tools acl attr coreutils
+APT_TEST := gcc libc6-dev libarchive-tools acl attr coreutils openssh-client openssh-server
 
 .PHONY: help setup setup-test demo test quick check format lint types layers fix bench clean lock
 

@@ -237,21 +237,68 @@ def _log_to(path: Path) -> None:
 
 
 def _act(
-    context: typer.Context, act: Callable[[Path, Config, Ports], Result], *, read_only: bool = False
+    context: typer.Context,
+    act: Callable[[Path, Config, Ports], Result],
+    *,
+    read_only: bool = False,
+    dry_run: bool = False,
 ) -> None:
-    """Run an action with a configuration and its ports; keep the result for the end."""
+    """Run an action with a configuration and its ports; keep the result for the end.
+
+    Its hooks are run with it, unless it only says what it would do.
+    """
     from cedarchest.wiring import wired
 
     invocation: Invocation = context.obj
     path, config = _configured(invocation)
-    with wired(config, invocation.reporter, read_only=read_only) as ports:
-        invocation.result = act(path, config, ports)
+    with wired(config, invocation.reporter, read_only=read_only or dry_run) as ports:
+        if dry_run:
+            invocation.result = act(path, config, ports)
+        else:
+            invocation.result = _hooked(invocation.action, lambda: act(path, config, ports), config, ports)
+
+
+def _hooked(action: str, act: Callable[[], Result], config: Config, ports: Ports) -> Result:
+    """An action between its hooks: one before that fails stops it, one after is something left out."""
+    from cedarchest.actions.hooks import run_after, run_before
+
+    run_before(config, action, ports=ports)
+    try:
+        result = act()
+    except CedarchestError as error:
+        result = failed(action, error)
+    failures = run_after(config, action, result.exit_code, ports=ports)
+    return result.with_left_out(failures)
 
 
 Days = Annotated[
     list[str] | None, typer.Option("--day", metavar="YYYY-MM-DD", help="Only this day; may be repeated.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
+
+
+@app.command(epilog=EXIT_STATUS)
+def stage(
+    context: typer.Context,
+    peers: Annotated[list[str] | None, typer.Argument(metavar="[PEER]...", show_default=False)] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Judge failures of peers as on the starting day.")
+    ] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Bring what peers collected into today's staged day: all of them, or those that are named."""
+    from cedarchest.actions.stage import StageOptions, execute_stage
+    from cedarchest.report import text
+
+    options = StageOptions(tuple(peers or ()), full=full, dry_run=dry_run)
+    _act(
+        context,
+        lambda _path, config, ports: text.staged(
+            execute_stage(config, options, ports=ports), dry_run=dry_run
+        ),
+        read_only=True,
+        dry_run=dry_run,
+    )
 
 
 @app.command(epilog=EXIT_STATUS)
@@ -272,7 +319,7 @@ def store(
         lambda path, config, ports: text.stored(
             "store", execute_store(path, options, config, ports=ports), dry_run=dry_run
         ),
-        read_only=dry_run,
+        dry_run=dry_run,
     )
 
 
@@ -298,7 +345,7 @@ def rebuild(context: typer.Context, dry_run: DryRun = False) -> None:
         lambda path, config, ports: text.stored(
             "rebuild", execute_rebuild(path, options, config, ports=ports), dry_run=dry_run
         ),
-        read_only=dry_run,
+        dry_run=dry_run,
     )
 
 
@@ -314,6 +361,7 @@ def purge(context: typer.Context, dry_run: DryRun = False) -> None:
             execute_purge(config, dry_run=dry_run, ports=ports), dry_run=dry_run
         ),
         read_only=True,
+        dry_run=dry_run,
     )
 
 

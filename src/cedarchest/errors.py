@@ -181,6 +181,12 @@ class PeerError(CedarchestError, OSError):
     """A peer is not there or not ready."""
 
 
+class HookFailed(CedarchestError, OSError):
+    """A program that the configuration wants to be run before or after an action failed."""
+
+    advice = "Correct the program, or take the hook out of the configuration; then run the command again."
+
+
 class DiskFull(CedarchestError, OSError):
     """A file system of this machine is full."""
 

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cedarchest.model.disc import (
     CheckRecord,
@@ -243,6 +243,13 @@ class DayIndex:
         return sum(entry.size for entry in self.entries if not entry.hardlink)
 
 
+class Digest(NamedTuple):
+    """The SHA-256 of a file, and the inode that it was taken of."""
+
+    inode: int
+    sha256: bytes
+
+
 class Staging(Protocol):
     """The staging folder: days, their indexes and indicators."""
 
@@ -264,12 +271,18 @@ class Staging(Protocol):
         """
         ...
 
-    def index(self, directory: Path, day: str) -> DayIndex:
+    def index(self, directory: Path, day: str, known: Mapping[bytes, Digest] | None = None) -> DayIndex:
         """The day with all digests, its index saved durably; reads what has no digest yet.
+
+        `known` has those of files that were digested as they came, by path from the disc's root.
 
         Raises:
             StagingError: as `look`, and where an entry cannot be read or changes while it is.
         """
+        ...
+
+    def forget(self, day_index: DayIndex, paths: Collection[bytes]) -> None:
+        """Take paths, and all below them, out of a day's saved index: others are about to replace them."""
         ...
 
     def changes(self, day_index: DayIndex) -> tuple[Finding, ...]:
@@ -278,6 +291,10 @@ class Staging(Protocol):
 
     def companions(self, day_index: DayIndex) -> tuple[Entry, ...]:
         """What belongs to the day but is not in its index: its folder, its index and sums files."""
+        ...
+
+    def mark_staged(self, directory: Path) -> None:
+        """Write `cback.stage` durably. Idempotent."""
         ...
 
     def mark_stored(self, directory: Path) -> bool:
@@ -298,6 +315,138 @@ class Staging(Protocol):
 
     def finish_removals(self, root: Path) -> None:
         """See to the end what a removal that was killed had begun: the day is gone, or there again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """That a peer's collect has ended: when its `cback.collect` was written, and the list beside it.
+
+    The list is the content of `cback.collect.jsonl`, empty where the peer makes none.
+    """
+
+    at: datetime
+    listed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PeerItem:
+    """Something in a peer's collect dir: `path` is raw bytes from there, `mtime` whole seconds.
+
+    `mode` has the permission bits (0777).
+    """
+
+    path: bytes
+    kind: Kind
+    size: int
+    mode: int
+    mtime: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLook:
+    """A collect dir as it was found: its own mode, all in it, a line for each thing not to be looked at."""
+
+    mode: int
+    items: tuple[PeerItem, ...]
+    problems: tuple[str, ...]
+
+
+class PeerFolder(Protocol):
+    """A peer's collect dir, on this machine or on another; it is only read, and nothing in it is trusted.
+
+    Every method may raise PeerError (the peer cannot be reached, or does not let us) and ToolMissing.
+    """
+
+    def handover(self) -> Handover | None:
+        """Whether the peer's collect has ended; None when it has not, or not ever."""
+        ...
+
+    def look(self) -> PeerLook:
+        """All that is in it. Follows no link."""
+        ...
+
+    def fetch(self, paths: Iterable[bytes], into: Path, arrived: Callable[[int], None]) -> tuple[str, ...]:
+        """Copy these paths below `into`; gives a line for each that could not be had in full.
+
+        A folder brings all that is in it now, `.` the whole collect dir.
+
+        A file has its name there only when it is whole; what a broken line left of one is gone on with.
+        `arrived` gets the size of each thing once it is there. Nobody gets a right by a copied mode
+        (setuid) and nothing but files, folders and links is made.
+
+        Raises:
+            DiskFull: there is no room for them.
+        """
+        ...
+
+
+class Peers(Protocol):
+    """The machines that are backed up."""
+
+    def named(self, name: str) -> PeerFolder:
+        """The collect dir of a configured peer."""
+        ...
+
+    def stop(self) -> None:
+        """End what is on its way; those who wait for it get a PeerError. Any thread may call it."""
+        ...
+
+
+class Arrivals(Protocol):
+    """What is on its way from peers into a day: it waits beside the days until it is whole."""
+
+    def prepare(self, root: Path) -> None:
+        """Make the staging folder where it is absent.
+
+        Raises:
+            StagingError: it cannot be made or written.
+        """
+        ...
+
+    def free_bytes(self, root: Path) -> int:
+        """Space that is left for everybody on the file system of the staging folder."""
+        ...
+
+    def folder(self, root: Path, peer: str, mode: int) -> Path:
+        """Where a peer's things arrive, with the mode that its folder in a day is to have.
+
+        It holds what an earlier run could not bring to its end.
+
+        Raises:
+            StagingError: it cannot be made.
+        """
+        ...
+
+    def entries(self, root: Path, peer: str) -> tuple[tuple[Entry, Fingerprint], ...]:
+        """All that arrived, in order of path from the peer's collect dir, files with their digests.
+
+        Raises:
+            StagingError: something cannot be read.
+        """
+        ...
+
+    def discard(self, root: Path, peer: str, path: bytes) -> None:
+        """Take away a file that arrived but is not what it should be."""
+        ...
+
+    def move(self, root: Path, peer: str, day: str, entries: Sequence[Entry]) -> None:
+        """Bring these entries into the peer's folder of a day, in the place of what has their names.
+
+        No link is followed on the way. What else arrived is thrown away. The day is unfinished from here
+        on, so that a run which is killed leaves word of it.
+
+        Raises:
+            StagingError: it cannot be done; what is there already stays, and a further call goes on.
+        """
+        ...
+
+    def unfinished(self, root: Path) -> tuple[str, ...]:
+        """The day, if any, that something was moved into and that nobody finished."""
+        ...
+
+    def finish(self, root: Path) -> None:
+        """The day that things were moved into is complete."""
         ...
 
 
@@ -490,6 +639,18 @@ class Tools(Protocol):
         ...
 
 
+class Hooks(Protocol):
+    """Programs of the administrator."""
+
+    def run(self, argv: Sequence[str], variables: Mapping[str, str]) -> None:
+        """Run one to its end, with these environment variables besides our own.
+
+        Raises:
+            HookFailed: it cannot be run, or ended with another status than 0.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """The bundle that the composition root wires."""
@@ -499,23 +660,34 @@ class Ports:
     staging: Staging
     workspace: Workspace
     folders: Folders
+    peers: Peers
+    arrivals: Arrivals
     locks: Locks
     interrupts: Interrupts
     clock: Clock
     reporter: Reporter
     tools: Tools
+    hooks: Hooks
 
 
 __all__ = [
+    "Arrivals",
     "Burnt",
     "Catalog",
     "Clock",
     "DayIndex",
+    "Digest",
     "Drives",
     "Entry",
     "Graft",
+    "Handover",
+    "Hooks",
     "Interrupts",
     "Locks",
+    "PeerFolder",
+    "PeerItem",
+    "PeerLook",
+    "Peers",
     "Ports",
     "Reporter",
     "SavedSession",

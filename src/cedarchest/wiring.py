@@ -6,16 +6,19 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from cedarchest.adapters.arrivals import StagingArrivals
 from cedarchest.adapters.catalog import open_catalog
 from cedarchest.adapters.clock import SystemClock
 from cedarchest.adapters.drives import LocalDrives
 from cedarchest.adapters.folders import LocalFolders
+from cedarchest.adapters.hooks import HookPrograms
 from cedarchest.adapters.interrupts import Signals
 from cedarchest.adapters.locks import HeldLocks
+from cedarchest.adapters.rsync import Address, Login, RsyncPeers
 from cedarchest.adapters.staging import StagingFolder
 from cedarchest.adapters.workspace import StateWorkspace
 from cedarchest.adapters.xorriso import Xorriso
-from cedarchest.config.model import Config
+from cedarchest.config.model import Config, Peer
 from cedarchest.model.media import BLOCK, TRAITS, Medium
 from cedarchest.ports import Ports, Reporter
 
@@ -70,15 +73,36 @@ def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Po
                 staging=StagingFolder(config.options.state_dir, indexing),
                 workspace=StateWorkspace(config.options.state_dir),
                 folders=LocalFolders(),
+                peers=RsyncPeers(
+                    {peer.name: _address(peer) for peer in config.peer}, config.options.working_dir
+                ),
+                arrivals=StagingArrivals(),
                 locks=locks,
                 interrupts=signals,
                 clock=SystemClock(),
                 reporter=reporter,
                 tools=InstalledTools(xorriso),
+                hooks=HookPrograms(),
             )
     finally:
         catalog.close()
         locks.release()
+
+
+def _address(peer: Peer) -> Address:
+    """Where a peer's collect dir is, and how to get there."""
+    if peer.host is None:
+        return Address(peer.collect_dir)
+    login = Login(
+        host=peer.host,
+        user=peer.user or "",
+        port=peer.port,
+        identity=peer.identity,
+        options=peer.ssh_options,
+        bytes_a_second=peer.bwlimit,
+        timeout_s=peer.timeout.total_seconds(),
+    )
+    return Address(peer.collect_dir, login)
 
 
 def without_configuration(directory: Path) -> Config:

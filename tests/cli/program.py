@@ -11,7 +11,18 @@ from typing import Any
 from tests.conftest import REPOSITORY, Ran
 from tests.forked import run_program
 
-ACTIONS = ("init", "store", "rebuild", "purge", "verify", "discs", "status", "validate", "initialize")
+ACTIONS = (
+    "init",
+    "stage",
+    "store",
+    "rebuild",
+    "purge",
+    "verify",
+    "discs",
+    "status",
+    "validate",
+    "initialize",
+)
 SCHEMA = REPOSITORY / "docs/reference/json.schema.json"
 
 

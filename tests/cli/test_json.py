@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from jsonschema import Draft202012Validator
 from scripts.command_line_reference import actions
 from tests.cli.program import ACTIONS, SCHEMA, error_of, program, told
 from tests.conftest import REPOSITORY, Project, Ran
+from tests.pool import collect, peers
 
 DESCRIPTION: dict[str, Any] = json.loads(SCHEMA.read_text())
 VALIDATOR = Draft202012Validator(DESCRIPTION)
@@ -137,6 +139,15 @@ def test_a_disc_that_differs_is_described_with_its_findings(project: Project) ->
     assert_described(ran)
     assert_described(project.run("--json", "discs"))
     assert_described(project.run("--json", "status"))
+
+
+def test_a_stage_of_peers_is_described(project: Project) -> None:
+    peers(project, {"name": "alpha"}, {"name": "beta"}, {"name": "gamma", "ignore_failures": "all"})
+    os.mkfifo(collect(project, "alpha") / "fifo")
+    for arguments in (["--dry-run"], [], []):
+        ran = project.run("--json", "stage", *arguments)
+        assert (ran.status, told(ran)["outcome"]) == (11, "partial")
+        assert_described(ran)
 
 
 def test_what_was_left_out_is_described(project: Project) -> None:

@@ -16,7 +16,10 @@ from typing import Any
 from tests.fakes.catalog import MemoryCatalog
 from tests.fakes.writer import MemoryDrives, Tray
 
+from cedarchest.adapters.arrivals import StagingArrivals
 from cedarchest.adapters.folders import LocalFolders
+from cedarchest.adapters.hooks import HookPrograms
+from cedarchest.adapters.rsync import RsyncPeers
 from cedarchest.adapters.staging import StagingFolder
 from cedarchest.adapters.workspace import StateWorkspace
 from cedarchest.config.model import Config
@@ -118,11 +121,14 @@ def memory_ports(root: Path, *trays: Tray) -> Ports:
         staging=StagingFolder(root / "state", lambda _phase, _done, _total: None),
         workspace=StateWorkspace(root / "state"),
         folders=LocalFolders(),
+        peers=RsyncPeers({}, root / "state" / "work"),
+        arrivals=StagingArrivals(),
         locks=NoLocks(),
         interrupts=NoInterrupts(),
         clock=SettableClock(),
         reporter=RecordingReporter(),
         tools=OneTool(),
+        hooks=HookPrograms(),
     )
 
 

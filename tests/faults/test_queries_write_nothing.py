@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import Project
+from tests.pool import collect, peers
 
 FIRST, SECOND, THIRD = "2026/11/22", "2026/11/23", "2026/11/24"
 
@@ -79,6 +80,15 @@ def test_queries_change_nothing_in_a_project_in_use(used: Project) -> None:
         ran = used.run(*query)
         assert ran.status == 0, f"{query}: {ran.err}"
         assert snapshot(used.root) == before, query
+
+
+def test_looking_at_what_could_be_staged_changes_nothing(used: Project) -> None:
+    peers(used, {"name": "alpha"})
+    collect(used, "alpha")
+    for query in (["stage", "--dry-run"], ["validate"]):
+        before = snapshot(used.root)
+        assert used.run(*query).status == 0
+        assert snapshot(used.root) == before
 
 
 def test_a_query_as_json_changes_nothing_either(used: Project) -> None:

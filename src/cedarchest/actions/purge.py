@@ -13,7 +13,6 @@ from datetime import datetime
 from pathlib import Path
 
 from cedarchest.actions.marks import is_proven
-from cedarchest.actions.unbuilt import refuse_hooks
 from cedarchest.config.kinds import SHELF
 from cedarchest.config.model import Config, PurgeDir
 from cedarchest.errors import CedarchestError, ConfigError, Interrupted, StagingError
@@ -49,7 +48,6 @@ def execute_purge(config: Config, *, dry_run: bool, ports: Ports) -> PurgeReport
         ConfigError: no folder is named, or one that must not be purged.
         LockedError: another run is at work.
     """
-    refuse_hooks(config, "purge")
     refuse_dangerous(config)
     if not config.purge.dir:
         raise ConfigError(

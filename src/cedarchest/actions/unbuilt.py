@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from cedarchest.config.choices import CloseDisc
 from cedarchest.config.model import Config
 from cedarchest.errors import ConfigError
 from cedarchest.ports import Ports
-
-_HOOK = "hook: none can be run yet"
-
-
-def refuse_hooks(config: Config, action: str) -> None:
-    """Refuse programs that are to run before or after an action, since none can be run yet.
-
-    Raises:
-        ConfigError: there are some.
-    """
-    _refuse({_HOOK: any(hook.action == action for hook in config.hook)})
 
 
 def refuse_unbuilt(config: Config, ports: Ports) -> None:
@@ -33,9 +20,13 @@ def refuse_unbuilt(config: Config, ports: Ports) -> None:
         "store.close: only never can be done yet": store.close is not CloseDisc.NEVER,
         "store.defect_management: only false can be done yet": store.defect_management,
         "store.portable: only false can be done yet": store.portable,
-        _HOOK: any(hook.action in ("store", "rebuild") for hook in config.hook),
     }
-    _refuse(asked)
+    if problems := [problem for problem, wanted in asked.items() if wanted]:
+        raise ConfigError(
+            f"the configuration asks for what cannot be done yet: {'; '.join(problems)}",
+            problems=problems,
+            advice="Take it out of the configuration until it can be done.",
+        )
     without_effect = {
         "notify": bool(config.notify),
         "options.user": config.options.user is not None,
@@ -44,12 +35,3 @@ def refuse_unbuilt(config: Config, ports: Ports) -> None:
     }
     if named := [key for key, is_set in without_effect.items() if is_set]:
         ports.reporter.warn(f"set, but without effect yet: {', '.join(named)}")
-
-
-def _refuse(asked: Mapping[str, bool]) -> None:
-    if problems := [problem for problem, wanted in asked.items() if wanted]:
-        raise ConfigError(
-            f"the configuration asks for what cannot be done yet: {'; '.join(problems)}",
-            problems=problems,
-            advice="Take it out of the configuration until it can be done.",
-        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cedarchest.actions.loading import find_current, warn_of_strangers
@@ -40,6 +41,7 @@ def execute_validate(config: Config, *, ports: Ports) -> tuple[CheckedThing, ...
     else:
         root = config.stage.dir
         steps.append(("staging folder", lambda: _staging(root, ports)))
+    steps += [(f"peer {peer.name}", partial(_peer, peer.name, ports)) for peer in config.peer]
     if config.store is None:
         steps.append(("drive and disc", lambda: "there is no table [store]; all but discs needs it"))
     else:
@@ -77,6 +79,11 @@ def _staging(root: Path, ports: Ports) -> str:
     if not os.access(root, os.W_OK):
         ports.reporter.warn(f"{root} may not be written: only the catalog will know which days are stored")
     return f"{root}, {sum(day.staged for day in days)} days staged"
+
+
+def _peer(name: str, ports: Ports) -> str:
+    handover = ports.peers.named(name).handover()
+    return f"collected {handover.at:%Y-%m-%d %H:%M} UTC" if handover else "not collected yet"
 
 
 def _purged(config: Config) -> str:

@@ -43,14 +43,14 @@ class LocalFolders:
         """All below a folder on its file system, what a folder holds before the folder itself."""
         found: list[FolderItem] = []
         pending = [b""]
-        with _sentences(root, "looked at"), _inside(root) as top:
+        with _sentences(root, "looked at"), inside(root) as top:
             device = os.fstat(top).st_dev
             while pending:
-                below = pending.pop()
-                with _below(top, below) as folder, os.scandir(folder) as entries:
+                parent = pending.pop()
+                with below(top, parent) as folder, os.scandir(folder) as entries:
                     for entry in entries:
                         status = entry.stat(follow_symlinks=False)
-                        path = (below + b"/" if below else b"") + os.fsencode(entry.name)
+                        path = (parent + b"/" if parent else b"") + os.fsencode(entry.name)
                         found.append(_item(path, status))
                         if stat.S_ISDIR(status.st_mode):
                             if status.st_dev == device:
@@ -62,7 +62,7 @@ class LocalFolders:
     def digest(self, root: Path, item: FolderItem) -> bytes:
         """The SHA-256 of a file."""
         folder, _, name = item.path.rpartition(b"/")
-        with _sentences(root, "read", item), _inside(root, folder) as parent:
+        with _sentences(root, "read", item), inside(root, folder) as parent:
             descriptor = os.open(name, _FILE, dir_fd=parent)
             try:
                 digest = digest_descriptor(descriptor, item.size)
@@ -81,7 +81,7 @@ class LocalFolders:
         folder, _, name = item.path.rpartition(b"/")
         with _sentences(root, "removed", item):
             try:
-                with _inside(root, folder) as parent:
+                with inside(root, folder) as parent:
                     return self._remove(parent, name, item)
             except FileNotFoundError:
                 return False
@@ -119,7 +119,7 @@ def take_out(root: Path, day: str, look_again: Callable[[Path], None]) -> None:
     month, _, name = day.rpartition("/")
     aside, gone = f".{name}.purging", f".{name}.purged"
     with _sentences(root / day, "removed"):
-        with _inside(root, month.encode()) as parent:
+        with inside(root, month.encode()) as parent:
             os.rename(name, aside, src_dir_fd=parent, dst_dir_fd=parent)
             try:
                 look_again(root / month / aside)
@@ -145,7 +145,7 @@ def finish_taking_out(root: Path) -> None:
     ]
     for path in months:
         month = path.relative_to(root).as_posix()
-        with _sentences(path, "looked at"), _inside(root, month.encode()) as parent:
+        with _sentences(path, "looked at"), inside(root, month.encode()) as parent:
             names = _names(parent)
             for match in filter(None, map(_ASIDE.fullmatch, names)):
                 _finish_one(path, parent, match, names)
@@ -173,24 +173,25 @@ def _finish_one(month: Path, parent: int, match: re.Match[str], names: Container
 
 def _remove_empty(root: Path, month: str) -> None:
     """Take away a month and a year that hold nothing any more."""
-    with contextlib.suppress(OSError), _inside(root) as top:
+    with contextlib.suppress(OSError), inside(root) as top:
         os.rmdir(month, dir_fd=top)
         os.rmdir(month.partition("/")[0], dir_fd=top)
 
 
 @contextlib.contextmanager
-def _inside(root: Path, folder: bytes = b"") -> Iterator[int]:
+def inside(root: Path, folder: bytes = b"") -> Iterator[int]:
     """A handle of a folder below `root`; `root` itself may be a link, nothing below it."""
     top = os.open(root, _FOLDER)
     try:
-        with _below(top, folder) as descriptor:
+        with below(top, folder) as descriptor:
             yield descriptor
     finally:
         os.close(top)
 
 
 @contextlib.contextmanager
-def _below(top: int, folder: bytes) -> Iterator[int]:
+def below(top: int, folder: bytes) -> Iterator[int]:
+    """A handle of a folder below one that is open; no part of the way is a link."""
     descriptor = os.dup(top)
     try:
         for name in folder.split(b"/") if folder else []:

@@ -17,7 +17,7 @@ import shlex
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cedarchest.errors import ToolFailed, ToolMissing, ToolTimeout
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 GRACE_S = 20.0
 TAIL_LINES = 12
-_KEPT_VARIABLES = ("PATH", "LD_PRELOAD", "TMPDIR")
+_KEPT_VARIABLES = ("PATH", "LD_PRELOAD", "TMPDIR", "SSH_AUTH_SOCK")
 _KEPT_PREFIXES = ("FAKEBURN_",)
 
 
@@ -59,7 +59,7 @@ def tool_environment() -> dict[str, str]:
     return {**kept, "LC_ALL": "C", "HOME": "/nonexistent"}
 
 
-@dataclass
+@dataclass(eq=False)
 class Running:
     """A program at work: read its lines, write to its command pipe, wait for its end."""
 
@@ -147,6 +147,10 @@ class Running:
             ) from None
         return Completed(self.argv, status, tuple(self.transcript))
 
+    def ask_to_end(self) -> None:
+        """Send it a SIGTERM; whoever reads its lines sees their end. Any thread may."""
+        self.process.terminate()
+
     def end(self) -> None:
         """End the program by grades: commands closed, SIGTERM, SIGKILL. Nothing if it has ended."""
         self.end_of_commands()
@@ -168,8 +172,16 @@ COMMANDS_FD_MARK = "{commands}"
 
 
 @contextlib.contextmanager
-def running(argv: Sequence[str], *, stall_s: float, pass_fds: Sequence[int] = ()) -> Iterator[Running]:
+def running(
+    argv: Sequence[str],
+    *,
+    stall_s: float,
+    pass_fds: Sequence[int] = (),
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[Running]:
     """Start a program with a command pipe; on the way out it has ended, whatever happened.
+
+    `variables` come into its environment besides those that all programs get.
 
     Raises:
         ToolMissing: there is no such program.
@@ -179,7 +191,7 @@ def running(argv: Sequence[str], *, stall_s: float, pass_fds: Sequence[int] = ()
     try:
         filled = tuple(argument.replace(COMMANDS_FD_MARK, str(reading)) for argument in argv)
         log.info("running %s", shlex.join(filled))
-        process = _start(filled, (*pass_fds, reading))
+        process = _start(filled, (*pass_fds, reading), variables or {})
     except BaseException:
         os.close(writing)
         raise
@@ -194,7 +206,9 @@ def running(argv: Sequence[str], *, stall_s: float, pass_fds: Sequence[int] = ()
         log.debug("%s ended with %s; it said:\n%s", argv[0], process.returncode, "\n".join(child.transcript))
 
 
-def _start(argv: tuple[str, ...], pass_fds: Sequence[int]) -> subprocess.Popen[bytes]:
+def _start(
+    argv: tuple[str, ...], pass_fds: Sequence[int], variables: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     program = shutil.which(argv[0])
     if program is None:
         raise ToolMissing(
@@ -209,18 +223,24 @@ def _start(argv: tuple[str, ...], pass_fds: Sequence[int]) -> subprocess.Popen[b
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=tool_environment(),
+            env={**tool_environment(), **variables},
             pass_fds=pass_fds,
         )
     except OSError as error:
         raise ToolFailed(f"{program} cannot be run: {error.strerror}", tool=argv[0]) from error
 
 
-def run(argv: Sequence[str], *, timeout_s: float, pass_fds: Sequence[int] = ()) -> Completed:
+def run(
+    argv: Sequence[str],
+    *,
+    timeout_s: float,
+    pass_fds: Sequence[int] = (),
+    variables: Mapping[str, str] | None = None,
+) -> Completed:
     """Run a program that takes no commands to its end.
 
     Raises:
         ToolMissing, ToolFailed, ToolTimeout: each what it says.
     """
-    with running(argv, stall_s=timeout_s, pass_fds=pass_fds) as child:
+    with running(argv, stall_s=timeout_s, pass_fds=pass_fds, variables=variables) as child:
         return child.finish()

@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 import zlib
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,7 +41,7 @@ from cedarchest.errors import DiskFull, StagingError
 from cedarchest.model.days import parse_day
 from cedarchest.model.findings import Finding
 from cedarchest.model.index import Entry, Fingerprint, Fingerprints, Index, Kind, read_index
-from cedarchest.ports import DayIndex, StagedDay
+from cedarchest.ports import DayIndex, Digest, StagedDay
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +173,7 @@ class StagingFolder:
         prints = Fingerprints(item.fingerprint for item in found)
         return DayIndex(day, directory, entries, prints, index.digest if same else b"")
 
-    def index(self, directory: Path, day: str) -> DayIndex:
+    def index(self, directory: Path, day: str, known: Mapping[bytes, Digest] | None = None) -> DayIndex:
         """The day with all digests, its index saved."""
         clear_left_behind(directory)
         seen = self.look(directory, day)
@@ -183,6 +183,7 @@ class StagingFolder:
                 self._save_fingerprints(directory, day, seen.digest, seen.fingerprints)
             return seen
         entries, seen = list(seen.entries), replace(seen, entries=())  # each is let go as it is completed
+        self._fill_in(seen, entries, known or {})
         self._complete(seen, entries)
         return replace(seen, entries=entries, digest=self._save(seen, entries))
 
@@ -200,6 +201,31 @@ class StagingFolder:
             log.info("%s may not be written: %s", folder, error)
             return False
         return True
+
+    @staticmethod
+    def _fill_in(seen: DayIndex, entries: list[Entry], known: Mapping[bytes, Digest]) -> None:
+        """Give files the digests that are known of them."""
+        if known:
+            for number, entry in enumerate(entries):
+                digest = known.get(entry.path)
+                if digest and not entry.sha256 and digest.inode == seen.fingerprints[number].inode:
+                    entries[number] = entry._replace(sha256=digest.sha256)
+
+    def forget(self, day_index: DayIndex, paths: Collection[bytes]) -> None:
+        """Take paths, and all below them, out of a day's saved index."""
+        left_out, above = set(paths), tuple(path + b"/" for path in paths)
+
+        def stays(entry: Entry) -> bool:
+            named = (entry.path, entry.hardlink)
+            return bool(entry.sha256 or entry.kind is not Kind.FILE) and not any(
+                name in left_out or name.startswith(above) for name in named
+            )
+
+        pairs = zip(day_index.entries, day_index.fingerprints, strict=True)
+        kept = [pair for pair in pairs if stays(pair[0])]
+        if len(kept) < len(day_index.entries):
+            prints = Fingerprints(fingerprint for _, fingerprint in kept)
+            self._save(replace(day_index, fingerprints=prints), [entry for entry, _ in kept])
 
     def _complete(self, seen: DayIndex, entries: list[Entry]) -> None:
         """Give each file its digest."""
@@ -286,6 +312,12 @@ class StagingFolder:
                 item = scan_one(path, day + b"/" + name.encode())
                 found.append(item.entry._replace(sha256=digest_file(path, item.entry, item.fingerprint)))
         return tuple(found)
+
+    def mark_staged(self, directory: Path) -> None:
+        """Write `cback.stage` durably."""
+        if not is_regular(directory / STAGED_MARK):
+            with durable_file(directory / STAGED_MARK, mode=0o644):
+                pass
 
     def mark_stored(self, directory: Path) -> bool:
         """Write `cback.store` durably; False where staging may not be written."""

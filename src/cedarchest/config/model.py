@@ -423,10 +423,16 @@ class Purge(_Table):
 
 
 class Hook(_Table):
-    """A program that is run before or after an action. No shell is involved."""
+    """A program that is run before or after an action. No shell is involved.
+
+    It has the environment of the run, and `CEDARCHEST_ACTION` and `CEDARCHEST_WHEN`.
+    """
 
     action: Annotated[ActionName, kinds.one_of(ActionName)] = Field(description="The action.")
-    when: Annotated[HookTime, kinds.one_of(HookTime)] = Field(description="Before or after it.")
+    when: Annotated[HookTime, kinds.one_of(HookTime)] = Field(
+        description="`before`: if it fails, the action does not begin. `after`: whatever came of the action, "
+        "whose exit status is in `CEDARCHEST_STATUS`; if it fails, the run ends with 11."
+    )
     argv: Argv = Field(description="The program and its arguments.")
 
 

@@ -133,7 +133,12 @@ def gap_blocks(sessions: int, traits: MediumTraits) -> int:
 
 def shown(blocks: int) -> str:
     """A number of blocks for a person."""
-    size = float(blocks * BLOCK)
+    return shown_bytes(blocks * BLOCK)
+
+
+def shown_bytes(count: int) -> str:
+    """A number of bytes for a person."""
+    size = float(count)
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

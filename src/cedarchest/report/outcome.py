@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from cedarchest.errors import CedarchestError, ExitCode, VerifyError, worst
@@ -38,6 +38,13 @@ class Result:
         if self.left_out or self.outcome is Outcome.PARTIAL:
             codes.append(ExitCode.PARTIAL)
         return worst(codes)
+
+    def with_left_out(self, lines: Sequence[str]) -> Result:
+        """The same with further things that should have been done and were not."""
+        if not lines:
+            return self
+        text = (*self.text, *(f"left out: {line}" for line in lines))
+        return replace(self, left_out=(*self.left_out, *lines), text=text)
 
     def as_json(self, warnings: Sequence[str]) -> dict[str, object]:
         """The one object on standard output; described in `docs/reference/json.schema.json`."""

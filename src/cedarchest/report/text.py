@@ -9,20 +9,63 @@ from pathlib import Path
 from cedarchest.actions.discs import DiscSummary, LossReport
 from cedarchest.actions.initialize import InitializeReport
 from cedarchest.actions.purge import PurgeReport
+from cedarchest.actions.stage import PeerOutcome, StagedPeer, StageReport
 from cedarchest.actions.status import DayStatus, StatusReport
 from cedarchest.actions.store import StoreReport
 from cedarchest.actions.validate import CheckedThing
 from cedarchest.actions.verify import VerifyReport
 from cedarchest.model.media import BLOCK
 from cedarchest.model.plan import StorePlan
-from cedarchest.model.size import shown
-from cedarchest.report.outcome import Outcome, Result
+from cedarchest.model.size import shown, shown_bytes
+from cedarchest.report.outcome import Outcome, Result, describe
 
 SHOWN_FINDINGS = 20
 _NOWHERE = (
     "proven on no other disc and no longer staged, so not due either; keep what there is of the disc,"
     " try another drive, or stage them again from where they came"
 )
+
+
+def staged(report: StageReport, *, dry_run: bool) -> Result:
+    """The result of `stage`: 11 when a peer that may not fail did, 6 when none of them worked."""
+    came = [peer for peer in report.peers if peer.outcome is PeerOutcome.STAGED]
+    failures = [peer.problem for peer in report.peers if peer.problem is not None]
+    worked = len(failures) < len(report.peers)
+    lines = [_staged_line(report.day, peer, dry_run=dry_run) for peer in report.peers if not peer.problem]
+    left_out = [line for peer in report.peers for line in peer.left_out]
+    missing = [peer.problem.message for peer in report.peers if worked and peer.problem]
+    advice = dict.fromkeys(peer.problem.advice for peer in report.peers if worked and peer.problem)
+    return Result(
+        "stage",
+        Outcome.OK if came else Outcome.NOTHING_TO_DO,
+        days=(report.day,) if came and not dry_run else (),
+        left_out=[*left_out, *missing],
+        figures={
+            "dry_run": dry_run,
+            "day": report.day,
+            "peers": [_staged_peer(peer) for peer in report.peers],
+        },
+        text=[*lines, *(f"left out: {each}" for each in (*left_out, *missing)), *advice],
+        problems=() if worked else failures,
+    )
+
+
+def _staged_line(day: str, peer: StagedPeer, *, dry_run: bool) -> str:
+    if peer.outcome is PeerOutcome.STAGED:
+        amount = f"{_counted(peer.files, 'file')}, {shown_bytes(peer.data_bytes)}"
+        return f"{'would stage' if dry_run else 'staged'} {peer.name} in {day}: {amount}"
+    return f"{peer.name}: " + ("failed, ignored" if peer.outcome is PeerOutcome.IGNORED else "nothing new")
+
+
+def _staged_peer(peer: StagedPeer) -> dict[str, object]:
+    return {
+        "name": peer.name,
+        "outcome": peer.outcome.value,
+        "files": peer.files,
+        "bytes": peer.data_bytes,
+        "left_out": list(peer.left_out),
+        "error": describe(peer.problem) if peer.problem else None,
+    }
 
 
 def stored(action: str, report: StoreReport, *, dry_run: bool) -> Result:
@@ -82,7 +125,7 @@ def purged(report: PurgeReport, *, dry_run: bool) -> Result:
     """The result of `purge`."""
     removed = [thing for thing in report.things if thing.removed]
     kept = [thing for thing in report.things if not thing.removed]
-    size = shown(-(-sum(thing.data_bytes for thing in removed) // BLOCK))
+    size = shown_bytes(sum(thing.data_bytes for thing in removed))
     lines = [f"would delete {thing.path}: {thing.why}" for thing in removed] if dry_run else []
     if removed and not dry_run:
         lines.append(f"deleted {len(removed)} of what was old, {size}")

@@ -1,0 +1,325 @@
+"""The stage action: what peers collected comes into today's folder, checked, indexed, and then marked.
+
+    ask each peer → what is new → room → (dry run stops here) → fetch → check → into the day → index → mark
+
+Peers are asked and fetched side by side; one that fails holds up no other. What comes later the same day
+is added to it, and the day is due again.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+from cedarchest.actions.offers import Fetched, Offer, ask, fetch
+from cedarchest.config.choices import IgnoreFailures
+from cedarchest.config.model import Config, Peer
+from cedarchest.errors import CedarchestError, ConfigError, DiskFull, StagingError
+from cedarchest.model.days import format_day
+from cedarchest.model.index import Entry, Fingerprint, Kind
+from cedarchest.model.size import shown_bytes
+from cedarchest.ports import DayIndex, Digest, Ports
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.2
+STALE = timedelta(hours=36)
+"""A collect that ended longer ago than this did not run as it should."""
+
+Came = TypeVar("Came")
+
+
+@dataclass(frozen=True, slots=True)
+class StageOptions:
+    """What the caller asks: certain peers, a full run as on the starting day, or only the plan."""
+
+    peers: tuple[str, ...] = ()
+    full: bool = False
+    dry_run: bool = False
+
+
+class PeerOutcome(StrEnum):
+    """What came of a peer."""
+
+    STAGED = "staged"
+    NOTHING_NEW = "nothing-new"
+    IGNORED = "ignored"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class StagedPeer:
+    """A peer, what of it is staged now that was not, and what is not although it should be."""
+
+    name: str
+    outcome: PeerOutcome
+    files: int = 0
+    data_bytes: int = 0
+    left_out: tuple[str, ...] = ()
+    problem: CedarchestError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageReport:
+    """The day and its peers, in the order of the configuration."""
+
+    day: str
+    peers: tuple[StagedPeer, ...]
+
+
+def execute_stage(config: Config, options: StageOptions, *, ports: Ports) -> StageReport:
+    """Bring what peers collected into today's staged day.
+
+    Raises:
+        ConfigError: there are no peers, or not the one that was asked for.
+        LockedError: another run is at work.
+        StagingError: the staging folder, or today's day in it, is not what it should be.
+    """
+    peers = _chosen(config, options.peers)
+    day = format_day(ports.clock.now().date())
+    if options.dry_run:
+        return _report(config, options, day, _offers(config, peers, day, ports), ports)
+    with ports.locks.hold(config.options.state_dir):
+        _prepare(config, ports)
+        _finish_days(config, ports)
+        offers = _offers(config, peers, day, ports)
+        fetched = _fetch_all(config, offers, ports)
+        problems = _into_day(config, day, fetched, ports)
+        outcome = {**offers, **fetched, **problems}
+        return _report(config, options, day, outcome, ports)
+
+
+def _chosen(config: Config, names: Sequence[str]) -> list[Peer]:
+    known = {peer.name: peer for peer in config.peer}
+    if not known:
+        raise ConfigError(
+            "the configuration names no peer to stage",
+            advice="Add a [[peer]] with name and collect_dir.",
+        )
+    if unknown := [name for name in names if name not in known]:
+        raise ConfigError(
+            f"there is no peer {unknown[0]}", advice=f"The configuration names: {', '.join(known)}."
+        )
+    return [peer for name, peer in known.items() if not names or name in names]
+
+
+def _prepare(config: Config, ports: Ports) -> None:
+    """See that there is a staging folder; one that vanished from under stored days is not made anew."""
+    root = config.require_stage().dir
+    if ports.catalog.days():
+        ports.staging.days(root)
+    ports.arrivals.prepare(root)
+
+
+# -- asking -----------------------------------------------------------------------------------------
+
+
+def _offers(
+    config: Config, peers: Sequence[Peer], day: str, ports: Ports
+) -> dict[str, Offer | CedarchestError]:
+    """What each peer has that the day has not, as far as there is room for it."""
+    staged = _already_staged(config, day, ports)
+    jobs = {peer.name: functools.partial(ask, peer, day, staged, ports) for peer in peers}
+    offers: dict[str, Offer | CedarchestError] = dict(_side_by_side(config, jobs, ports))
+    for name, offer in offers.items():
+        if isinstance(offer, Offer) and ports.clock.now() - offer.handover.at > STALE:
+            ports.reporter.warn(
+                f"{name} was last collected on {offer.handover.at:%Y-%m-%d %H:%M} UTC;"
+                " see whether its collect runs"
+            )
+    return _within_room(config, offers, ports)
+
+
+def _already_staged(config: Config, day: str, ports: Ports) -> Mapping[bytes, Entry]:
+    root = config.require_stage().dir
+    if not (root / day).is_dir():
+        return {}
+    return {entry.path: entry for entry in ports.staging.look(root / day, day).entries}
+
+
+def _within_room(
+    config: Config, offers: Mapping[str, Offer | CedarchestError], ports: Ports
+) -> dict[str, Offer | CedarchestError]:
+    """The offers that fit in what may be used of the disk, each in its turn; the others are refused."""
+    stage = config.require_stage()
+    granted: dict[str, Offer | CedarchestError] = {}
+    left = ports.arrivals.free_bytes(stage.dir) - stage.reserve
+    for name, offer in offers.items():
+        granted[name] = offer
+        if isinstance(offer, Offer) and offer.data_bytes > max(0, left):
+            granted[name] = DiskFull(
+                f"{name} has {shown_bytes(offer.data_bytes)} to stage, and {stage.dir} has room for"
+                f" {shown_bytes(max(0, left))} besides the reserve of {shown_bytes(stage.reserve)}",
+                advice="Make room on the disk of the staging folder (`cedarchest purge`), then run it again.",
+                peer=name,
+            )
+        elif isinstance(offer, Offer):
+            left -= offer.data_bytes
+    return granted
+
+
+# -- fetching ---------------------------------------------------------------------------------------
+
+
+def _fetch_all(
+    config: Config, offers: Mapping[str, Offer | CedarchestError], ports: Ports
+) -> dict[str, Fetched | CedarchestError]:
+    wanted = {name: offer for name, offer in offers.items() if isinstance(offer, Offer) and offer.take}
+    ports.reporter.phase("staging", sum(offer.data_bytes for offer in wanted.values()))
+    counted = _Counted(ports)
+    root = config.require_stage().dir
+    jobs = {
+        name: functools.partial(fetch, name, offer, root, counted.add, ports)
+        for name, offer in wanted.items()
+    }
+    return dict(_side_by_side(config, jobs, ports, counted.tell))
+
+
+class _Counted:
+    """Bytes that came, counted by many and told by one."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._lock = threading.Lock()
+        self._bytes = 0
+
+    def add(self, count: int) -> None:
+        with self._lock:
+            self._bytes += count
+
+    def tell(self) -> None:
+        self._ports.reporter.advance(self._bytes)
+
+
+def _side_by_side(
+    config: Config,
+    jobs: Mapping[str, Callable[[], Came]],
+    ports: Ports,
+    tell: Callable[[], None] = lambda: None,
+) -> Iterator[tuple[str, Came | CedarchestError]]:
+    """What came of each job, in order; an interrupt ends them all."""
+    with ThreadPoolExecutor(config.require_stage().parallel) as pool:
+        futures = {name: pool.submit(job) for name, job in jobs.items()}
+        pending = set(futures.values())
+        try:
+            while pending:
+                pending = wait(pending, POLL_S).not_done
+                ports.interrupts.check()
+                tell()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            ports.peers.stop()
+            raise
+    for name, future in futures.items():
+        error = future.exception()
+        if error is not None and not isinstance(error, CedarchestError):
+            raise error
+        yield name, error or future.result()
+
+
+# -- into the day -----------------------------------------------------------------------------------
+
+
+def _into_day(
+    config: Config, day: str, fetched: Mapping[str, Fetched | CedarchestError], ports: Ports
+) -> dict[str, CedarchestError]:
+    """Bring what arrived into the day, index it and mark it staged; gives what went wrong, by peer."""
+    root = config.require_stage().dir
+    known: dict[bytes, Digest] = {}
+    problems: dict[str, CedarchestError] = {}
+    for name, came in fetched.items():
+        if not isinstance(came, Fetched) or not came.entries:
+            continue
+        try:
+            known |= _move(root, day, name, came.entries, ports)
+        except (StagingError, DiskFull) as error:
+            problems[name] = error
+    _finish_days(config, ports, known)
+    return problems
+
+
+def _move(
+    root: Path, day: str, name: str, arrived: Sequence[tuple[Entry, Fingerprint]], ports: Ports
+) -> dict[bytes, Digest]:
+    """Bring what arrived from a peer into the day, which is due again; gives the digests of its files."""
+    prefix = f"{day}/{name}/".encode()
+    entries = [entry for entry, _ in arrived]
+    if (root / day).is_dir():
+        ports.staging.unmark_stored(root / day)
+        seen = ports.staging.look(root / day, day)
+        ports.staging.forget(seen, _replaced(seen, prefix, entries))
+    ports.arrivals.move(root, name, day, entries)
+    return {
+        prefix + entry.path: Digest(fingerprint.inode, entry.sha256)
+        for entry, fingerprint in arrived
+        if entry.kind is Kind.FILE
+    }
+
+
+def _finish_days(config: Config, ports: Ports, known: Mapping[bytes, Digest] | None = None) -> None:
+    """Index and mark the day that something came into, in this run or in one that was killed."""
+    root = config.require_stage().dir
+    for day in ports.arrivals.unfinished(root):
+        ports.staging.index(root / day, day, known)
+        ports.staging.mark_staged(root / day)
+        ports.arrivals.finish(root)
+
+
+def _replaced(seen: DayIndex, prefix: bytes, entries: Sequence[Entry]) -> list[bytes]:
+    """Paths of the day in whose place something else comes; a folder stays what it is."""
+    before = {entry.path: entry for entry in seen.entries}
+    return [
+        prefix + entry.path
+        for entry in entries
+        if (old := before.get(prefix + entry.path)) and not (old.kind is entry.kind is Kind.DIR)
+    ]
+
+
+# -- telling ----------------------------------------------------------------------------------------
+
+
+def _report(
+    config: Config,
+    options: StageOptions,
+    day: str,
+    outcome: Mapping[str, Offer | Fetched | CedarchestError],
+    ports: Ports,
+) -> StageReport:
+    ignored = _ignored(config, options, ports)
+    peers = []
+    for name, came in outcome.items():
+        told = _told(name, came)
+        if told.problem and name in ignored:
+            ports.reporter.warn(f"{told.problem.message} (ignored, as configured)")
+            told = replace(told, outcome=PeerOutcome.IGNORED, problem=None)
+        peers.append(told)
+    return StageReport(day, tuple(peers))
+
+
+def _told(name: str, came: Offer | Fetched | CedarchestError) -> StagedPeer:
+    if isinstance(came, CedarchestError):
+        return StagedPeer(name, PeerOutcome.FAILED, problem=came)
+    if isinstance(came, Offer):
+        files = [item.size for item in came.take if item.kind is not Kind.DIR]
+        is_new = bool(came.take)
+    else:
+        files = [entry.size for entry, _ in came.entries if entry.kind is not Kind.DIR]
+        is_new = bool(came.entries)
+    left_out = tuple(f"{name}: {line}" for line in came.left_out)
+    outcome = PeerOutcome.STAGED if is_new else PeerOutcome.NOTHING_NEW
+    return StagedPeer(name, outcome, len(files), sum(files), left_out)
+
+
+def _ignored(config: Config, options: StageOptions, ports: Ports) -> set[str]:
+    """Peers that may fail in this run."""
+    starting = options.full or ports.clock.now().weekday() == config.options.weekday
+    now = IgnoreFailures.WEEKLY if starting else IgnoreFailures.DAILY
+    return {peer.name for peer in config.peer if peer.ignore_failures in (IgnoreFailures.ALL, now)}

@@ -1,0 +1,179 @@
+"""What is on its way from peers into a day.
+
+It arrives in a folder of its own beside the days (`.arriving/<peer>`), which no action takes for a day,
+and comes into its day by rename, file by file and by handle: a kill leaves every file whole, in one place
+or the other, and the next run goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from cedarchest.adapters.digests import Digests
+from cedarchest.adapters.durable import durable_file, sync_directory
+from cedarchest.adapters.folders import below, inside
+from cedarchest.adapters.process import run
+from cedarchest.adapters.rsync import PARTIAL
+from cedarchest.adapters.scan import scan
+from cedarchest.errors import CedarchestError, StagingError
+from cedarchest.model.index import Entry, Fingerprint, Kind
+from cedarchest.model.names import to_text
+
+ARRIVING = ".arriving"
+MOVING = ".arriving-day"
+"""Names the day that things are being moved into, until it is indexed and marked."""
+
+_SYNC_S = 3600.0
+
+
+class StagingArrivals:
+    """Arrivals below the staging folder, so that a rename brings them into a day."""
+
+    def prepare(self, root: Path) -> None:
+        """Make the staging folder where it is absent."""
+        try:
+            (root / ARRIVING).mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise _cannot("written", root, error) from error
+
+    def free_bytes(self, root: Path) -> int:
+        """Space that is left on the file system of the staging folder."""
+        status = os.statvfs(next(path for path in (root, *root.parents) if path.is_dir()))
+        return status.f_bavail * status.f_frsize
+
+    def folder(self, root: Path, peer: str, mode: int) -> Path:
+        """Where a peer's things arrive, with the mode that its folder in a day is to have."""
+        folder = root / ARRIVING / peer
+        try:
+            folder.mkdir(exist_ok=True)
+            folder.chmod(mode | 0o700)
+        except OSError as error:
+            raise _cannot("written", folder, error) from error
+        return folder
+
+    def entries(self, root: Path, peer: str) -> tuple[tuple[Entry, Fingerprint], ...]:
+        """All that arrived, files with their digests; what is not whole yet is left out."""
+        folder = root / ARRIVING / peer
+        found = [one for one in scan(folder, prefix=b"") if PARTIAL not in one.entry.path.split(b"/")]
+        files = [one for one in found if one.entry.kind is Kind.FILE and not one.entry.hardlink]
+        top = os.fsencode(folder) + b"/"
+        with Digests(lambda _done: None) as digests:
+            wanted = ((top + entry.path, entry, fingerprint) for entry, fingerprint in files)
+            known = {files[number].entry.path: digest for number, digest in digests.of(wanted)}
+        return tuple(
+            (entry._replace(sha256=known[entry.hardlink or entry.path]), fingerprint)
+            if entry.kind is Kind.FILE
+            else (entry, fingerprint)
+            for entry, fingerprint in found
+        )
+
+    def discard(self, root: Path, peer: str, path: bytes) -> None:
+        """Take away a file that arrived but is not what it should be."""
+        folder, _, name = path.rpartition(b"/")
+        with inside(root / ARRIVING / peer, folder) as parent:
+            os.unlink(name, dir_fd=parent)
+
+    def move(self, root: Path, peer: str, day: str, entries: Sequence[Entry]) -> None:
+        """Bring these entries into the peer's folder of a day, in the place of what has their names."""
+        source = root / ARRIVING / peer
+        target = root / day / peer
+        try:
+            _flush(source)  # what has its name in a day is whole, even after a power cut
+            with durable_file(root / MOVING) as stream:
+                stream.write(day.encode())
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not os.path.lexists(target) and _holds_just(source, entries):
+                source.rename(target)
+            else:
+                self._merge(source, target, entries)
+            _flush(target)
+        except CedarchestError:
+            raise
+        except OSError as error:
+            raise _cannot("written", target, error) from error
+
+    @staticmethod
+    def _merge(source: Path, target: Path, entries: Sequence[Entry]) -> None:
+        with inside(target.parent) as of_day:
+            _make_folder(of_day, os.fsencode(target.name), stat.S_IMODE(source.stat().st_mode))
+        with inside(source) as arrived, inside(target) as staged:
+            for entry in entries:
+                _bring(arrived, staged, entry)
+            for entry in reversed(entries):  # what came into a folder has changed its times
+                if entry.kind is Kind.DIR:
+                    with below(staged, entry.path) as folder:
+                        os.fchmod(folder, entry.mode)
+                        os.utime(folder, ns=(entry.mtime_ns, entry.mtime_ns))
+        shutil.rmtree(source)
+
+    def unfinished(self, root: Path) -> tuple[str, ...]:
+        """The day, if any, that something was moved into and that nobody finished."""
+        try:
+            day = (root / MOVING).read_text()
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise _cannot("read", root / MOVING, error) from error
+        return (day,) if (root / day).is_dir() else ()
+
+    def finish(self, root: Path) -> None:
+        """The day that things were moved into is complete."""
+        (root / MOVING).unlink(missing_ok=True)
+        sync_directory(root)
+
+
+def _holds_just(folder: Path, entries: Sequence[Entry]) -> bool:
+    """Whether nothing else arrived."""
+    found = sum(len(folders) + len(files) for _, folders, files in os.walk(folder))
+    return found == len(entries)
+
+
+def _bring(arrived: int, staged: int, entry: Entry) -> None:
+    """One entry by handle; folders come before what is in them."""
+    folder, _, name = entry.path.rpartition(b"/")
+    with below(staged, folder) as into:
+        if entry.kind is Kind.DIR:
+            _make_folder(into, name, 0o700)
+            return
+        with below(arrived, folder) as source:
+            try:
+                os.rename(name, name, src_dir_fd=source, dst_dir_fd=into)
+            except OSError as error:
+                if error.errno not in (errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                shutil.rmtree(os.fsdecode(name), dir_fd=into)
+                os.rename(name, name, src_dir_fd=source, dst_dir_fd=into)
+
+
+def _make_folder(parent: int, name: bytes, mode: int) -> None:
+    """A folder that is one: whatever else has the name is replaced, and never followed."""
+    with contextlib.suppress(FileNotFoundError):
+        if stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
+            return
+        os.unlink(name, dir_fd=parent)
+    os.mkdir(name, mode, dir_fd=parent)
+
+
+def _flush(path: Path) -> None:
+    """Have the kernel write out the file system of a path."""
+    done = run(["sync", "-f", str(path)], timeout_s=_SYNC_S)
+    if done.returncode:
+        raise StagingError(
+            f"{path} cannot be made durable: {done.tail}",
+            advice="The disk of the staging folder fails: look at the kernel's log.",
+            path=str(path),
+        )
+
+
+def _cannot(done: str, path: Path, error: OSError) -> StagingError:
+    return StagingError(
+        f"{to_text(os.fsencode(path))} cannot be {done}: {error.strerror}",
+        advice="Check that its disk is mounted and has room, and that you may write there.",
+        path=str(path),
+    )

@@ -1,0 +1,274 @@
+"""Collect dirs of peers, on this machine or by OpenSSH on others, through rsync.
+
+A peer may be hostile: what it names is data. rsync gets the paths that were chosen from a file, escapes
+what it prints, refuses names that lead out, makes no devices and takes off setuid bits; it brings things
+to a folder that is ours alone, where they are looked at before they come into a day.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cedarchest.adapters.process import Completed, Running, running
+from cedarchest.errors import DiskFull, PeerError
+from cedarchest.model.handover import COLLECTED_LIST, COLLECTED_MARK
+from cedarchest.model.index import Kind
+from cedarchest.ports import Handover, PeerItem, PeerLook
+
+PARTIAL = b".rsync-partial"
+"""Where rsync keeps what it has of a file that is not whole."""
+
+_SILENT_S = 7 * 86_400.0
+"""rsync itself notices a silent peer; what it does without a word, such as reading, takes its time."""
+
+_CONTROL_SIZE = "64m"
+_INCOMPLETE = (23, 24)
+"""Exit statuses of rsync(1): some things could not be transferred, or vanished on the way."""
+
+_KINDS = {
+    "-": Kind.FILE,
+    "d": Kind.DIR,
+    "l": Kind.LINK,
+    "p": Kind.FIFO,
+    "s": Kind.SOCKET,
+    "c": Kind.CHAR,
+    "b": Kind.BLOCK,
+}
+_LISTED = re.compile(
+    r"(?P<kind>[-dlpscbS])(?P<mode>\S{9})\S? +(?P<size>[\d,]+)"
+    r" (?P<time>\d+/\d\d/\d\d \d\d:\d\d:\d\d) (?P<path>.+)"
+)
+_ESCAPED = re.compile(rb"\\#([0-3][0-7]{2})")
+_ARRIVED = re.compile(r"arrived ([\d,]+)")
+_PROBLEM = re.compile(r"(?:rsync: |file has vanished: |skipping )(?:\[\w+\] )?(.*)")
+_CONSEQUENCE = re.compile(r"^rsync error: |connection unexpectedly closed|Broken pipe")
+_NO_ROOM = "No space left on device"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How a remote machine is reached; `timeout_s` is how long it may be silent."""
+
+    host: str
+    user: str = ""
+    port: int | None = None
+    identity: Path | None = None
+    options: Sequence[str] = ()
+    bytes_a_second: int | None = None
+    timeout_s: float = 300
+
+    @property
+    def seconds(self) -> int:
+        """How long it may be silent, as ssh and rsync take it."""
+        return max(1, round(self.timeout_s))
+
+    @property
+    def ssh(self) -> list[str]:
+        """The remote shell and its arguments; nothing is ever asked on a terminal."""
+        words = ["ssh", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={self.seconds}"]
+        words += ["-o", "ServerAliveInterval=15"]
+        if self.port:
+            words += ["-p", str(self.port)]
+        if self.identity:
+            words += ["-i", str(self.identity), "-o", "IdentitiesOnly=yes"]
+        return [*words, *self.options]
+
+    @property
+    def target(self) -> str:
+        """The machine as rsync takes it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.user}@{host}" if self.user else host
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a peer leaves what it collected: a folder of this machine or, with a login, of another."""
+
+    collect_dir: Path
+    login: Login | None = None
+
+    def __str__(self) -> str:
+        return f"{self.login.target}:{self.collect_dir}" if self.login else str(self.collect_dir)
+
+    @property
+    def options(self) -> list[str]:
+        """What rsync has to be told of the way there."""
+        if self.login is None:
+            return []
+        words = [
+            "-e",
+            " ".join(map(_word, self.login.ssh)),
+            f"--timeout={max(1, round(self.login.timeout_s))}",
+        ]
+        if self.login.bytes_a_second:
+            words.append(f"--bwlimit={max(1, self.login.bytes_a_second // 1024)}")
+        return words
+
+
+def _word(text: str) -> str:
+    """A word of `rsync -e`: quotes hold spaces together, a doubled quote is one."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+class RsyncPeers:
+    """The configured peers.
+
+    `scratch` is a folder for small files that live as long as a transfer; where it is not there, so that
+    only looking makes none, they are in that of the system.
+    """
+
+    def __init__(self, addresses: Mapping[str, Address], scratch: Path) -> None:
+        self._addresses = addresses
+        self._scratch = scratch
+        self._running: set[Running] = set()
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def named(self, name: str) -> RsyncFolder:
+        """The collect dir of a configured peer."""
+        return RsyncFolder(name, self._addresses[name], self._run, self._scratch)
+
+    def stop(self) -> None:
+        """End what is on its way."""
+        with self._lock:
+            self._stopped = True
+            for child in self._running:
+                child.ask_to_end()
+
+    def _run(self, argv: Sequence[str], heard: Callable[[str], None]) -> Completed:
+        with running(argv, stall_s=_SILENT_S, variables={"TZ": "UTC"}) as child, self._stoppable(child):
+            for line in child.lines():
+                heard(line)
+            return child.finish()
+
+    @contextlib.contextmanager
+    def _stoppable(self, child: Running) -> Iterator[None]:
+        with self._lock:
+            self._running.add(child)
+            if self._stopped:
+                child.ask_to_end()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running.discard(child)
+
+
+class RsyncFolder:
+    """One peer's collect dir."""
+
+    def __init__(
+        self,
+        name: str,
+        address: Address,
+        run: Callable[[Sequence[str], Callable[[str], None]], Completed],
+        scratch: Path,
+    ) -> None:
+        self._name = name
+        self._address = address
+        self._run = run
+        self._scratch = scratch
+
+    def handover(self) -> Handover | None:
+        """Whether the peer's collect has ended."""
+        with self._scratch_folder() as folder:
+            names = [f"--include=/{name}" for name in (COLLECTED_MARK, COLLECTED_LIST)]
+            limits = [f"--max-size={_CONTROL_SIZE}", "--chmod=u+r"]
+            self._copy(["-r", "--times", *names, "--exclude=*", *limits], folder)
+            mark, listed = folder / COLLECTED_MARK, folder / COLLECTED_LIST
+            if not mark.is_file():
+                return None
+            at = datetime.fromtimestamp(mark.stat().st_mtime, UTC)
+            return Handover(at, listed.read_bytes() if listed.is_file() else b"")
+
+    def look(self) -> PeerLook:
+        """All that is in it."""
+        items: list[PeerItem] = []
+
+        def heard(line: str) -> None:
+            if listed := _LISTED.fullmatch(line):
+                items.append(_item(listed))
+
+        done = self._rsync(["-r", "--list-only"], [], heard)
+        mode = next((item.mode for item in items if item.path == b"."), 0o700)
+        inside = tuple(item for item in items if item.path != b".")
+        return PeerLook(mode, inside, _problems(done))
+
+    def fetch(self, paths: Iterable[bytes], into: Path, arrived: Callable[[int], None]) -> tuple[str, ...]:
+        """Copy these paths below `into`; gives a line for each that could not be had in full."""
+
+        def heard(line: str) -> None:
+            if came := _ARRIVED.fullmatch(line):
+                arrived(int(came[1].replace(",", "")))
+
+        with self._scratch_folder() as folder:
+            wanted = folder / "wanted"
+            wanted.write_bytes(b"".join(path + b"\0" for path in paths))
+            marks = "--exclude=/cback.*"  # those of the collect dir are no data, whatever comes whole
+            chosen = [f"--files-from={wanted}", "--from0", "-r", marks]
+            kept = ["--links", "--times", "--perms", "--hard-links", "--chmod=ug-s,o-t,u+r,Du+wx"]
+            how = [f"--partial-dir={PARTIAL.decode()}", "--out-format=arrived %l"]
+            return _problems(self._copy([*chosen, *kept, *how], into, heard))
+
+    @contextlib.contextmanager
+    def _scratch_folder(self) -> Iterator[Path]:
+        place = self._scratch if self._scratch.is_dir() else None
+        with tempfile.TemporaryDirectory(prefix="cedarchest-", dir=place) as folder:
+            yield Path(folder)
+
+    def _copy(
+        self, options: Sequence[str], into: Path, heard: Callable[[str], None] = lambda _: None
+    ) -> Completed:
+        return self._rsync(options, [f"{into}/"], heard)
+
+    def _rsync(
+        self, options: Sequence[str], target: Sequence[str], heard: Callable[[str], None]
+    ) -> Completed:
+        argv = ["rsync", "--no-motd", "--outbuf=L", *options, *self._address.options]
+        done = self._run([*argv, "--", f"{self._address}/", *target], heard)
+        if done.returncode and done.returncode not in _INCOMPLETE:
+            raise self._failure(done)
+        if done.returncode and any("change_dir" in line for line in done.lines):
+            raise self._failure(done)
+        return done
+
+    def _failure(self, done: Completed) -> PeerError | DiskFull:
+        said = [line for line in done.lines if line.strip() and not _CONSEQUENCE.search(line)]
+        why = said[-1] if said else f"rsync ended with {done.returncode}"
+        if any(_NO_ROOM in line and "[sender]" not in line for line in done.lines):
+            return DiskFull(f"there is no room for what comes from {self._name}: {why}", peer=self._name)
+        advice = "See that its collect_dir is there and that you may read it."
+        if login := self._address.login:
+            by_hand = " ".join([*login.ssh, login.target])
+            advice = f"See that it is up and that this works without a question: {by_hand} true"
+        return PeerError(
+            f"{self._name} cannot be read ({self._address}): {why}",
+            advice=advice,
+            peer=self._name,
+            transcript=done.tail,
+        )
+
+
+def _item(listed: re.Match[str]) -> PeerItem:
+    kind = _KINDS.get(listed["kind"], Kind.SOCKET)
+    at = datetime.strptime(listed["time"], "%Y/%m/%d %H:%M:%S").replace(tzinfo=UTC)
+    path = listed["path"].encode("utf-8", "surrogateescape")
+    path = _ESCAPED.sub(lambda octal: bytes([int(octal[1], 8)]), path)
+    size = int(listed["size"].replace(",", "")) if kind is Kind.FILE else 0
+    mode = sum(0o400 >> place for place, letter in enumerate(listed["mode"]) if letter not in "-ST")
+    return PeerItem(path, kind, size, mode, int(at.timestamp()))
+
+
+def _problems(done: Completed) -> tuple[str, ...]:
+    """What rsync said of single things that it could not look at or copy."""
+    if not done.returncode:
+        return ()
+    found = [match[1] for line in done.lines if (match := _PROBLEM.fullmatch(line))]
+    return tuple(found) or (f"rsync ended with {done.returncode}",)

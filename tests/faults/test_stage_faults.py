@@ -1,0 +1,210 @@
+"""Staging that is killed, interrupted or starved: every file whole, nothing false, the next run goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.cli.program import error_of
+from tests.conftest import Project
+from tests.pool import collect, list_all, peers, staged
+from tests.sshd import Sshd
+
+TODAY = "2026/11/22"
+PROGRAM = """
+import sys
+import cedarchest.wiring, cedarchest.actions.stage, cedarchest.report.text, cedarchest.config.load
+from cedarchest.cli import run
+print("ready", flush=True)
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def pool(project: Project) -> Project:
+    """A project with two local peers, whose clock stands."""
+    project.environ["CEDARCHEST_NOW"] = "2026-11-22T03:00"
+    peers(project, {"name": "alpha"}, {"name": "beta"})
+    return project
+
+
+def started(project: Project) -> subprocess.Popen[bytes]:
+    """A stage at work, in a process group of its own, once the program is loaded."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "-c", str(project.config), "stage"],
+        env={**os.environ, **project.environ},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        cwd=project.root,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+def content(peer: str, number: int, generation: int) -> bytes:
+    return hashlib.sha256(f"{peer}/{number}/{generation}".encode()).digest() * (1000 * number + 1)
+
+
+def fill(project: Project, generation: int) -> dict[str, bytes]:
+    """What two peers have, some of it new in each generation; gives what a day must hold of it."""
+    wanted: dict[str, bytes] = {}
+    for peer in ("alpha", "beta"):
+        files = {
+            f"d{number % 3}/f{number}": content(peer, number, generation if number % 2 else 0)
+            for number in range(40)
+        }
+        list_all(collect(project, peer, files))
+        wanted |= {f"{peer}/{name}": data for name, data in files.items()}
+    return wanted
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+def test_a_stage_killed_at_any_moment_is_put_right_by_one_run(pool: Project, seed: int) -> None:
+    """Five generations of what the peers have in one day, each stage of them killed before it is let run."""
+    dice = random.Random(seed)
+    generations: list[dict[str, bytes]] = []
+    for generation in range(5):
+        generations.append(fill(pool, generation))
+        process = started(pool)
+        time.sleep(dice.uniform(0, 0.7))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        for path, data in staged(pool).items():  # whatever is there is whole, of this generation or the last
+            is_ours = "/" not in path  # an unfinished index
+            assert is_ours or any(data == known[path] for known in generations[-2:])
+        if (pool.staging / TODAY / "cback.stage").exists() and dice.random() < 0.5:
+            assert pool.run("store").status == 0
+        ran = pool.run("stage")
+        assert ran.status == 0, ran.out + ran.err
+        assert staged(pool) == generations[-1]
+        assert (pool.staging / TODAY / "cback.stage").exists()
+        subprocess.run(
+            ["sha256sum", "--quiet", "--strict", "-c", "SHA256SUMS"], cwd=pool.staging / TODAY, check=True
+        )
+        assert sorted(path.name for path in pool.staging.iterdir()) == [".arriving", "2026"]
+        assert pool.run("store").status == 0
+    assert pool.run("verify").status == 0
+
+
+def test_a_day_that_a_killed_run_left_is_finished_on_another_day(pool: Project) -> None:
+    collect(pool, "alpha")
+    collect(pool, "beta")
+    assert pool.run("stage").status == 0
+    day = pool.staging / TODAY
+    for name in ("cback.stage", "INDEX.jsonl.gz", "SHA256SUMS"):
+        (day / name).unlink()
+    (pool.staging / ".arriving-day").write_text(TODAY)  # as a run leaves it that is killed before the index
+    assert pool.run("stage", environ={"CEDARCHEST_NOW": "2026-11-23T03:00"}).status == 0
+    assert (day / "cback.stage").is_file()
+    assert (day / "SHA256SUMS").is_file()
+    assert not (pool.staging / ".arriving-day").exists()
+
+
+@pytest.fixture
+def slow_peer(pool: Project, tmp_path: Path) -> Iterator[Sshd]:
+    """A remote peer with one large file, over a line that takes a while for it."""
+    with Sshd(tmp_path / "sshd") as server:
+        peers(pool, {"name": "away", **server.peer, "bwlimit": "500 kB"})
+        list_all(collect(pool, "away", {"big": os.urandom(3_000_000)}))
+        yield server
+
+
+def wait_for_arrival(project: Project) -> None:
+    """Until something of the file is there."""
+    folder = project.staging / ".arriving" / "away"
+    for _ in range(1000):
+        if folder.is_dir() and any(path.stat().st_size > 300_000 for path in folder.iterdir()):
+            return
+        time.sleep(0.02)
+    raise AssertionError("nothing arrives")
+
+
+def test_an_interrupt_ends_what_is_on_its_way_and_the_next_run_goes_on(
+    pool: Project, slow_peer: Sshd
+) -> None:
+    process = started(pool)
+    wait_for_arrival(pool)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=30)
+    assert (process.returncode, "Traceback" in said.decode()) == (5, False)
+    assert not (pool.staging / TODAY).exists()
+    (partial,) = (pool.staging / ".arriving" / "away" / ".rsync-partial").iterdir()
+    assert partial.stat().st_size > 100_000
+    peers(pool, {"name": "away", **slow_peer.peer})
+    assert pool.run("stage").status == 0
+    assert staged(pool) == {"away/big": (pool.root / "collect" / "away" / "big").read_bytes()}
+
+
+def test_a_peer_that_dies_half_way_is_an_error_and_the_next_run_goes_on(
+    pool: Project, slow_peer: Sshd
+) -> None:
+    process = started(pool)
+    wait_for_arrival(pool)
+    listening = (slow_peer.folder / "pid").read_text().strip()
+    sessions = subprocess.run(["pgrep", "-P", listening], capture_output=True, text=True, check=True).stdout
+    for session in sessions.split():
+        os.kill(int(session), signal.SIGKILL)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 6
+    assert b"cedarchest: away cannot be read (" in said
+    assert not (pool.staging / TODAY).exists()
+    peers(pool, {"name": "away", **slow_peer.peer})
+    assert pool.run("stage").status == 0
+    assert len(staged(pool)["away/big"]) == 3_000_000
+
+
+def test_a_peer_that_collects_meanwhile_is_not_taken(pool: Project, slow_peer: Sshd) -> None:
+    process = started(pool)
+    wait_for_arrival(pool)
+    os.utime(pool.root / "collect" / "away" / "cback.collect", (1, 1))
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 6
+    assert b"away collected again while it was staged; nothing of it was taken" in said
+    assert not (pool.staging / TODAY).exists()
+    assert slow_peer.port
+
+
+def test_two_runs_at_once_are_one(pool: Project, slow_peer: Sshd) -> None:
+    process = started(pool)
+    wait_for_arrival(pool)
+    for action in ("stage", "store"):
+        ran = pool.run("--json", action)
+        assert (ran.status, error_of(ran)["kind"]) == (10, "LockedError")
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert slow_peer.port
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_a_staging_disk_that_is_full_is_an_error_and_the_next_run_goes_on(pool: Project) -> None:
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(pool.staging)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("this machine lets nobody mount")
+    try:
+        list_all(collect(pool, "alpha", {"small": b"x"}))
+        list_all(collect(pool, "beta", {"big": bytes(2_000_000)}))
+        ran = pool.run("stage")
+        assert ran.status == 11
+        assert "left out: beta has 2.0 MB to stage, and" in ran.out
+        assert staged(pool) == {"alpha/small": b"x"}
+        subprocess.run(["mount", "-o", "remount,size=9m", str(pool.staging)], check=True)
+        assert pool.run("stage").status == 0
+        assert len(staged(pool)["beta/big"]) == 2_000_000
+    finally:
+        subprocess.run(["umount", str(pool.staging)], check=True)
