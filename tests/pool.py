@@ -45,7 +45,7 @@ def list_all(folder: Path) -> None:
             path.stat().st_size, hashlib.sha256(path.read_bytes()).digest()
         )
         for path in folder.rglob("*")
-        if path.is_file() and not path.name.startswith("cback.")
+        if path.is_file() and not str(path.relative_to(folder)).startswith("cback.")
     }
     (folder / "cback.collect.jsonl").write_bytes(write_collected(files))
 

@@ -294,15 +294,19 @@ class Staging(Protocol):
         ...
 
     def mark_staged(self, directory: Path) -> None:
-        """Write `cback.stage` durably. Idempotent."""
+        """Write `cback.stage` durably. Idempotent.
+
+        Raises:
+            StagingError: it cannot be written.
+        """
         ...
 
     def mark_stored(self, directory: Path) -> bool:
         """Write `cback.store` durably; False where staging may not be written. Idempotent."""
         ...
 
-    def unmark_stored(self, directory: Path) -> None:
-        """Take `cback.store` away, durably; nothing happens when it is not there."""
+    def unmark_stored(self, directory: Path) -> bool:
+        """Take `cback.store` away, durably, where it is; False, with a warning, when that cannot be done."""
         ...
 
     def remove(self, day_index: DayIndex) -> None:
@@ -331,16 +335,17 @@ class Handover:
 
 @dataclass(frozen=True, slots=True)
 class PeerItem:
-    """Something in a peer's collect dir: `path` is raw bytes from there, `mtime` whole seconds.
+    """Something in a peer's collect dir: `path` is raw bytes from there, `target` where a link leads.
 
-    `mode` has the permission bits (0777).
+    `mode` has the permission bits (0777); `mtime` is whole seconds, None for a time that cannot be told.
     """
 
     path: bytes
     kind: Kind
     size: int
     mode: int
-    mtime: int
+    mtime: int | None
+    target: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +358,7 @@ class PeerLook:
 
 
 class PeerFolder(Protocol):
-    """A peer's collect dir, on this machine or on another; it is only read, and nothing in it is trusted.
+    """A peer's collect dir, on this machine or on another; nothing in it is trusted.
 
     Every method may raise PeerError (the peer cannot be reached, or does not let us) and ToolMissing.
     """
@@ -380,6 +385,42 @@ class PeerFolder(Protocol):
         """
         ...
 
+    def put(self, folder: Path) -> None:
+        """Copy all below a folder of ours into the collect dir, in the place of what has their names."""
+        ...
+
+
+class Receipts(Protocol):
+    """What peers were told, and are to be told, of their files on disc; kept in `state_dir`."""
+
+    def proof(self, day: str) -> Sequence[str]:
+        """What the receipts of a day go by; nothing when there are none."""
+        ...
+
+    def write(self, day: str, proof: Sequence[str], receipts: Mapping[str, bytes]) -> None:
+        """Keep the receipts of a day, by peer, to be brought to them.
+
+        Raises:
+            StagingError: they cannot be written.
+        """
+        ...
+
+    def has(self, peer: str, day: str) -> bool:
+        """Whether a peer has, or is to get, a receipt of a day."""
+        ...
+
+    def held(self, peer: str) -> Iterator[bytes]:
+        """All receipts of a peer, whether it has them yet or not."""
+        ...
+
+    def due(self, peer: str) -> Path | None:
+        """A folder of what is to be brought to a peer, as it is to stand there; None when nothing is."""
+        ...
+
+    def delivered(self, peer: str) -> None:
+        """What was due has been brought."""
+        ...
+
 
 class Peers(Protocol):
     """The machines that are backed up."""
@@ -396,8 +437,8 @@ class Peers(Protocol):
 class Arrivals(Protocol):
     """What is on its way from peers into a day: it waits beside the days until it is whole."""
 
-    def prepare(self, root: Path) -> None:
-        """Make the staging folder where it is absent.
+    def prepare(self, root: Path, peers: Collection[str]) -> None:
+        """Make the staging folder where it is absent; what arrived of peers that there are no more goes.
 
         Raises:
             StagingError: it cannot be made or written.
@@ -406,6 +447,10 @@ class Arrivals(Protocol):
 
     def free_bytes(self, root: Path) -> int:
         """Space that is left for everybody on the file system of the staging folder."""
+        ...
+
+    def held_bytes(self, root: Path, peer: str) -> int:
+        """What of a peer is there already, from a run that did not come to its end."""
         ...
 
     def folder(self, root: Path, peer: str, mode: int) -> Path:
@@ -422,12 +467,16 @@ class Arrivals(Protocol):
         """All that arrived, in order of path from the peer's collect dir, files with their digests.
 
         Raises:
-            StagingError: something cannot be read.
+            StagingError: something cannot be read; all that arrived is thrown away.
         """
         ...
 
     def discard(self, root: Path, peer: str, path: bytes) -> None:
-        """Take away a file that arrived but is not what it should be."""
+        """Take away a file that arrived but is not what it should be.
+
+        Raises:
+            StagingError: it cannot be taken away.
+        """
         ...
 
     def move(self, root: Path, peer: str, day: str, entries: Sequence[Entry]) -> None:
@@ -442,11 +491,11 @@ class Arrivals(Protocol):
         ...
 
     def unfinished(self, root: Path) -> tuple[str, ...]:
-        """The day, if any, that something was moved into and that nobody finished."""
+        """Days that something was moved into and that nobody finished."""
         ...
 
-    def finish(self, root: Path) -> None:
-        """The day that things were moved into is complete."""
+    def finish(self, root: Path, day: str) -> None:
+        """A day that things were moved into is complete."""
         ...
 
 
@@ -477,6 +526,14 @@ class Folders(Protocol):
 
         Raises:
             StagingError: it cannot be read, or is another one than it was.
+        """
+        ...
+
+    def read(self, root: Path, item: FolderItem) -> bytes:
+        """The content of a small file.
+
+        Raises:
+            StagingError: it cannot be read, is no file, or not a small one.
         """
         ...
 
@@ -662,6 +719,7 @@ class Ports:
     folders: Folders
     peers: Peers
     arrivals: Arrivals
+    receipts: Receipts
     locks: Locks
     interrupts: Interrupts
     clock: Clock
@@ -689,6 +747,7 @@ __all__ = [
     "PeerLook",
     "Peers",
     "Ports",
+    "Receipts",
     "Reporter",
     "SavedSession",
     "SessionSource",

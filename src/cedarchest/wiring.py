@@ -14,6 +14,7 @@ from cedarchest.adapters.folders import LocalFolders
 from cedarchest.adapters.hooks import HookPrograms
 from cedarchest.adapters.interrupts import Signals
 from cedarchest.adapters.locks import HeldLocks
+from cedarchest.adapters.receipts import StateReceipts
 from cedarchest.adapters.rsync import Address, Login, RsyncPeers
 from cedarchest.adapters.staging import StagingFolder
 from cedarchest.adapters.workspace import StateWorkspace
@@ -77,6 +78,7 @@ def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Po
                     {peer.name: _address(peer) for peer in config.peer}, config.options.working_dir
                 ),
                 arrivals=StagingArrivals(),
+                receipts=StateReceipts(config.options.state_dir),
                 locks=locks,
                 interrupts=signals,
                 clock=SystemClock(),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli.program import error_of, told
+from tests.cli.program import error_of, program, told
 from tests.conftest import Project
 from tests.pool import collect, list_all, peers, staged
 from tests.sshd import Sshd
+
+from cedarchest.model.handover import read_receipt
 
 TODAY, TOMORROW = "2026/11/22", "2026/11/23"
 LATER = {"CEDARCHEST_NOW": "2026-11-23T03:00"}
@@ -168,12 +170,39 @@ def test_a_listed_file_that_changed_and_looks_the_same_is_taken(pool: Project) -
     assert pool.run("store").status == 0
 
 
-@pytest.mark.parametrize("content", [b"no list\n", b"[]\n", b'{"format": "x"}\n', b"\xff"])
+HEAD = b'{"format": "cedarchest-collected", "version": 1}\n'
+WRONG = (
+    b"no list\n",
+    b"[]\n",
+    b'{"format": "x"}\n',
+    b"\xff",
+    b"[" * 200_000,
+    HEAD.replace(b"1", b"2"),
+    HEAD + b"5\n",
+    HEAD + b'{"path": 5, "size": 0, "sha256": ""}\n',
+    HEAD + b'{"path": "../a", "size": 0, "sha256": "%s"}\n' % (b"0" * 64),
+    HEAD + b'{"path": "sub", "size": 0, "sha256": "%s"}\n' % (b"0" * 64),
+)
+
+
+@pytest.mark.parametrize("content", WRONG, ids=range(len(WRONG)))
 def test_a_list_that_cannot_be_read_is_an_error(pool: Project, content: bytes) -> None:
-    (collect(pool, "alpha") / "cback.collect.jsonl").write_bytes(content)
+    folder = collect(pool, "alpha", {"sub/a": b"a"})
+    (folder / "cback.collect.jsonl").write_bytes(content)
+    collect(pool, "beta")
+    ran = pool.run("stage")
+    assert ran.status == 11
+    assert "left out: cback.collect.jsonl of alpha cannot be used: " in ran.out
+    assert list(staged(pool)) == ["beta/beta.tar"]
+
+
+def test_a_list_that_is_a_link_is_not_passed_over(pool: Project) -> None:
+    folder = collect(pool, "alpha")
+    list_all(folder)
+    (folder / "cback.collect.jsonl").rename(folder / "cback.other")
+    (folder / "cback.collect.jsonl").symlink_to("cback.other")
     ran = pool.run("--json", "stage", "alpha")
-    assert ran.status == 6
-    assert error_of(ran)["message"].startswith("cback.collect.jsonl of alpha cannot be used: ")
+    assert error_of(ran)["message"].endswith("cannot be used: it is empty, too large, or no file")
 
 
 def test_a_listed_file_that_is_not_there_is_an_error(pool: Project) -> None:
@@ -181,7 +210,9 @@ def test_a_listed_file_that_is_not_there_is_an_error(pool: Project) -> None:
     list_all(folder)
     (folder / "b").unlink()
     ran = pool.run("--json", "stage", "alpha")
-    assert error_of(ran)["message"] == "alpha lists b in cback.collect.jsonl, and it is not there"
+    assert error_of(ran)["message"] == (
+        "cback.collect.jsonl of alpha cannot be used: it names b, and there is no such file"
+    )
 
 
 # -- limits -----------------------------------------------------------------------------------------
@@ -256,6 +287,106 @@ def test_a_link_that_was_staged_is_never_written_through(pool: Project, tmp_path
     assert pool.run("stage", "alpha").status == 0
     assert list(outside.iterdir()) == []
     assert staged(pool)["alpha/sub/passwd"] == b"mine now"
+
+
+def test_a_path_that_is_too_long_holds_up_nothing(pool: Project) -> None:
+    folder = collect(pool, "alpha")
+    collect(pool, "beta")
+    left = 4095 - len(f"{pool.staging}/.arriving/alpha")
+    above = os.open(folder, os.O_RDONLY)
+    while left > 220:
+        os.mkdir("d" * 200, dir_fd=above)
+        inner = os.open("d" * 200, os.O_RDONLY, dir_fd=above)
+        os.close(above)
+        above, left = inner, left - 201
+    os.close(os.open("e" * (left - 1), os.O_CREAT | os.O_WRONLY, dir_fd=above))
+    os.close(above)
+    for _ in range(2):
+        ran = pool.run("stage")
+        assert ran.status == 11
+        assert "...: its path is too long to be staged" in ran.out
+    assert sorted(staged(pool)) == ["alpha/alpha.tar", "beta/beta.tar"]
+    assert (pool.staging / TODAY / "cback.stage").is_file()
+
+
+def test_what_stands_in_a_folder_with_a_name_of_ours_is_named(pool: Project) -> None:
+    collect(pool, "alpha", {"cback.d/x": b"x", "a": b"a"})
+    ran = pool.run("stage", "alpha")
+    assert (ran.status, staged(pool)) == (11, {"alpha/a": b"a"})
+    assert "left out: alpha: cback.d/x: in a folder with a name of ours" in ran.out
+
+
+def test_odd_names_come_later_too(pool: Project) -> None:
+    names = ["#n#", ";q", "change_dir.txt", "a: No space left on device (28)"]
+    collect(pool, "alpha", {"first": b"1"})
+    assert pool.run("stage", "alpha").status == 0
+    collect(pool, "alpha", dict.fromkeys(names, b"x"))
+    assert pool.run("stage", "alpha").status == 0
+    assert sorted(staged(pool)) == sorted(f"alpha/{name}" for name in ["first", *names])
+
+
+def test_a_link_that_leads_elsewhere_is_taken_whatever_its_time(pool: Project) -> None:
+    link = collect(pool, "alpha") / "l"
+    for target in ("one", "two"):
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+        os.utime(link, (0, 1_700_000_000), follow_symlinks=False)
+        assert pool.run("stage", "alpha").status == 0
+    assert (pool.staging / TODAY / "alpha" / "l").readlink() == Path("two")
+
+
+def test_what_an_earlier_run_left_is_no_hindrance(pool: Project) -> None:
+    left = pool.staging / ".arriving"
+    for stale in (left / "alpha" / "x" / "y", left / "of old" / "z"):
+        stale.parent.mkdir(parents=True)
+        stale.write_bytes(b"stale")
+    collect(pool, "alpha", {"x": b"a file now"})
+    assert pool.run("stage", "alpha").status == 0
+    assert staged(pool)["alpha/x"] == b"a file now"
+    assert list(left.iterdir()) == []
+
+
+def test_an_earlier_day_that_cannot_be_finished_holds_up_nothing(pool: Project) -> None:
+    broken = pool.staging / "2026/11/20"
+    (broken / "cback.stage").mkdir(parents=True)
+    (pool.staging / ".arriving-days").write_text("2026/11/20\n")
+    collect(pool, "alpha")
+    ran = pool.run("stage", "alpha")
+    assert ran.status == 11
+    assert "left out: 2026/11/20, which is not marked staged yet: " in ran.out
+    assert (pool.staging / TODAY / "cback.stage").is_file()
+    assert (pool.staging / ".arriving-days").read_text() == "2026/11/20\n"
+    (broken / "cback.stage").rmdir()
+    (broken / "INDEX.jsonl.gz").unlink()
+    assert pool.run("stage", "alpha").status == 0
+    assert (broken / "cback.stage").is_file()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can forbid root to remove a file")
+def test_a_mark_that_cannot_be_taken_away_is_an_error(pool: Project) -> None:
+    collect(pool, "alpha")
+    assert pool.run("stage", "alpha").status == 0
+    assert pool.run("store").status == 0
+    mark = pool.staging / TODAY / "cback.store"
+    if subprocess.run(["chattr", "+i", str(mark)], capture_output=True, check=False).returncode:
+        pytest.skip("this file system has no such attribute")
+    try:
+        collect(pool, "alpha", {"more": b"m"})
+        ran = pool.run("--json", "stage", "alpha")
+        assert (ran.status, error_of(ran)["kind"]) == (6, "StagingError")
+        assert "alpha/more" not in staged(pool)
+    finally:
+        subprocess.run(["chattr", "-i", str(mark)], check=True)
+
+
+def test_a_time_that_cannot_be_told_is_no_reason_to_leave_a_file_out(pool: Project) -> None:
+    folder = collect(pool, "alpha", {"f": b"1"})
+    try:
+        os.utime(folder / "f", (0, 253_402_300_900))
+    except OSError:
+        pytest.skip("this file system has no such time")
+    assert pool.run("stage", "alpha").status == 0
+    assert staged(pool) == {"alpha/f": b"1"}
 
 
 def test_nobody_gets_a_right_by_a_copied_mode(pool: Project) -> None:
@@ -342,3 +473,109 @@ def test_remote_and_local_peers_are_staged_together(pool: Project, server: Sshd)
     assert "See that it is up and that this works without a question: ssh " in ran.out
     assert staged(pool)["away/a b'c.tar"] == b"far" * 1000
     assert pool.run("store").status == 0
+    assert receipt(pool, "away") == {"a b'c.tar": 1, "sub/x": 1}
+
+
+# -- receipts ---------------------------------------------------------------------------------------
+
+
+def receipt(project: Project, peer: str, day: str = TODAY) -> dict[str, int]:
+    """What a peer was told: on how many discs each of its files is."""
+    name = f"{day.replace('/', '-')}.jsonl"
+    content = (project.root / "collect" / peer / "cback.receipts" / name).read_bytes()
+    return {os.fsdecode(each.path): each.copies for each in read_receipt(content) if each.sha256}
+
+
+def test_a_peer_is_told_what_is_proven_and_brings_it_no_more(pool: Project) -> None:
+    collect(pool, "alpha", {"a": b"1", "sub/b": b"22", "sub/em pty": b""})
+    (pool.root / "collect" / "alpha" / "hollow").mkdir()
+    (pool.root / "collect" / "alpha" / "link").symlink_to("a")
+    collect(pool, "beta")
+    assert pool.run("stage").status == 0
+    assert not (pool.root / "collect" / "alpha" / "cback.receipts").exists()
+    assert pool.run("store").status == 0
+    assert receipt(pool, "alpha") == {"a": 1, "sub/b": 1, "sub/em pty": 1}
+    assert receipt(pool, "beta") == {"beta.tar": 1}
+    assert told(pool.run("--json", "stage", environ=LATER))["outcome"] == "nothing-to-do"
+    collect(pool, "alpha", {"sub/b": b"333"})
+    assert pool.run("stage", environ=LATER).status == 0
+    assert staged(pool, TOMORROW) == {"alpha/sub/b": b"333"}
+
+
+def test_what_a_collect_lists_is_taken_with_a_receipt_too(pool: Project) -> None:
+    folder = collect(pool, "alpha", {"a": b"1"})
+    assert pool.run("stage", "alpha").status == 0
+    assert pool.run("store").status == 0
+    list_all(folder)
+    assert pool.run("stage", "alpha", environ=LATER).status == 0
+    assert staged(pool, TOMORROW) == {"alpha/a": b"1"}
+
+
+def test_a_receipt_is_taken_back_with_its_proof(pool: Project, flip: Callable[[Path, int], None]) -> None:
+    collect(pool, "alpha", {"a": b"needle" * 1000})
+    assert pool.run("stage", "alpha").status == 0
+    assert pool.run("store").status == 0
+    (image,) = pool.images()
+    flip(image, image.read_bytes().index(b"needle"))
+    assert pool.run("verify").status == 7
+    assert receipt(pool, "alpha") == {}
+    assert pool.run("store").status == 0
+    assert receipt(pool, "alpha") == {"a": 1}
+    for disc in pool.images():
+        disc.unlink()
+        assert pool.run("discs", "lost", disc.stem).status == 0
+    assert receipt(pool, "alpha") == {}
+
+
+def test_a_peer_that_is_away_gets_its_receipts_later(pool: Project) -> None:
+    folder = collect(pool, "alpha", {"a": b"1"})
+    assert pool.run("stage", "alpha").status == 0
+    folder.rename(folder.with_name("away"))
+    ran = pool.run("store")
+    assert ran.status == 0
+    assert "it gets its receipts from a later run" in ran.err
+    folder.with_name("away").rename(folder)
+    assert pool.run("store").status == 0
+    assert receipt(pool, "alpha") == {"a": 1}
+
+
+def test_a_peer_that_is_not_to_be_told_is_not(pool: Project) -> None:
+    peers(pool, {"name": "alpha", "receipts": False})
+    folder = collect(pool, "alpha")
+    assert pool.run("stage").status == 0
+    assert pool.run("store").status == 0
+    assert not (folder / "cback.receipts").exists()
+    assert told(pool.run("--json", "stage", environ=LATER))["outcome"] == "nothing-to-do"
+
+
+def test_a_peer_purges_what_its_receipts_prove(pool: Project, tmp_path: Path) -> None:
+    folder = collect(pool, "alpha", {"a": b"1", "sub/b": b"22"})
+    assert pool.run("stage", "alpha").status == 0
+    assert pool.run("store").status == 0
+    (folder / "new").write_bytes(b"nobody has it")
+    client = tmp_path / "client.toml"  # another machine: no catalog, no disc
+    client.write_text(
+        f'[options]\nstate_dir = "{tmp_path}/client"\n[[purge.dir]]\npath = "{folder}"\nretain_days = 5\n'
+    )
+    later = {"CEDARCHEST_NOW": "2027-01-22T03:00"}
+    (folder / "cback.receipts" / "2026-01-01.jsonl").write_bytes(b"no receipt\n")
+    ran = program("-c", str(client), "purge", cwd=tmp_path, environ=later)
+    assert ran.status == 0, ran.err
+    assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()) == [
+        "cback.collect",
+        "cback.receipts/2026-01-01.jsonl",
+        "cback.receipts/2026-11-22.jsonl",
+        "new",
+    ]
+    assert "2026-01-01.jsonl is of no use: " in ran.err
+
+
+def test_a_receipt_is_never_written_through_a_link(pool: Project, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    folder = collect(pool, "alpha")
+    (folder / "cback.receipts").symlink_to(outside)
+    assert pool.run("stage", "alpha").status == 0
+    assert pool.run("store").status == 0
+    assert list(outside.iterdir()) == []
+    assert receipt(pool, "alpha") == {"alpha.tar": 1}

@@ -19,6 +19,7 @@ from tests.fakes.writer import MemoryDrives, Tray
 from cedarchest.adapters.arrivals import StagingArrivals
 from cedarchest.adapters.folders import LocalFolders
 from cedarchest.adapters.hooks import HookPrograms
+from cedarchest.adapters.receipts import StateReceipts
 from cedarchest.adapters.rsync import RsyncPeers
 from cedarchest.adapters.staging import StagingFolder
 from cedarchest.adapters.workspace import StateWorkspace
@@ -123,6 +124,7 @@ def memory_ports(root: Path, *trays: Tray) -> Ports:
         folders=LocalFolders(),
         peers=RsyncPeers({}, root / "state" / "work"),
         arrivals=StagingArrivals(),
+        receipts=StateReceipts(root / "state"),
         locks=NoLocks(),
         interrupts=NoInterrupts(),
         clock=SettableClock(),

@@ -105,11 +105,11 @@ def test_a_day_that_a_killed_run_left_is_finished_on_another_day(pool: Project) 
     day = pool.staging / TODAY
     for name in ("cback.stage", "INDEX.jsonl.gz", "SHA256SUMS"):
         (day / name).unlink()
-    (pool.staging / ".arriving-day").write_text(TODAY)  # as a run leaves it that is killed before the index
+    (pool.staging / ".arriving-days").write_text(TODAY)  # as a run leaves it that is killed before the index
     assert pool.run("stage", environ={"CEDARCHEST_NOW": "2026-11-23T03:00"}).status == 0
     assert (day / "cback.stage").is_file()
     assert (day / "SHA256SUMS").is_file()
-    assert not (pool.staging / ".arriving-day").exists()
+    assert not (pool.staging / ".arriving-days").exists()
 
 
 @pytest.fixture

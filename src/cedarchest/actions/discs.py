@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cedarchest.actions.facts import days_on, disc_named
 from cedarchest.actions.marks import Standing, last_digests, standing
+from cedarchest.actions.receipts import leave_receipts
 from cedarchest.actions.reuse import LOST, give_up
 from cedarchest.config.model import Config
 from cedarchest.errors import NoMedium
@@ -51,6 +52,7 @@ def execute_lost(config: Config, label: str, *, ports: Ports) -> LossReport:
         held = {content.day for session in found.sessions for content in session.days}
         digests = last_digests(held, ports)
         give_up(config, found.disc, LOST, ports)
+        leave_receipts(config, ports=ports)
         return LossReport(execute_discs(label, ports=ports)[0], standing(config, digests, ports))
 
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
 from cedarchest.config.model import Peer
 from cedarchest.errors import PeerError
-from cedarchest.model.handover import COLLECTED_LIST, COLLECTED_MARK, Collected, is_own, read_collected
+from cedarchest.model.handover import (
+    COLLECTED_LIST,
+    COLLECTED_MARK,
+    Collected,
+    is_own,
+    is_receipt,
+    read_collected,
+)
 from cedarchest.model.index import Entry, Fingerprint, Kind
 from cedarchest.model.names import to_text
 from cedarchest.model.size import shown_bytes
@@ -16,6 +25,10 @@ from cedarchest.ports import Handover, PeerItem, Ports
 
 _TAKEN = (Kind.FILE, Kind.DIR, Kind.LINK)
 """What is staged; of the others nothing could be kept but their names."""
+
+
+Proven = tuple[bytes, Kind, int, int | None]
+"""Something of a peer that has a receipt: path in the collect dir, kind, size, whole second of change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +60,18 @@ class Fetched:
     left_out: tuple[str, ...]
 
 
-def ask(peer: Peer, day: str, staged: Mapping[bytes, Entry], ports: Ports) -> Offer:
-    """What a peer has that is not among what is `staged` of the day.
+def ask(
+    peer: Peer,
+    root: Path,
+    day: str,
+    staged: Mapping[bytes, Entry],
+    proven: AbstractSet[Proven],
+    ports: Ports,
+) -> Offer:
+    """What a peer has that is not among what is `staged` of the day below `root`.
+
+    What is `proven` to be on disc is not taken again, unless a collect
+    lists it as its own.
 
     Raises:
         PeerError: it is not ready or not to be read, or has more than it may.
@@ -61,21 +84,22 @@ def ask(peer: Peer, day: str, staged: Mapping[bytes, Entry], ports: Ports) -> Of
             advice="Once its collect has ended, run the command again: what is late comes into the same day.",
             peer=peer.name,
         )
-    listed = _listed(peer, handover)
     seen = folder.look()
     items = tuple(item for item in seen.items if not is_own(item.path))
-    present = {item.path for item in items}
-    if absent := [path for path in listed if path not in present]:
-        raise PeerError(
-            f"{peer.name} lists {to_text(absent[0])} in {COLLECTED_LIST}, and it is not there",
-            advice="Let the peer collect again, then run the command again.",
-            peer=peer.name,
-        )
+    listed = _listed(peer, handover, seen.items)
     prefix = f"{day}/{peer.name}/".encode()
-    new = _new(items, lambda path: staged.get(prefix + path), listed)
-    odd = tuple(f"{to_text(item.path)}: a {item.kind}" for item in new if item.kind not in _TAKEN)
-    take = tuple(item for item in new if item.kind in _TAKEN)
-    offer = Offer(handover, listed, seen.mode, take, _whole(items, take), (*seen.problems, *odd))
+    longest = LONGEST_PATH - len(os.fsencode(root)) - len(prefix)
+    odd = {item.path: why for item in items if (why := _odd(item, longest))}
+    due = [
+        item
+        for item in items
+        if item.path not in odd
+        and (item.path in listed or (item.path, item.kind, item.size, item.mtime) not in proven)
+    ]
+    take = _new(items, due, lambda path: staged.get(prefix + path), listed)
+    odd |= {item.path: "in a folder with a name of ours" for item in seen.items if _is_hidden(item)}
+    left_out = (*seen.problems, *(f"{_shortened(path)}: {why}" for path, why in odd.items()))
+    offer = Offer(handover, listed, seen.mode, take, _whole(items, take), left_out)
     if peer.max_size is not None and offer.data_bytes > peer.max_size:
         raise PeerError(
             f"{peer.name} has {shown_bytes(offer.data_bytes)} to stage, more than its max_size of"
@@ -86,23 +110,59 @@ def ask(peer: Peer, day: str, staged: Mapping[bytes, Entry], ports: Ports) -> Of
     return offer
 
 
-def _listed(peer: Peer, handover: Handover) -> Mapping[bytes, Collected]:
+LONGEST_PATH = 4095 - 32
+"""PATH_MAX without its NUL (limits.h), and without what rsync adds to a name while a file arrives."""
+
+
+def _odd(item: PeerItem, longest: int) -> str:
+    """Why something cannot be taken; empty when it can."""
+    if item.kind not in _TAKEN:
+        return f"a {item.kind}"
+    return "its path is too long to be staged" if len(item.path) > longest else ""
+
+
+def _is_hidden(item: PeerItem) -> bool:
+    """Whether it is data, though its folder is named like marks of ours."""
+    return is_own(item.path) and b"/" in item.path and item.kind is not Kind.DIR and not is_receipt(item.path)
+
+
+def _shortened(path: bytes) -> str:
+    text = to_text(path)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+_SHOWN = 200
+
+
+def _listed(peer: Peer, handover: Handover, items: Collection[PeerItem]) -> Mapping[bytes, Collected]:
+    """The files that a collect lists, all of which are there; none where it makes no list."""
+    kinds = {item.path: item.kind for item in items}
     try:
-        return read_collected(handover.listed)
+        listed = read_collected(handover.listed)
+        if not handover.listed and COLLECTED_LIST.encode() in kinds:
+            raise ValueError("it is empty, too large, or no file")
+        for path in listed:
+            if kinds.get(path) is not Kind.FILE:
+                raise ValueError(f"it names {to_text(path)}, and there is no such file")
     except ValueError as error:
         raise PeerError(
             f"{COLLECTED_LIST} of {peer.name} cannot be used: {error}",
             advice="Let the peer collect again, or remove the list there.",
             peer=peer.name,
         ) from error
+    return listed
 
 
 def _new(
     items: Collection[PeerItem],
+    due: Collection[PeerItem],
     staged: Callable[[bytes], Entry | None],
     listed: Mapping[bytes, Collected],
-) -> list[PeerItem]:
-    """What the day has not as it is at the peer, and the folders that it is in."""
+) -> tuple[PeerItem, ...]:
+    """Of what is due that which the day has not as it is at the peer, and the folders that it is in.
+
+    A folder that holds something comes with it, and not for its own sake.
+    """
 
     def is_there(item: PeerItem) -> bool:
         entry = staged(item.path)
@@ -110,13 +170,16 @@ def _new(
             return False
         if item.kind is Kind.DIR:
             return True
+        if item.kind is Kind.LINK:
+            return entry.target == item.target
         if item.kind is Kind.FILE and item.path in listed and entry.sha256:
             return entry.sha256 == listed[item.path].sha256
         return (entry.size, entry.mtime_ns // 10**9) == (item.size, item.mtime)
 
-    wanted = {item.path for item in items if not is_there(item)}
+    holding = {folder for item in items for folder in _folders_of(item.path)}
+    wanted = {item.path for item in due if item.path not in holding and not is_there(item)}
     needed = {folder for path in wanted for folder in _folders_of(path)} | wanted
-    return sorted((item for item in items if item.path in needed), key=lambda item: item.path)
+    return tuple(sorted((item for item in items if item.path in needed), key=lambda item: item.path))
 
 
 def _whole(items: Collection[PeerItem], take: Sequence[PeerItem]) -> tuple[bytes, ...]:
@@ -163,7 +226,7 @@ def fetch(name: str, offer: Offer, root: Path, arrived: Callable[[int], None], p
         if entry.path not in wanted:
             continue
         wanted.discard(entry.path)
-        if promised and promised.sha256 != entry.sha256:
+        if promised and entry.kind is Kind.FILE and promised.sha256 != entry.sha256:
             ports.arrivals.discard(root, name, entry.path)
             troubles.append(f"{to_text(entry.path)}: not what {name} collected, by its SHA-256")
         else:

@@ -1,6 +1,7 @@
 """The purge action: what is old goes, once the catalog proves that it is on disc.
 
 In the staging folder whole days go, by the age of the day; elsewhere files, by the later of their times.
+The proof is in the catalog, or on a peer in the receipts that the master left.
 What is young is left alone and not spoken of; what is old and stays is named with the reason.
 """
 
@@ -17,6 +18,7 @@ from cedarchest.config.kinds import SHELF
 from cedarchest.config.model import Config, PurgeDir
 from cedarchest.errors import CedarchestError, ConfigError, Interrupted, StagingError
 from cedarchest.model.days import parse_day
+from cedarchest.model.handover import is_receipt, read_receipt
 from cedarchest.model.index import Kind
 from cedarchest.model.names import to_text
 from cedarchest.ports import FolderItem, Ports, StagedDay
@@ -115,10 +117,12 @@ def _purge_day(
 def _purge_files(config: Config, folder: PurgeDir, ports: Ports, *, dry_run: bool) -> Iterator[Purged]:
     """Files by the later of their times, and folders that are empty then."""
     now = ports.clock.now()
-    items = ports.folders.look(folder.path)
+    found = ports.folders.look(folder.path)
+    items = [item for item in found if not is_receipt(item.path)]
     ages = {item.path: _age(item, now) for item in items}
     old = [item for item in items if ages[item.path] >= folder.retain_days]
-    unproven = _unproven(config, folder, old, ports)
+    told = _told(folder, [item for item in found if is_receipt(item.path)], ports)
+    unproven = _unproven(config, folder, old, told, ports)
     holding: set[bytes] = set()  # folders that something stays in
     emptied: set[bytes] = set()  # folders that something went from
     for item in items:  # what a folder holds comes before it
@@ -150,7 +154,7 @@ def _remove(folder: PurgeDir, item: FolderItem, why: str, ports: Ports, *, dry_r
 
 
 def _unproven(
-    config: Config, folder: PurgeDir, old: Sequence[FolderItem], ports: Ports
+    config: Config, folder: PurgeDir, old: Sequence[FolderItem], told: Mapping[bytes, int], ports: Ports
 ) -> Mapping[bytes, str]:
     """What is old and must stay, with the reason; empty where no proof is wanted."""
     if not folder.require_stored:
@@ -169,9 +173,23 @@ def _unproven(
     copies = config.store.copies if config.store else 1
     proven = ports.catalog.proven(set(digests.values()))
     for path, digest in digests.items():
-        if proven.get(digest, 0) < copies:
+        if max(proven.get(digest, 0), told.get(digest, 0)) < copies:
             reasons[path] = "its content is not proven to be on disc"
     return reasons
+
+
+def _told(folder: PurgeDir, receipts: Sequence[FolderItem], ports: Ports) -> Mapping[bytes, int]:
+    """On how many verified discs each content is, by the receipts that the master left in a collect dir."""
+    told: dict[bytes, int] = {}
+    for item in receipts:
+        if item.kind is not Kind.FILE:
+            continue
+        try:
+            for received in read_receipt(ports.folders.read(folder.path, item)):
+                told[received.sha256] = max(told.get(received.sha256, 0), received.copies)
+        except (StagingError, ValueError) as error:
+            ports.reporter.warn(f"the receipt {_shown(folder, item)} is of no use: {error}")
+    return told
 
 
 def _age(item: FolderItem, now: datetime) -> int:

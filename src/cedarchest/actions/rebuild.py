@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from cedarchest.actions.receipts import leave_receipts
 from cedarchest.actions.store import (
     StoreOptions,
     StoreReport,
@@ -35,7 +36,9 @@ def execute_rebuild(
         return plan_only(config, choose_week(config, ports), ports, always_new=True)
     with ports.locks.hold(config.options.state_dir):
         settle_earlier(config, StoreOptions(full=True), ports)
-        return store_days(config, choose_week(config, ports), ports=ports, always_new=True)
+        report = store_days(config, choose_week(config, ports), ports=ports, always_new=True)
+        leave_receipts(config, ports=ports)
+        return report
 
 
 def choose_week(config: Config, ports: Ports) -> list[StagedDay]:

@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from cedarchest.actions.offers import Fetched, Offer, ask, fetch
+from cedarchest.actions.receipts import leave_receipts, proven_files
 from cedarchest.config.choices import IgnoreFailures
 from cedarchest.config.model import Config, Peer
-from cedarchest.errors import CedarchestError, ConfigError, DiskFull, StagingError
+from cedarchest.errors import CedarchestError, ConfigError, DiskFull, PeerError, StagingError
 from cedarchest.model.days import format_day
 from cedarchest.model.index import Entry, Fingerprint, Kind
 from cedarchest.model.size import shown_bytes
@@ -69,10 +70,14 @@ class StagedPeer:
 
 @dataclass(frozen=True, slots=True)
 class StageReport:
-    """The day and its peers, in the order of the configuration."""
+    """The day and its peers, in the order of the configuration.
+
+    `unfinished` are lines on earlier days that a run left and that this one could not finish either.
+    """
 
     day: str
     peers: tuple[StagedPeer, ...]
+    unfinished: tuple[str, ...] = ()
 
 
 def execute_stage(config: Config, options: StageOptions, *, ports: Ports) -> StageReport:
@@ -89,12 +94,14 @@ def execute_stage(config: Config, options: StageOptions, *, ports: Ports) -> Sta
         return _report(config, options, day, _offers(config, peers, day, ports), ports)
     with ports.locks.hold(config.options.state_dir):
         _prepare(config, ports)
-        _finish_days(config, ports)
+        unfinished = _finish_earlier(config, day, ports)
         offers = _offers(config, peers, day, ports)
         fetched = _fetch_all(config, offers, ports)
         problems = _into_day(config, day, fetched, ports)
+        leave_receipts(config, ports=ports)
         outcome = {**offers, **fetched, **problems}
-        return _report(config, options, day, outcome, ports)
+        report = _report(config, options, day, outcome, ports)
+        return replace(report, unfinished=unfinished)
 
 
 def _chosen(config: Config, names: Sequence[str]) -> list[Peer]:
@@ -116,7 +123,7 @@ def _prepare(config: Config, ports: Ports) -> None:
     root = config.require_stage().dir
     if ports.catalog.days():
         ports.staging.days(root)
-    ports.arrivals.prepare(root)
+    ports.arrivals.prepare(root, {peer.name for peer in config.peer})
 
 
 # -- asking -----------------------------------------------------------------------------------------
@@ -126,8 +133,12 @@ def _offers(
     config: Config, peers: Sequence[Peer], day: str, ports: Ports
 ) -> dict[str, Offer | CedarchestError]:
     """What each peer has that the day has not, as far as there is room for it."""
+    root = config.require_stage().dir
     staged = _already_staged(config, day, ports)
-    jobs = {peer.name: functools.partial(ask, peer, day, staged, ports) for peer in peers}
+    jobs = {}
+    for peer in peers:
+        proven = proven_files(config, peer.name, ports)
+        jobs[peer.name] = functools.partial(ask, peer, root, day, staged, proven, ports)
     offers: dict[str, Offer | CedarchestError] = dict(_side_by_side(config, jobs, ports))
     for name, offer in offers.items():
         if isinstance(offer, Offer) and ports.clock.now() - offer.handover.at > STALE:
@@ -154,6 +165,8 @@ def _within_room(
     left = ports.arrivals.free_bytes(stage.dir) - stage.reserve
     for name, offer in offers.items():
         granted[name] = offer
+        if isinstance(offer, Offer):
+            left += min(offer.data_bytes, ports.arrivals.held_bytes(stage.dir, name))
         if isinstance(offer, Offer) and offer.data_bytes > max(0, left):
             granted[name] = DiskFull(
                 f"{name} has {shown_bytes(offer.data_bytes)} to stage, and {stage.dir} has room for"
@@ -220,9 +233,13 @@ def _side_by_side(
             raise
     for name, future in futures.items():
         error = future.exception()
-        if error is not None and not isinstance(error, CedarchestError):
-            raise error
-        yield name, error or future.result()
+        if isinstance(error, CedarchestError):
+            yield name, error
+        elif isinstance(error, Exception):  # whatever it is, it holds up no other peer
+            log.debug("unexpected, of %s", name, exc_info=error)
+            yield name, PeerError(f"{name} failed: {type(error).__name__}: {error}", peer=name)
+        else:
+            yield name, future.result()
 
 
 # -- into the day -----------------------------------------------------------------------------------
@@ -242,7 +259,9 @@ def _into_day(
             known |= _move(root, day, name, came.entries, ports)
         except (StagingError, DiskFull) as error:
             problems[name] = error
-    _finish_days(config, ports, known)
+    for unfinished in ports.arrivals.unfinished(root):
+        if unfinished == day:
+            _finish_day(root, day, ports, known)
     return problems
 
 
@@ -253,7 +272,12 @@ def _move(
     prefix = f"{day}/{name}/".encode()
     entries = [entry for entry, _ in arrived]
     if (root / day).is_dir():
-        ports.staging.unmark_stored(root / day)
+        if not ports.staging.unmark_stored(root / day):
+            raise StagingError(
+                f"the mark of {root / day} cannot be taken away, and it would no longer be true",
+                advice="See why cback.store cannot be removed there, then run the command again.",
+                path=str(root / day),
+            )
         seen = ports.staging.look(root / day, day)
         ports.staging.forget(seen, _replaced(seen, prefix, entries))
     ports.arrivals.move(root, name, day, entries)
@@ -264,13 +288,25 @@ def _move(
     }
 
 
-def _finish_days(config: Config, ports: Ports, known: Mapping[bytes, Digest] | None = None) -> None:
-    """Index and mark the day that something came into, in this run or in one that was killed."""
+def _finish_earlier(config: Config, today: str, ports: Ports) -> tuple[str, ...]:
+    """Finish what a killed run left; an earlier day for which that fails does not hold up today's."""
     root = config.require_stage().dir
+    failures = []
     for day in ports.arrivals.unfinished(root):
-        ports.staging.index(root / day, day, known)
-        ports.staging.mark_staged(root / day)
-        ports.arrivals.finish(root)
+        try:
+            _finish_day(root, day, ports)
+        except (StagingError, DiskFull) as error:
+            if day == today:
+                raise
+            failures.append(f"{day}, which is not marked staged yet: {error.message}")
+    return tuple(failures)
+
+
+def _finish_day(root: Path, day: str, ports: Ports, known: Mapping[bytes, Digest] | None = None) -> None:
+    """Index and mark a day that something came into, in this run or in one that was killed."""
+    ports.staging.index(root / day, day, known)
+    ports.staging.mark_staged(root / day)
+    ports.arrivals.finish(root, day)
 
 
 def _replaced(seen: DayIndex, prefix: bytes, entries: Sequence[Entry]) -> list[bytes]:

@@ -18,6 +18,7 @@ from cedarchest.actions.loading import find_current
 from cedarchest.actions.marks import awaits_check, follow_proof, is_proven, warn_of_unproven_marks
 from cedarchest.actions.planning import indexes_of, plan_days
 from cedarchest.actions.prove import prove_again, prove_session
+from cedarchest.actions.receipts import leave_receipts
 from cedarchest.actions.reuse import begin_disc
 from cedarchest.actions.settle import settle
 from cedarchest.actions.unbuilt import refuse_unbuilt
@@ -82,7 +83,9 @@ def execute_store(
     with ports.locks.hold(config.options.state_dir):
         settle_earlier(config, options, ports)
         days = choose_days(config, options, ports)
-        return store_days(config, days, ports=ports, always_new=options.full)
+        report = store_days(config, days, ports=ports, always_new=options.full)
+        leave_receipts(config, ports=ports)
+        return report
 
 
 def plan_only(config: Config, days: Sequence[StagedDay], ports: Ports, *, always_new: bool) -> StoreReport:

@@ -21,6 +21,7 @@ from cedarchest.actions.loading import (
 )
 from cedarchest.actions.marks import follow_proof, last_digests, standing
 from cedarchest.actions.prove import prove_again
+from cedarchest.actions.receipts import leave_receipts
 from cedarchest.actions.reuse import LOST
 from cedarchest.actions.selfcheck import check_by_itself
 from cedarchest.actions.settle import settle_session
@@ -71,6 +72,7 @@ def execute_verify(config: Config | None, targets: Sequence[str], *, ports: Port
     if config is not None and (labels or not targets):
         with ports.locks.hold(config.options.state_dir):
             verdicts += _verify_known(config, labels, ports)
+            leave_receipts(config, ports=ports)
     return VerifyReport(tuple(verdicts))
 
 

@@ -12,7 +12,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from cedarchest.adapters.digests import Digests
@@ -21,13 +21,13 @@ from cedarchest.adapters.folders import below, inside
 from cedarchest.adapters.process import run
 from cedarchest.adapters.rsync import PARTIAL
 from cedarchest.adapters.scan import scan
-from cedarchest.errors import CedarchestError, StagingError
+from cedarchest.errors import CedarchestError, DiskFull, StagingError
 from cedarchest.model.index import Entry, Fingerprint, Kind
 from cedarchest.model.names import to_text
 
 ARRIVING = ".arriving"
-MOVING = ".arriving-day"
-"""Names the day that things are being moved into, until it is indexed and marked."""
+MOVING = ".arriving-days"
+"""Names the days that things were moved into, until they are indexed and marked."""
 
 _SYNC_S = 3600.0
 
@@ -35,10 +35,13 @@ _SYNC_S = 3600.0
 class StagingArrivals:
     """Arrivals below the staging folder, so that a rename brings them into a day."""
 
-    def prepare(self, root: Path) -> None:
-        """Make the staging folder where it is absent."""
+    def prepare(self, root: Path, peers: Collection[str]) -> None:
+        """Make the staging folder where it is absent; what arrived of peers that there are no more goes."""
         try:
             (root / ARRIVING).mkdir(parents=True, exist_ok=True, mode=0o700)
+            for folder in (root / ARRIVING).iterdir():
+                if folder.name not in peers:
+                    shutil.rmtree(folder)
         except OSError as error:
             raise _cannot("written", root, error) from error
 
@@ -46,6 +49,13 @@ class StagingArrivals:
         """Space that is left on the file system of the staging folder."""
         status = os.statvfs(next(path for path in (root, *root.parents) if path.is_dir()))
         return status.f_bavail * status.f_frsize
+
+    def held_bytes(self, root: Path, peer: str) -> int:
+        """What of a peer is there already, from a run that did not come to its end."""
+        folders = os.walk(root / ARRIVING / peer)
+        return sum(
+            os.lstat(Path(folder, name)).st_blocks * 512 for folder, _, names in folders for name in names
+        )
 
     def folder(self, root: Path, peer: str, mode: int) -> Path:
         """Where a peer's things arrive, with the mode that its folder in a day is to have."""
@@ -60,6 +70,14 @@ class StagingArrivals:
     def entries(self, root: Path, peer: str) -> tuple[tuple[Entry, Fingerprint], ...]:
         """All that arrived, files with their digests; what is not whole yet is left out."""
         folder = root / ARRIVING / peer
+        try:
+            return self._entries(folder)
+        except StagingError:  # so that the next run begins anew
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    @staticmethod
+    def _entries(folder: Path) -> tuple[tuple[Entry, Fingerprint], ...]:
         found = [one for one in scan(folder, prefix=b"") if PARTIAL not in one.entry.path.split(b"/")]
         files = [one for one in found if one.entry.kind is Kind.FILE and not one.entry.hardlink]
         top = os.fsencode(folder) + b"/"
@@ -76,8 +94,11 @@ class StagingArrivals:
     def discard(self, root: Path, peer: str, path: bytes) -> None:
         """Take away a file that arrived but is not what it should be."""
         folder, _, name = path.rpartition(b"/")
-        with inside(root / ARRIVING / peer, folder) as parent:
-            os.unlink(name, dir_fd=parent)
+        try:
+            with inside(root / ARRIVING / peer, folder) as parent:
+                os.unlink(name, dir_fd=parent)
+        except OSError as error:
+            raise _cannot("taken away", root / ARRIVING / peer / os.fsdecode(path), error) from error
 
     def move(self, root: Path, peer: str, day: str, entries: Sequence[Entry]) -> None:
         """Bring these entries into the peer's folder of a day, in the place of what has their names."""
@@ -85,8 +106,7 @@ class StagingArrivals:
         target = root / day / peer
         try:
             _flush(source)  # what has its name in a day is whole, even after a power cut
-            with durable_file(root / MOVING) as stream:
-                stream.write(day.encode())
+            self._name(root, {*self._named(root), day})
             target.parent.mkdir(parents=True, exist_ok=True)
             if not os.path.lexists(target) and _holds_just(source, entries):
                 source.rename(target)
@@ -113,19 +133,35 @@ class StagingArrivals:
         shutil.rmtree(source)
 
     def unfinished(self, root: Path) -> tuple[str, ...]:
-        """The day, if any, that something was moved into and that nobody finished."""
+        """Days that something was moved into and that nobody finished."""
+        return tuple(day for day in sorted(self._named(root)) if (root / day).is_dir())
+
+    def finish(self, root: Path, day: str) -> None:
+        """A day that things were moved into is complete."""
+        self._name(root, self._named(root) - {day})
+
+    @staticmethod
+    def _named(root: Path) -> set[str]:
         try:
-            day = (root / MOVING).read_text()
+            return set((root / MOVING).read_text().split())
         except FileNotFoundError:
-            return ()
+            return set()
         except OSError as error:
             raise _cannot("read", root / MOVING, error) from error
-        return (day,) if (root / day).is_dir() else ()
 
-    def finish(self, root: Path) -> None:
-        """The day that things were moved into is complete."""
-        (root / MOVING).unlink(missing_ok=True)
-        sync_directory(root)
+    @staticmethod
+    def _name(root: Path, days: Collection[str]) -> None:
+        try:
+            if days:
+                with durable_file(root / MOVING) as stream:
+                    stream.write("".join(f"{day}\n" for day in sorted(days)).encode())
+            else:
+                (root / MOVING).unlink(missing_ok=True)
+                sync_directory(root)
+        except DiskFull:
+            raise
+        except OSError as error:
+            raise _cannot("written", root / MOVING, error) from error
 
 
 def _holds_just(folder: Path, entries: Sequence[Entry]) -> bool:

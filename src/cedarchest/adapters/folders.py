@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_SMALL = 64 << 20
 _ASIDE = re.compile(r"\.(\d\d)\.(purging|purged)")
 """A day on its way out: moved aside to be looked at once more (`purging`), or found to be as it was."""
 
@@ -75,6 +76,19 @@ class LocalFolders:
                 advice="Let whatever writes it finish, then run the command again.",
             )
         return digest
+
+    def read(self, root: Path, item: FolderItem) -> bytes:
+        """The content of a small file."""
+        folder, _, name = item.path.rpartition(b"/")
+        with (
+            _sentences(root, "read", item),
+            inside(root, folder) as parent,
+            os.fdopen(os.open(name, _FILE, dir_fd=parent), "rb") as stream,
+        ):
+            content = stream.read(_SMALL + 1)
+        if len(content) > _SMALL:
+            raise StagingError(f"{_shown(root, item)} is larger than {_SMALL} bytes", path=str(root))
+        return content
 
     def remove(self, root: Path, item: FolderItem) -> bool:
         """Remove a file that is as it was, or a folder that is empty; False when it is not so."""

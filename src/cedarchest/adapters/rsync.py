@@ -28,7 +28,7 @@ PARTIAL = b".rsync-partial"
 _SILENT_S = 7 * 86_400.0
 """rsync itself notices a silent peer; what it does without a word, such as reading, takes its time."""
 
-_CONTROL_SIZE = "64m"
+_CONTROL_SIZE = "256m"
 _INCOMPLETE = (23, 24)
 """Exit statuses of rsync(1): some things could not be transferred, or vanished on the way."""
 
@@ -42,14 +42,15 @@ _KINDS = {
     "b": Kind.BLOCK,
 }
 _LISTED = re.compile(
-    r"(?P<kind>[-dlpscbS])(?P<mode>\S{9})\S? +(?P<size>[\d,]+)"
-    r" (?P<time>\d+/\d\d/\d\d \d\d:\d\d:\d\d) (?P<path>.+)"
+    r"(?P<kind>[-dlpscbS])(?P<mode>[-rwxsStT]{9})\S? +(?P<size>[\d,]+) +(?P<time>\S+ \S+) (?P<path>.+)"
 )
+_LIKE_LISTED = re.compile(r"[-dlpscbS][-rwxsStT]{9}.*")
 _ESCAPED = re.compile(rb"\\#([0-3][0-7]{2})")
 _ARRIVED = re.compile(r"arrived ([\d,]+)")
-_PROBLEM = re.compile(r"(?:rsync: |file has vanished: |skipping )(?:\[\w+\] )?(.*)")
-_CONSEQUENCE = re.compile(r"^rsync error: |connection unexpectedly closed|Broken pipe")
-_NO_ROOM = "No space left on device"
+_WHO_SAYS = re.compile(r"^rsync: (?:\[\w+\] )?")
+_CONSEQUENCE = re.compile(r"rsync error: |rsync: .*(?:connection unexpectedly closed|Broken pipe)")
+_NO_FOLDER = re.compile(r"rsync: (?:\[\w+\] )?change_dir .* failed: .*")
+_NO_ROOM = re.compile(r"rsync: (?!\[sender\]).*: No space left on device \(28\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +182,9 @@ class RsyncFolder:
         with self._scratch_folder() as folder:
             names = [f"--include=/{name}" for name in (COLLECTED_MARK, COLLECTED_LIST)]
             limits = [f"--max-size={_CONTROL_SIZE}", "--chmod=u+r"]
-            self._copy(["-r", "--times", *names, "--exclude=*", *limits], folder)
+            done = self._copy(["-r", "--times", *names, "--exclude=*", *limits], folder)
+            if done.returncode:
+                raise self._failure(done)
             mark, listed = folder / COLLECTED_MARK, folder / COLLECTED_LIST
             if not mark.is_file():
                 return None
@@ -191,15 +194,20 @@ class RsyncFolder:
     def look(self) -> PeerLook:
         """All that is in it."""
         items: list[PeerItem] = []
+        unclear: list[str] = []
 
         def heard(line: str) -> None:
-            if listed := _LISTED.fullmatch(line):
-                items.append(_item(listed))
+            if (listed := _LISTED.fullmatch(line)) and (item := _item(listed)):
+                items.append(item)
+            elif _LIKE_LISTED.fullmatch(line):
+                unclear.append(f"cannot be told apart: {line}")
 
-        done = self._rsync(["-r", "--list-only"], [], heard)
+        done = self._rsync(["-r", "--links", "--list-only"], [f"{self._address}/"], "", heard)
+        if any(map(_NO_FOLDER.fullmatch, done.lines)):
+            raise self._failure(done)
         mode = next((item.mode for item in items if item.path == b"."), 0o700)
         inside = tuple(item for item in items if item.path != b".")
-        return PeerLook(mode, inside, _problems(done))
+        return PeerLook(mode, inside, (*unclear, *_problems(done)))
 
     def fetch(self, paths: Iterable[bytes], into: Path, arrived: Callable[[int], None]) -> tuple[str, ...]:
         """Copy these paths below `into`; gives a line for each that could not be had in full."""
@@ -210,12 +218,22 @@ class RsyncFolder:
 
         with self._scratch_folder() as folder:
             wanted = folder / "wanted"
-            wanted.write_bytes(b"".join(path + b"\0" for path in paths))
+            wanted.write_bytes(b"".join(b"./" + path + b"\0" for path in paths))
             marks = "--exclude=/cback.*"  # those of the collect dir are no data, whatever comes whole
             chosen = [f"--files-from={wanted}", "--from0", "-r", marks]
             kept = ["--links", "--times", "--perms", "--hard-links", "--chmod=ug-s,o-t,u+r,Du+wx"]
-            how = [f"--partial-dir={PARTIAL.decode()}", "--out-format=arrived %l"]
+            how = ["--force", f"--partial-dir={PARTIAL.decode()}", "--out-format=arrived %l"]
             return _problems(self._copy([*chosen, *kept, *how], into, heard))
+
+    def put(self, folder: Path) -> None:
+        """Copy all below a folder of ours into the collect dir, in the place of what has their names."""
+        # One that is not there is not made, as rsync would: its disk may not be mounted.
+        done = self._rsync(["--list-only", "--dirs"], [f"{self._address}/"], "", lambda _: None)
+        if done.returncode:
+            raise self._failure(done)
+        done = self._rsync(["-rt", "--omit-dir-times"], [f"{folder}/"], f"{self._address}/", lambda _: None)
+        if done.returncode:
+            raise self._failure(done)
 
     @contextlib.contextmanager
     def _scratch_folder(self) -> Iterator[Path]:
@@ -226,23 +244,20 @@ class RsyncFolder:
     def _copy(
         self, options: Sequence[str], into: Path, heard: Callable[[str], None] = lambda _: None
     ) -> Completed:
-        return self._rsync(options, [f"{into}/"], heard)
+        return self._rsync(options, [f"{self._address}/"], f"{into}/", heard)
 
     def _rsync(
-        self, options: Sequence[str], target: Sequence[str], heard: Callable[[str], None]
+        self, options: Sequence[str], sources: Sequence[str], target: str, heard: Callable[[str], None]
     ) -> Completed:
         argv = ["rsync", "--no-motd", "--outbuf=L", *options, *self._address.options]
-        done = self._run([*argv, "--", f"{self._address}/", *target], heard)
+        done = self._run([*argv, "--", *sources, *([target] if target else [])], heard)
         if done.returncode and done.returncode not in _INCOMPLETE:
-            raise self._failure(done)
-        if done.returncode and any("change_dir" in line for line in done.lines):
             raise self._failure(done)
         return done
 
     def _failure(self, done: Completed) -> PeerError | DiskFull:
-        said = [line for line in done.lines if line.strip() and not _CONSEQUENCE.search(line)]
-        why = said[-1] if said else f"rsync ended with {done.returncode}"
-        if any(_NO_ROOM in line and "[sender]" not in line for line in done.lines):
+        why = _problems(done)[-1]
+        if any(map(_NO_ROOM.fullmatch, done.lines)):
             return DiskFull(f"there is no room for what comes from {self._name}: {why}", peer=self._name)
         advice = "See that its collect_dir is there and that you may read it."
         if login := self._address.login:
@@ -256,19 +271,38 @@ class RsyncFolder:
         )
 
 
-def _item(listed: re.Match[str]) -> PeerItem:
-    kind = _KINDS.get(listed["kind"], Kind.SOCKET)
-    at = datetime.strptime(listed["time"], "%Y/%m/%d %H:%M:%S").replace(tzinfo=UTC)
-    path = listed["path"].encode("utf-8", "surrogateescape")
-    path = _ESCAPED.sub(lambda octal: bytes([int(octal[1], 8)]), path)
-    size = int(listed["size"].replace(",", "")) if kind is Kind.FILE else 0
+def _item(listed: re.Match[str]) -> PeerItem | None:
+    """What a line of the list says; None for a link whose name cannot be told from where it leads."""
+    kind = _KINDS[listed["kind"]]
+    path, target = listed["path"], ""
+    if kind is Kind.LINK:
+        path, arrow, target = listed["path"].partition(" -> ")
+        if not arrow or " -> " in target:
+            return None
     mode = sum(0o400 >> place for place, letter in enumerate(listed["mode"]) if letter not in "-ST")
-    return PeerItem(path, kind, size, mode, int(at.timestamp()))
+    size = int(listed["size"].replace(",", "")) if kind is Kind.FILE else 0
+    return PeerItem(_raw(path), kind, size, mode, _second(listed["time"]), _raw(target))
+
+
+def _raw(text: str) -> bytes:
+    return _ESCAPED.sub(lambda octal: bytes([int(octal[1], 8)]), text.encode("utf-8", "surrogateescape"))
+
+
+def _second(time: str) -> int | None:
+    """A time of the list; None for one that it has no room for (years before 1 and after 9999)."""
+    try:
+        return int(datetime.strptime(time, "%Y/%m/%d %H:%M:%S").replace(tzinfo=UTC).timestamp())
+    except ValueError:
+        return None
 
 
 def _problems(done: Completed) -> tuple[str, ...]:
-    """What rsync said of single things that it could not look at or copy."""
+    """What rsync said of things that it could not look at or copy; something when it failed at all."""
     if not done.returncode:
         return ()
-    found = [match[1] for line in done.lines if (match := _PROBLEM.fullmatch(line))]
+    found = [
+        _WHO_SAYS.sub("", line)
+        for line in done.lines
+        if line.strip() and not any(kind.match(line) for kind in (_CONSEQUENCE, _ARRIVED, _LIKE_LISTED))
+    ]
     return tuple(found) or (f"rsync ended with {done.returncode}",)

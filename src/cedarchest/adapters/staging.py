@@ -315,9 +315,18 @@ class StagingFolder:
 
     def mark_staged(self, directory: Path) -> None:
         """Write `cback.stage` durably."""
-        if not is_regular(directory / STAGED_MARK):
-            with durable_file(directory / STAGED_MARK, mode=0o644):
-                pass
+        try:
+            if not is_regular(directory / STAGED_MARK):
+                with durable_file(directory / STAGED_MARK, mode=0o644):
+                    pass
+        except DiskFull:
+            raise
+        except OSError as error:
+            raise StagingError(
+                f"{directory / STAGED_MARK} cannot be written: {error.strerror}",
+                advice="See what stands there, and whether you may write in that folder.",
+                path=str(directory),
+            ) from error
 
     def mark_stored(self, directory: Path) -> bool:
         """Write `cback.store` durably; False where staging may not be written."""
@@ -335,15 +344,17 @@ class StagingFolder:
             return False
         return True
 
-    def unmark_stored(self, directory: Path) -> None:
-        """Take `cback.store` away, durably."""
+    def unmark_stored(self, directory: Path) -> bool:
+        """Take `cback.store` away, durably; False, with a warning, when that cannot be done."""
         try:
             (directory / STORED_MARK).unlink()
             sync_directory(directory)
         except FileNotFoundError:
-            return
+            return True
         except OSError as error:
             log.warning("%s cannot be taken away: %s", directory / STORED_MARK, error)
+            return False
+        return True
 
     def remove(self, day_index: DayIndex) -> None:
         """Take a day out of the staging folder, all of it or, if it is not as it was looked at, nothing."""

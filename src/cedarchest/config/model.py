@@ -248,6 +248,10 @@ class Peer(_Table):
         "on all days but the starting day, or on the starting day.",
     )
     max_size: Size | None = Field(default=None, description="The most that one day may take from this peer.")
+    receipts: Flag = Field(
+        default=True,
+        description="Whether the peer is told, in its collect dir, what of it is proven to be on disc.",
+    )
     managed: Flag = Field(
         default=False, description="Whether the master runs actions on this peer; needs `host`."
     )

@@ -1,25 +1,44 @@
-"""What a peer says of its collect dir by files in it: that a collect has ended, and what came of it."""
+"""What peer and master tell each other by files in a collect dir.
+
+The peer: that a collect has ended, and what came of it. The master: what of that is proven to be on disc.
+Both are JSON lines; the first says what the file is.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from cedarchest.model.index import SHA256_SIZE, is_plain_path
+from cedarchest.model.index import SHA256_SIZE, Kind, is_plain_path
 from cedarchest.model.names import from_text, to_text
 
 COLLECTED_MARK = "cback.collect"
 COLLECTED_LIST = "cback.collect.jsonl"
-FORMAT = "cedarchest-collected"
+RECEIPTS = "cback.receipts"
+"""The folder of receipts, one for each day: `YYYY-MM-DD.jsonl`."""
+
+COLLECTED_FORMAT = "cedarchest-collected"
+RECEIPT_FORMAT = "cedarchest-receipt"
 VERSION = 1
+
+_FIELDS = {
+    COLLECTED_FORMAT: {"path": str, "size": int, "sha256": str},
+    RECEIPT_FORMAT: {"path": str, "type": str, "size": int, "mtime_ns": int, "sha256": str, "copies": int},
+}
 
 _OWN = b"cback."
 
 
 def is_own(path: bytes) -> bool:
-    """Whether a path in a collect dir is a mark or list of ours, or of Cedar Backup, and no data."""
-    return path.startswith(_OWN) and b"/" not in path
+    """Whether a path in a collect dir is a mark, list or receipt of ours, or of Cedar Backup, and no data."""
+    return path.startswith(_OWN)
+
+
+def is_receipt(path: bytes) -> bool:
+    """Whether a path in a collect dir is the folder of receipts or in it."""
+    return path.split(b"/", 1)[0] == RECEIPTS.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +49,54 @@ class Collected:
     sha256: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Something of a peer that is on disc: path in the collect dir, what it was, on how many verified discs.
+
+    `sha256` is 32 bytes for a file, and empty for a folder or link.
+    """
+
+    path: bytes
+    kind: Kind
+    size: int
+    mtime_ns: int
+    sha256: bytes
+    copies: int
+
+
 def write_collected(files: Mapping[bytes, Collected]) -> bytes:
     """The list of a collect's files, by path from the collect dir: JSON lines, the first says what it is."""
-    lines: Iterable[dict[str, object]] = (
-        {"path": to_text(path), "size": files[path].size, "sha256": files[path].sha256.hex()}
-        for path in sorted(files)
+    return _lines(
+        {"format": COLLECTED_FORMAT, "version": VERSION},
+        (
+            {"path": to_text(path), "size": files[path].size, "sha256": files[path].sha256.hex()}
+            for path in sorted(files)
+        ),
     )
-    head = {"format": FORMAT, "version": VERSION}
-    return b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in (head, *lines))
+
+
+def write_receipt(peer: str, day: str, proof: Sequence[str], received: Iterable[Received]) -> bytes:
+    """The receipt of what a day has of a peer; `proof` are the sessions that hold them."""
+    head = {"format": RECEIPT_FORMAT, "version": VERSION, "peer": peer, "day": day, "proof": list(proof)}
+    ordered = sorted(received, key=lambda each: (each.path, each.sha256))
+    return _lines(
+        head,
+        (
+            {
+                "path": to_text(each.path),
+                "type": each.kind.value,
+                "size": each.size,
+                "mtime_ns": each.mtime_ns,
+                "sha256": each.sha256.hex(),
+                "copies": each.copies,
+            }
+            for each in ordered
+        ),
+    )
+
+
+def _lines(head: dict[str, object], records: Iterable[dict[str, object]]) -> bytes:
+    return b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in (head, *records))
 
 
 def read_collected(content: bytes) -> dict[bytes, Collected]:
@@ -46,21 +105,65 @@ def read_collected(content: bytes) -> dict[bytes, Collected]:
     Raises:
         ValueError: this is no such list, or one of a later version.
     """
-    found: dict[bytes, Collected] = {}
+    return {
+        _path(record): Collected(_whole(record["size"]), _sha256(record))
+        for record in _records(content, COLLECTED_FORMAT)
+    }
+
+
+def read_receipt(content: bytes) -> tuple[Received, ...]:
+    """What a receipt is of.
+
+    Raises:
+        ValueError: this is no receipt, or one of a later version.
+    """
+    return tuple(
+        Received(
+            _path(record),
+            Kind(record["type"]),
+            _whole(record["size"]),
+            record["mtime_ns"],
+            _sha256(record) if record["sha256"] else b"",
+            _whole(record["copies"]),
+        )
+        for record in _records(content, RECEIPT_FORMAT)
+    )
+
+
+def _records(content: bytes, expected: str) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(content.splitlines()):
-        record = json.loads(line)
+        try:
+            record = json.loads(line)
+        except RecursionError as error:
+            raise ValueError(f"line {number + 1} is no record") from error
         if number == 0:
-            if not isinstance(record, dict) or record.get("format") != FORMAT:
-                raise ValueError("it is no list of collected files")
+            if not isinstance(record, dict) or record.get("format") != expected:
+                raise ValueError(f"it does not begin as a {expected} file")
             if record.get("version") != VERSION:
                 raise ValueError(f"it has version {record.get('version')}; this program reads {VERSION}")
-            continue
-        try:
-            path, size = from_text(record["path"]), record["size"]
-            sha256 = bytes.fromhex(record["sha256"])
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"line {number + 1} is no record of a file") from error
-        if type(size) is not int or size < 0 or len(sha256) != SHA256_SIZE or not is_plain_path(path):
+        elif not isinstance(record, dict) or any(
+            type(record.get(name)) is not kind for name, kind in _FIELDS[expected].items()
+        ):
             raise ValueError(f"line {number + 1} is no record of a file")
-        found[path] = Collected(size, sha256)
-    return found
+        else:
+            yield record
+
+
+def _path(record: dict[str, Any]) -> bytes:
+    path = from_text(record["path"])
+    if not is_plain_path(path):
+        raise ValueError(f"{record['path']!r} is no path of a file")
+    return path
+
+
+def _whole(value: int) -> int:
+    if value < 0:
+        raise ValueError(f"{value} is no size and no count")
+    return value
+
+
+def _sha256(record: dict[str, Any]) -> bytes:
+    sha256 = bytes.fromhex(record["sha256"])
+    if len(sha256) != SHA256_SIZE:
+        raise ValueError(f"{record['sha256']!r} is no SHA-256")
+    return sha256

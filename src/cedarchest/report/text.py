@@ -32,7 +32,7 @@ def staged(report: StageReport, *, dry_run: bool) -> Result:
     failures = [peer.problem for peer in report.peers if peer.problem is not None]
     worked = len(failures) < len(report.peers)
     lines = [_staged_line(report.day, peer, dry_run=dry_run) for peer in report.peers if not peer.problem]
-    left_out = [line for peer in report.peers for line in peer.left_out]
+    left_out = [*report.unfinished, *(line for peer in report.peers for line in peer.left_out)]
     missing = [peer.problem.message for peer in report.peers if worked and peer.problem]
     advice = dict.fromkeys(peer.problem.advice for peer in report.peers if worked and peer.problem)
     return Result(

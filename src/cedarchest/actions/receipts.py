@@ -1,0 +1,82 @@
+"""Receipts: what the master leaves in a peer's collect dir once its files are proven to be on disc.
+
+A receipt is of one day. It is written anew when the proof of that day changes, for better or worse, and
+brought to the peer by whatever run reaches it first.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Set as AbstractSet
+from datetime import timedelta
+
+from cedarchest.actions.offers import Proven
+from cedarchest.config.model import Config
+from cedarchest.errors import CedarchestError
+from cedarchest.model.days import format_day
+from cedarchest.model.disc import SessionStatus
+from cedarchest.model.handover import Received, read_receipt, write_receipt
+from cedarchest.model.index import Kind
+from cedarchest.ports import Ports
+
+log = logging.getLogger(__name__)
+
+RECENT = timedelta(days=366)
+"""How far back days have receipts: what a peer keeps longer than a year it keeps for itself."""
+
+
+def leave_receipts(config: Config, *, ports: Ports) -> None:
+    """Tell each peer what of its files is proven now; one that cannot be reached is told by a later run."""
+    if not config.peer:
+        return
+    oldest = format_day((ports.clock.now() - RECENT).date())
+    labels = {disc.disc_id: disc.label for disc in ports.catalog.discs()}
+    for day in ports.catalog.days():
+        if day >= oldest:
+            _write(config, day, labels, ports)
+    for peer in config.peer:
+        folder = ports.receipts.due(peer.name) if peer.receipts else None
+        if folder is None:
+            continue
+        try:
+            ports.peers.named(peer.name).put(folder)
+            ports.receipts.delivered(peer.name)
+        except CedarchestError as error:
+            ports.reporter.warn(f"{error.message}; it gets its receipts from a later run")
+
+
+def _write(config: Config, day: str, labels: dict[str, str], ports: Ports) -> None:
+    """The receipts of a day, if its proof is another one than they speak of."""
+    proof = tuple(
+        f"{labels[session.disc_id]} {session.number}"
+        for session, _ in ports.catalog.contents(day)
+        if session.status is SessionStatus.VERIFIED
+    )
+    if proof == ports.receipts.proof(day):
+        return
+    of_peers: dict[str, list[Received]] = {peer.name: [] for peer in config.peer}
+    prefix = len(day) + 1
+    for entry, copies in ports.catalog.copies(day).items():
+        name, _, path = entry.path[prefix:].partition(b"/")
+        received = of_peers.get(name.decode("utf-8", "surrogateescape"))
+        if received is not None and path:
+            received.append(
+                Received(path, Kind(entry.kind), entry.size, entry.mtime_ns, entry.sha256, copies)
+            )
+    receipts = {
+        name: write_receipt(name, day, proof, received)
+        for name, received in of_peers.items()
+        if received or ports.receipts.has(name, day)
+    }
+    ports.receipts.write(day, proof, receipts)
+
+
+def proven_files(config: Config, peer: str, ports: Ports) -> AbstractSet[Proven]:
+    """What of a peer has a receipt."""
+    copies = config.store.copies if config.store else 1
+    return {
+        (each.path, each.kind, each.size, each.mtime_ns // 10**9)
+        for content in ports.receipts.held(peer)
+        for each in read_receipt(content)
+        if each.copies >= copies
+    }
