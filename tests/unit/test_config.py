@@ -214,6 +214,7 @@ def test_every_key_of_every_table_is_taken() -> None:
         ssh_options = ["-4"]
         bwlimit = "2 MB"
         timeout = "1 min"
+        receipts = false
         managed = true
         managed_actions = ["collect"]
         [store]

@@ -1,0 +1,67 @@
+"""What actions need from the world outside, as protocols; adapters provide them, tests provide fakes.
+
+Each protocol has one contract suite in `tests/contract` that every provider passes. `Ports` is the
+bundle that the composition root wires and every action gets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cedarchest.ports.drive import Burnt, Drives, Graft, SessionSource, Writer
+from cedarchest.ports.peers import Handover, PeerFolder, PeerItem, PeerLook, Peers, Receipts
+from cedarchest.ports.records import Catalog, SavedSession, Workspace
+from cedarchest.ports.run import Clock, Hooks, Interrupts, Locks, Reporter, Tools
+from cedarchest.ports.staging import Arrivals, DayIndex, Digest, FolderItem, Folders, StagedDay, Staging
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The bundle that the composition root wires."""
+
+    catalog: Catalog
+    drives: Drives
+    staging: Staging
+    workspace: Workspace
+    folders: Folders
+    peers: Peers
+    arrivals: Arrivals
+    receipts: Receipts
+    locks: Locks
+    interrupts: Interrupts
+    clock: Clock
+    reporter: Reporter
+    tools: Tools
+    hooks: Hooks
+
+
+__all__ = [
+    "Arrivals",
+    "Burnt",
+    "Catalog",
+    "Clock",
+    "DayIndex",
+    "Digest",
+    "Drives",
+    "FolderItem",
+    "Folders",
+    "Graft",
+    "Handover",
+    "Hooks",
+    "Interrupts",
+    "Locks",
+    "PeerFolder",
+    "PeerItem",
+    "PeerLook",
+    "Peers",
+    "Ports",
+    "Receipts",
+    "Reporter",
+    "SavedSession",
+    "SessionSource",
+    "StagedDay",
+    "Staging",
+    "Tools",
+    "Workspace",
+    "Writer",
+]

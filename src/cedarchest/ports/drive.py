@@ -1,0 +1,165 @@
+"""Drives: what writes and reads discs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from cedarchest.model.disc import Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Graft:
+    """A staged path and the absolute path it takes on the disc, both raw bytes.
+
+    A directory brings all below it, unless `single`: then only itself.
+    """
+
+    source: bytes
+    target: bytes
+    single: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSource:
+    """What a session is made of.
+
+    `base` is the number of the session whose tree the new one goes on top of; 0 begins an empty tree.
+    `made_dirs` are absolute disc paths that we make (0755, root, time `made_at`), parents first.
+    `removed` are disc paths taken out of that tree with all below them, before anything comes into it.
+    `grafts` is iterated once: what comes late in it may be prepared while the tool looks at what came
+    first. `excluded` are source paths below grafted directories that never come into it.
+    """
+
+    volume_id: str
+    base: int
+    made_dirs: tuple[bytes, ...]
+    grafts: Iterable[Graft]
+    removed: tuple[bytes, ...]
+    made_at: int
+    excluded: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Burnt:
+    """What the tool said after a write: whether it met input that changed."""
+
+    input_changed: bool
+
+
+class Writer(Protocol):
+    """A drive: a burner, or a shelf that loads its own discs. Nothing is ever guessed.
+
+    Reading works on blocks of 2048 bytes of the loaded disc, at rising addresses, from the device
+    and not from a cache once `reload` was called.
+    """
+
+    @property
+    def device(self) -> str:
+        """The device as configured."""
+        ...
+
+    @property
+    def loads_itself(self) -> bool:
+        """Whether `load` needs no hand (a shelf)."""
+        ...
+
+    def labels(self) -> tuple[str, ...]:
+        """Labels of the discs of ours that can be loaded without a hand, in order of name."""
+        ...
+
+    def observe(self) -> Observation:
+        """The disc that is loaded now. Writes nothing; a blank disc stays blank.
+
+        Raises:
+            MediaError: the disc is damaged in a way that leaves its state unknown.
+            ToolError: the drive or the tool did not answer in a way we understand.
+        """
+        ...
+
+    def load(self, label: str) -> Observation:
+        """Have the disc of this label in the drive.
+
+        Raises:
+            NoMedium, WrongDisc: another one or none is there, and no hand of ours can change that.
+        """
+        ...
+
+    def load_blank(self, label: str) -> Observation:
+        """Have a disc in the drive on which a first session labelled `label` can be written.
+
+        Raises:
+            NoMedium, NotAppendable, ForeignDisc: the disc that is there cannot become it.
+        """
+        ...
+
+    def write(self, source: SessionSource, confirm: Callable[[int], None]) -> Burnt:
+        """Write a session to the loaded disc.
+
+        `confirm` gets the session's size in blocks as the tool computed it, before a block is
+        written; when it raises, nothing is written and the exception comes through.
+
+        Raises:
+            MediumFull: the tool refused for want of space; nothing is written.
+            ToolError, MediaError, DiskFull: the write failed; what is on the disc is unknown.
+        """
+        ...
+
+    def blank(self) -> None:
+        """Erase the loaded rewritable disc.
+
+        Raises:
+            NotAppendable: it is write-once.
+        """
+        ...
+
+    def close_damaged(self) -> None:
+        """Close what a torn write left open on sequential media; what came of it shows in `observe`.
+
+        Raises:
+            MediaError: it cannot be closed.
+        """
+        ...
+
+    def reload(self) -> None:
+        """Make the next read come from the disc itself."""
+        ...
+
+    def read(self, start: int, count: int) -> bytes:
+        """`count` blocks from block `start`; fewer only at the end of the disc.
+
+        Raises:
+            DamagedDisc: the drive could not read them.
+        """
+        ...
+
+    def eject(self) -> None:
+        """Open the tray; a shelf has none. Failing is the caller's warning, never harm."""
+        ...
+
+    def close(self) -> None:
+        """Give back what was opened; the writer is not used any more."""
+        ...
+
+
+class Drives(Protocol):
+    """Opens drives by configured device and type."""
+
+    def open(self, device: str, device_type: str) -> Writer:
+        """A writer for the device; refuses a mounted device before anything else.
+
+        Raises:
+            ConfigError: no such device type.
+            DeviceMounted, DriveMissing, DriveForbidden: each what it says.
+        """
+        ...
+
+    def open_path(self, path: Path) -> Writer:
+        """The disc in a device, or an image file wherever it lies, for reading.
+
+        Raises:
+            DeviceMounted, DriveMissing, DriveForbidden: each what it says.
+        """
+        ...

@@ -1,0 +1,121 @@
+"""What is kept of discs: the catalog, and the files of each session."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from cedarchest.model.disc import CheckRecord, DayContent, DiscRecord, SessionRecord, StoredEntry
+from cedarchest.model.index import Entry
+from cedarchest.ports.drive import Graft
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSession:
+    """A session's own files as kept in `state_dir`, ready to be put on the disc."""
+
+    grafts: tuple[Graft, ...]
+    index_sha256: bytes
+    sums_sha256: bytes
+
+
+class Workspace(Protocol):
+    """Our own files in `state_dir`: what of us goes on the disc with each session, kept afterwards."""
+
+    def save(
+        self,
+        disc_id: str,
+        session: int,
+        files: Mapping[str, bytes],
+        *,
+        header: dict[str, object],
+        entries: Iterable[Entry],
+        made_at: int,
+    ) -> SavedSession:
+        """Write a session's files durably, with an index and sums of `entries` and `files`.
+
+        `files` are small ones by path from the disc's root; a session saved before is replaced. Folders
+        of ours get the time `made_at` (seconds).
+
+        Raises:
+            DiskFull: there is no room for them.
+        """
+        ...
+
+    def expected(self, disc_id: str, session: int) -> Sequence[Entry]:
+        """All that the session put on the disc, its index and sums files included.
+
+        Raises:
+            CatalogError: the files of the session are gone or damaged.
+        """
+        ...
+
+
+class Catalog(Protocol):
+    """The database of discs, sessions, days, entries and checks. Each call is one transaction."""
+
+    def discs(self) -> tuple[DiscRecord, ...]:
+        """All discs, oldest first."""
+        ...
+
+    def put_disc(self, disc: DiscRecord) -> None:
+        """Insert or update by disc id.
+
+        Raises:
+            CatalogError: another disc has this label.
+        """
+        ...
+
+    def sessions(self, disc_id: str) -> tuple[SessionRecord, ...]:
+        """The sessions of a disc by number."""
+        ...
+
+    def open_sessions(self) -> tuple[SessionRecord, ...]:
+        """Sessions that are intended or burnt, of all discs not given up, oldest first."""
+        ...
+
+    def put_session(self, session: SessionRecord, disc: DiscRecord | None = None) -> None:
+        """Insert or update a session by disc and number, with its disc in the same transaction."""
+        ...
+
+    def record_proof(
+        self, session: SessionRecord, entries: Iterable[StoredEntry], check: CheckRecord
+    ) -> None:
+        """A session's outcome, the entries it holds (replacing any) and the check, all or nothing."""
+        ...
+
+    def add_check(self, check: CheckRecord) -> None:
+        """A later check of a session that is recorded already."""
+        ...
+
+    def checks(self, disc_id: str) -> tuple[CheckRecord, ...]:
+        """The checks of a disc, oldest first."""
+        ...
+
+    def entries(self, disc_id: str, session: int) -> Iterator[StoredEntry]:
+        """What a session holds, in order of path."""
+        ...
+
+    def contents(self, day: str, *, everywhere: bool = False) -> tuple[tuple[SessionRecord, DayContent], ...]:
+        """Where content of a day stands, oldest session first, any status.
+
+        Discs that were given up count only when it is asked `everywhere`.
+        """
+        ...
+
+    def copies(self, day: str) -> Mapping[StoredEntry, int]:
+        """On how many discs each entry of a day is verified, whatever its address (-1)."""
+        ...
+
+    def days(self) -> tuple[str, ...]:
+        """Days that any session holds, oldest first."""
+        ...
+
+    def proven(self, digests: Collection[bytes]) -> Mapping[bytes, int]:
+        """Of SHA-256 digests those that verified discs hold as a file, with the number of discs."""
+        ...
+
+    def close(self) -> None:
+        """Give back what was opened."""
+        ...

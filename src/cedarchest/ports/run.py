@@ -1,0 +1,93 @@
+"""What every run has: clock, reporter, locks, interrupts, programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """The one source of the wall clock."""
+
+    def now(self) -> datetime:
+        """The time now, with the local offset."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary point, for rates and limits."""
+        ...
+
+
+class Reporter(Protocol):
+    """Tells a person how far a run is; never raises."""
+
+    def phase(self, name: str, total: int, unit: str = "B") -> None:
+        """A phase begins; `total` units of work are ahead, 0 when that is unknown."""
+        ...
+
+    def advance(self, done: int) -> None:
+        """So many units of the phase are done, counted from its beginning."""
+        ...
+
+    def warn(self, message: str) -> None:
+        """Something that needs no hand now, said once at the end as well."""
+        ...
+
+    def note(self, message: str) -> None:
+        """A fact worth a line."""
+        ...
+
+
+class Locks(Protocol):
+    """One run at a time for a state folder and for a device."""
+
+    def hold(self, state_dir: Path) -> AbstractContextManager[None]:
+        """Hold the lock of a state folder; a writer we started that outlived us is waited for.
+
+        Raises:
+            LockedError: another run holds it; says which.
+        """
+        ...
+
+
+class Interrupts(Protocol):
+    """Whether the operator asked the run to end."""
+
+    def shielded(self) -> AbstractContextManager[None]:
+        """Within it a first interrupt only asks: the burner ends cleanly."""
+        ...
+
+    def check(self) -> None:
+        """Raise when the run was asked to end.
+
+        Raises:
+            Interrupted: it was.
+        """
+        ...
+
+
+class Tools(Protocol):
+    """The programs we need."""
+
+    def xorriso_version(self) -> str:
+        """Its version, after it was found to be there and new enough.
+
+        Raises:
+            ToolMissing, ToolTooOld, UnexpectedOutput: each what it says.
+        """
+        ...
+
+
+class Hooks(Protocol):
+    """Programs of the administrator."""
+
+    def run(self, argv: Sequence[str], variables: Mapping[str, str]) -> None:
+        """Run one to its end, with these environment variables besides our own.
+
+        Raises:
+            HookFailed: it cannot be run, or ended with another status than 0.
+        """
+        ...
