@@ -6,13 +6,10 @@ happens; everything else goes to standard error.
 
 from __future__ import annotations
 
-import io
-import json
 import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +17,7 @@ import typer
 
 from cedarchest import __version__
 from cedarchest.errors import CedarchestError, ConfigError, ExitCode, Interrupted
+from cedarchest.invocation import Invocation, conclude, could_not_tell, log_to, prepare_streams
 from cedarchest.report.outcome import Result, failed
 from cedarchest.report.progress import ProgressReporter
 
@@ -47,25 +45,6 @@ class UnexpectedFailure(CedarchestError):
         "Nothing is marked stored that is not proven. Run the command again with -vv, which shows where it"
         " happened, and report that."
     )
-
-
-class LoggingFailed(CedarchestError):
-    """The log file cannot be written."""
-
-    exit_code = ExitCode.LOGGING
-    advice = "Correct [options] log_file or the file's permissions."
-
-
-@dataclass(slots=True)
-class Invocation:
-    """What was said before any action: config file, output, how much to tell; and what came of it."""
-
-    config_path: Path | None = None
-    json: bool = False
-    verbosity: int = 0
-    action: str = ""
-    reporter: ProgressReporter = field(default_factory=ProgressReporter)
-    result: Result | None = None
 
 
 app = typer.Typer(
@@ -103,7 +82,7 @@ def hoist(arguments: Sequence[str]) -> list[str]:
 
 def run(arguments: Sequence[str]) -> int:
     """Do what the command line says; returns the exit status."""
-    _prepare_streams()
+    prepare_streams()
     invocation = Invocation()
     hoisted = hoist(arguments)
     invocation.json = "--json" in hoisted
@@ -123,62 +102,10 @@ def run(arguments: Sequence[str]) -> int:
         return ExitCode.FAILED
     except Exception as error:
         if isinstance(error, OSError) and not invocation.action:  # nothing was done yet but to say something
-            return _could_not_tell(error)
+            return could_not_tell(error)
         logging.getLogger(__name__).debug("unexpected", exc_info=True)
         invocation.result = failed(invocation.action, UnexpectedFailure(f"{type(error).__name__}: {error}"))
-    return _conclude(invocation, invocation.result)
-
-
-def _prepare_streams() -> None:
-    """Standard streams that are open and take every character.
-
-    One that is closed would give its number to the next file that is opened.
-    """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-
-
-def _conclude(invocation: Invocation, result: Result) -> int:
-    """Say what came of it, on the channel that was asked for."""
-    invocation.reporter.finish()
-    told = _tell(invocation, result)
-    for problem in result.problems:
-        sys.stderr.write(f"cedarchest: {problem.message}\n")
-        if problem.advice:
-            sys.stderr.write(f"  {problem.advice}\n")
-    return result.exit_code or (ExitCode.OK if told else ExitCode.FAILED)
-
-
-def _tell(invocation: Invocation, result: Result) -> bool:
-    """Write the result on standard output; whether it got there."""
-    try:
-        _write(invocation, result)
-        sys.stdout.flush()
-    except OSError as error:
-        _could_not_tell(error)
-        return False
-    return True
-
-
-def _could_not_tell(error: OSError) -> int:
-    """Say, where that is still of use, that standard output cannot be written."""
-    if not isinstance(error, BrokenPipeError):
-        sys.stderr.write(f"cedarchest: standard output cannot be written: {error.strerror}\n")
-    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:  # what is left goes there at the end
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())
-    return ExitCode.FAILED
-
-
-def _write(invocation: Invocation, result: Result) -> None:
-    if invocation.json:
-        json.dump(result.as_json(invocation.reporter.warnings), sys.stdout, ensure_ascii=True, indent=1)
-        sys.stdout.write("\n")
-    elif invocation.verbosity >= 0:
-        for line in result.text:
-            sys.stdout.write(f"{line}\n")
+    return conclude(invocation, invocation.result)
 
 
 def _say_version(wanted: object) -> None:
@@ -217,23 +144,8 @@ def _configured(invocation: Invocation) -> tuple[Path, Config]:
     logging.getLogger(__name__).info("configuration: %s", path)
     config = load_config(path)
     if config.options.log_file:
-        _log_to(config.options.log_file)
+        log_to(config.options.log_file)
     return path, config
-
-
-def _log_to(path: Path) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o640)
-    except OSError as error:
-        raise LoggingFailed(f"the log {path} cannot be written: {error.strerror}") from error
-    handler = logging.StreamHandler(os.fdopen(descriptor, "a", encoding="utf-8", errors="surrogateescape"))
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    handler.setLevel(logging.INFO)
-    logging.getLogger().addHandler(handler)
-    if logging.getLogger().level > logging.INFO:
-        for each in logging.getLogger().handlers[:-1]:
-            each.setLevel(logging.getLogger().level)
-        logging.getLogger().setLevel(logging.INFO)
 
 
 def _act(

@@ -74,9 +74,7 @@ def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Po
                 staging=StagingFolder(config.options.state_dir, indexing),
                 workspace=StateWorkspace(config.options.state_dir),
                 folders=LocalFolders(),
-                peers=RsyncPeers(
-                    {peer.name: _address(peer) for peer in config.peer}, config.options.working_dir
-                ),
+                peers=_peers(config),
                 arrivals=StagingArrivals(),
                 receipts=StateReceipts(config.options.state_dir),
                 locks=locks,
@@ -89,6 +87,10 @@ def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Po
     finally:
         catalog.close()
         locks.release()
+
+
+def _peers(config: Config) -> RsyncPeers:
+    return RsyncPeers({peer.name: _address(peer) for peer in config.peer}, config.options.working_dir)
 
 
 def _address(peer: Peer) -> Address:

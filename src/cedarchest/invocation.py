@@ -1,0 +1,106 @@
+"""One run of the program as the terminal, or whoever called it, sees it: streams, log, the last words."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cedarchest.errors import CedarchestError, ExitCode
+from cedarchest.report.outcome import Result
+from cedarchest.report.progress import ProgressReporter
+
+
+class LoggingFailed(CedarchestError):
+    """The log file cannot be written."""
+
+    exit_code = ExitCode.LOGGING
+    advice = "Correct [options] log_file or the file's permissions."
+
+
+@dataclass(slots=True)
+class Invocation:
+    """What was said before any action: config file, output, how much to tell; and what came of it."""
+
+    config_path: Path | None = None
+    json: bool = False
+    verbosity: int = 0
+    action: str = ""
+    reporter: ProgressReporter = field(default_factory=ProgressReporter)
+    result: Result | None = None
+
+
+def prepare_streams() -> None:
+    """Standard streams that are open and take every character.
+
+    One that is closed would give its number to the next file that is opened.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def conclude(invocation: Invocation, result: Result) -> int:
+    """Say what came of it, on the channel that was asked for."""
+    invocation.reporter.finish()
+    told = _tell(invocation, result)
+    for problem in result.problems:
+        sys.stderr.write(f"cedarchest: {problem.message}\n")
+        if problem.advice:
+            sys.stderr.write(f"  {problem.advice}\n")
+    return result.exit_code or (ExitCode.OK if told else ExitCode.FAILED)
+
+
+def _tell(invocation: Invocation, result: Result) -> bool:
+    """Write the result on standard output; whether it got there."""
+    try:
+        _write(invocation, result)
+        sys.stdout.flush()
+    except OSError as error:
+        could_not_tell(error)
+        return False
+    return True
+
+
+def could_not_tell(error: OSError) -> int:
+    """Say, where that is still of use, that standard output cannot be written."""
+    if not isinstance(error, BrokenPipeError):
+        sys.stderr.write(f"cedarchest: standard output cannot be written: {error.strerror}\n")
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:  # what is left goes there at the end
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    return ExitCode.FAILED
+
+
+def _write(invocation: Invocation, result: Result) -> None:
+    if invocation.json:
+        json.dump(result.as_json(invocation.reporter.warnings), sys.stdout, ensure_ascii=True, indent=1)
+        sys.stdout.write("\n")
+    elif invocation.verbosity >= 0:
+        for line in result.text:
+            sys.stdout.write(f"{line}\n")
+
+
+def log_to(path: Path) -> None:
+    """Have all that is logged written to a file as well.
+
+    Raises:
+        LoggingFailed: it cannot be opened.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o640)
+    except OSError as error:
+        raise LoggingFailed(f"the log {path} cannot be written: {error.strerror}") from error
+    handler = logging.StreamHandler(os.fdopen(descriptor, "a", encoding="utf-8", errors="surrogateescape"))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setLevel(logging.INFO)
+    logging.getLogger().addHandler(handler)
+    if logging.getLogger().level > logging.INFO:
+        for each in logging.getLogger().handlers[:-1]:
+            each.setLevel(logging.getLogger().level)
+        logging.getLogger().setLevel(logging.INFO)
