@@ -579,3 +579,24 @@ def test_a_receipt_is_never_written_through_a_link(pool: Project, tmp_path: Path
     assert pool.run("store").status == 0
     assert list(outside.iterdir()) == []
     assert receipt(pool, "alpha") == {"alpha.tar": 1}
+
+
+def test_receipts_that_cannot_be_written_are_a_warning(pool: Project) -> None:
+    collect(pool, "alpha")
+    assert pool.run("stage", "alpha").status == 0
+    (pool.root / "state" / "receipts").write_bytes(b"in the way")
+    ran = pool.run("store")
+    assert ran.status == 0
+    assert "receipts are written by a later run" in ran.err
+    assert pool.is_marked(TODAY)
+
+
+def test_receipts_that_are_damaged_only_make_more_be_staged(pool: Project) -> None:
+    collect(pool, "alpha")
+    assert pool.run("stage", "alpha").status == 0
+    assert pool.run("store").status == 0
+    (kept,) = (pool.root / "state" / "receipts" / "peers" / "alpha" / "sent").iterdir()
+    kept.write_bytes(b"damaged")
+    ran = pool.run("stage", "alpha", environ=LATER)
+    assert (ran.status, staged(pool, TOMORROW)) == (0, staged(pool))
+    assert "the receipts of alpha are of no use, all of it is staged: " in ran.err

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from cedarchest.actions.offers import Proven
 from cedarchest.config.model import Config
-from cedarchest.errors import CedarchestError
+from cedarchest.errors import CedarchestError, StagingError
 from cedarchest.model.days import format_day
 from cedarchest.model.disc import SessionStatus
 from cedarchest.model.handover import Received, read_receipt, write_receipt
@@ -26,14 +26,28 @@ RECENT = timedelta(days=366)
 
 
 def leave_receipts(config: Config, *, ports: Ports) -> None:
-    """Tell each peer what of its files is proven now; one that cannot be reached is told by a later run."""
+    """Tell each peer what of its files is proven now; one that cannot be reached is told by a later run.
+
+    What goes wrong is warned of: the action that it belongs to has done its work.
+    """
     if not config.peer:
         return
+    try:
+        _write_all(config, ports)
+    except CedarchestError as error:
+        ports.reporter.warn(f"{error.message}; receipts are written by a later run")
+    _deliver(config, ports)
+
+
+def _write_all(config: Config, ports: Ports) -> None:
     oldest = format_day((ports.clock.now() - RECENT).date())
     labels = {disc.disc_id: disc.label for disc in ports.catalog.discs()}
     for day in ports.catalog.days():
         if day >= oldest:
             _write(config, day, labels, ports)
+
+
+def _deliver(config: Config, ports: Ports) -> None:
     for peer in config.peer:
         folder = ports.receipts.due(peer.name) if peer.receipts else None
         if folder is None:
@@ -72,11 +86,15 @@ def _write(config: Config, day: str, labels: dict[str, str], ports: Ports) -> No
 
 
 def proven_files(config: Config, peer: str, ports: Ports) -> AbstractSet[Proven]:
-    """What of a peer has a receipt."""
+    """What of a peer has a receipt; nothing where none can be read, so that all is staged once more."""
     copies = config.store.copies if config.store else 1
-    return {
-        (each.path, each.kind, each.size, each.mtime_ns // 10**9)
-        for content in ports.receipts.held(peer)
-        for each in read_receipt(content)
-        if each.copies >= copies
-    }
+    try:
+        return {
+            (each.path, each.kind, each.size, each.mtime_ns // 10**9)
+            for content in ports.receipts.held(peer)
+            for each in read_receipt(content)
+            if each.copies >= copies
+        }
+    except (StagingError, ValueError) as error:
+        ports.reporter.warn(f"the receipts of {peer} are of no use, all of it is staged: {error}")
+        return set()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cedarchest.adapters.durable import durable_file
-from cedarchest.errors import StagingError
+from cedarchest.errors import DiskFull, StagingError
 from cedarchest.model.handover import RECEIPTS
 
 
@@ -18,14 +19,13 @@ class StateReceipts:
 
     def proof(self, day: str) -> Sequence[str]:
         """What the receipts of a day go by; nothing when there are none."""
-        try:
-            return tuple(self._proof(day).read_text().splitlines())
-        except FileNotFoundError:
-            return ()
+        with self._sentences():
+            path = self._proof(day)
+            return tuple(path.read_text().splitlines()) if path.exists() else ()
 
     def write(self, day: str, proof: Sequence[str], receipts: Mapping[str, bytes]) -> None:
         """Keep the receipts of a day, by peer, to be brought to them."""
-        try:
+        with self._sentences():
             for peer, content in receipts.items():
                 path = self._due(peer) / RECEIPTS / _name(day)
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,11 +34,6 @@ class StateReceipts:
             self._proof(day).parent.mkdir(parents=True, exist_ok=True)
             with durable_file(self._proof(day)) as stream:
                 stream.write("".join(f"{each}\n" for each in proof).encode())
-        except OSError as error:
-            raise StagingError(
-                f"the receipts of {day} cannot be written: {error}",
-                advice="Correct [options] state_dir or the folder's permissions.",
-            ) from error
 
     def has(self, peer: str, day: str) -> bool:
         """Whether a peer has, or is to get, a receipt of a day."""
@@ -46,10 +41,11 @@ class StateReceipts:
 
     def held(self, peer: str) -> Iterator[bytes]:
         """All receipts of a peer, whether it has them yet or not."""
-        folders = (self._sent(peer), self._due(peer) / RECEIPTS)
-        for name in sorted({path.name for folder in folders for path in folder.glob("*.jsonl")}):
-            newest = next(path for path in self._places(peer, name) if path.exists())
-            yield newest.read_bytes()
+        with self._sentences():
+            folders = (self._sent(peer), self._due(peer) / RECEIPTS)
+            for name in sorted({path.name for folder in folders for path in folder.glob("*.jsonl")}):
+                newest = next(path for path in self._places(peer, name) if path.exists())
+                yield newest.read_bytes()
 
     def due(self, peer: str) -> Path | None:
         """A folder of what is to be brought to a peer, as it is to stand there; None when nothing is."""
@@ -58,9 +54,22 @@ class StateReceipts:
 
     def delivered(self, peer: str) -> None:
         """What was due has been brought."""
-        self._sent(peer).mkdir(parents=True, exist_ok=True)
-        for path in (self._due(peer) / RECEIPTS).glob("*.jsonl"):
-            path.replace(self._sent(peer) / path.name)
+        with self._sentences():
+            self._sent(peer).mkdir(parents=True, exist_ok=True)
+            for path in (self._due(peer) / RECEIPTS).glob("*.jsonl"):
+                path.replace(self._sent(peer) / path.name)
+
+    @contextlib.contextmanager
+    def _sentences(self) -> Iterator[None]:
+        try:
+            yield
+        except DiskFull:
+            raise
+        except OSError as error:
+            raise StagingError(
+                f"the receipts in {self._root} cannot be used: {error.strerror} ({error.filename})",
+                advice="Correct [options] state_dir or the folder's permissions.",
+            ) from error
 
     def _places(self, peer: str, name: str) -> tuple[Path, Path]:
         """Where a receipt may be, the newer one first."""

@@ -92,18 +92,17 @@ class Peers(Protocol):
 
 
 class Receipts(Protocol):
-    """What peers were told, and are to be told, of their files on disc; kept in `state_dir`."""
+    """What peers were told, and are to be told, of their files on disc; kept in `state_dir`.
+
+    Every method may raise StagingError, where that folder cannot be used, or DiskFull.
+    """
 
     def proof(self, day: str) -> Sequence[str]:
         """What the receipts of a day go by; nothing when there are none."""
         ...
 
     def write(self, day: str, proof: Sequence[str], receipts: Mapping[str, bytes]) -> None:
-        """Keep the receipts of a day, by peer, to be brought to them.
-
-        Raises:
-            StagingError: they cannot be written.
-        """
+        """Keep the receipts of a day, by peer, to be brought to them."""
         ...
 
     def has(self, peer: str, day: str) -> bool:
