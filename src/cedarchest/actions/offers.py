@@ -226,8 +226,9 @@ def fetch(name: str, offer: Offer, root: Path, arrived: Callable[[int], None], p
         if entry.path not in wanted:
             continue
         wanted.discard(entry.path)
-        if promised and entry.kind is Kind.FILE and promised.sha256 != entry.sha256:
-            ports.arrivals.discard(root, name, entry.path)
+        if promised and promised.sha256 != entry.sha256:
+            if entry.kind is not Kind.DIR:
+                ports.arrivals.discard(root, name, entry.path)
             troubles.append(f"{to_text(entry.path)}: not what {name} collected, by its SHA-256")
         else:
             entries.append((entry, fingerprint))
