@@ -69,6 +69,13 @@ class ConfigError(CedarchestError, ValueError):
         super().__init__(message, advice=advice, problems=list(self.problems), **fields)
 
 
+class LoggingFailed(CedarchestError):
+    """The log file cannot be written."""
+
+    exit_code = ExitCode.LOGGING
+    advice = "Correct [options] log_file or the file's permissions."
+
+
 class StagingError(CedarchestError, ValueError):
     """The staging folder or a staged day is not what it should be."""
 

@@ -10,16 +10,9 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cedarchest.errors import CedarchestError, ExitCode
+from cedarchest.errors import ExitCode, LoggingFailed
 from cedarchest.report.outcome import Result
 from cedarchest.report.progress import ProgressReporter
-
-
-class LoggingFailed(CedarchestError):
-    """The log file cannot be written."""
-
-    exit_code = ExitCode.LOGGING
-    advice = "Correct [options] log_file or the file's permissions."
 
 
 @dataclass(slots=True)
