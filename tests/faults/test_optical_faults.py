@@ -188,6 +188,27 @@ def test_a_store_killed_while_it_burns_is_put_right_on_the_same_disc(
         assert_put_right(project, drive, *([EARLIER] if append else []), DAY)
 
 
+@pytest.mark.parametrize("medium", ["dvd+r", pytest.param("bd-r", marks=pytest.mark.slow)])
+def test_a_disc_whose_very_first_write_was_its_last_is_used_on(project: Project, medium: str) -> None:
+    """xorriso looks at the first 32 blocks of a disc, whichever session it loads; here half hold nothing."""
+    with burner(medium) as drive:
+        drive.faults([Fault("write", times=ALWAYS, effect=Effect.SLOW, seconds=0.3)])
+        project.stage(DAYS[1], {"letter": os.urandom(400_000)})
+        with started(project) as process:
+            while not sum(drive.fired()):
+                assert process.poll() is None
+                time.sleep(0.01)
+            os.killpg(process.pid, signal.SIGKILL)
+        time.sleep(0.5)  # the slow write ends; then the drive sees that nobody is there any more
+        drive.faults([])
+        if medium == "dvd+r":
+            assert drive.state().tracks[0].size == 16
+        assert_put_right(project, drive, DAYS[1])
+        for count in (2, 3):
+            project.stage(DAYS[count], {"letter": os.urandom(400_000)})
+            assert_put_right(project, drive, *DAYS[1 : count + 1])
+
+
 def test_a_cd_whose_very_first_burn_was_cut_off_is_replaced(project: Project) -> None:
     with burner("cd-r") as drive:
         lba = prepared(project, append=False)

@@ -134,6 +134,7 @@ class OpticalDrive:
         options = BurnOptions(
             address=self.device,
             newest=seen.sessions[-1].number if seen.sessions else 0,
+            first_blocks=seen.sessions[0].blocks if seen.sessions else 0,
             padding_blocks=seen.traits.padding,
             md5=True,
             optical=True,

@@ -38,7 +38,7 @@ MINIMUM = (1, 5, 4)
 SHOWN_PROBLEMS = 5
 
 PROBLEMS_TOLERATED = 32
-"""The status of a run that went on after a SORRY: of a burn whose input changed, of a torn disc's TOC."""
+"""The status of a run that went on after a SORRY: its input changed, or the disc has a torn session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,7 @@ class BurnOptions:
 
     address: str  # /dev/sr0 or stdio:FILE
     newest: int = 0  # the session that is last on the disc now, 0 for a blank one
+    first_blocks: int = 0  # the size of the disc's first session
     padding_blocks: int = 0
     md5: bool = False
     optical: bool = False
@@ -244,6 +245,17 @@ def parse_problems(lines: Sequence[str]) -> list[str]:
     return [match[3].strip() for line in lines if (match := _SEVERE.match(line))]
 
 
+HEAD_BLOCKS = 32
+"""xorriso looks at the first blocks of a disc that has sessions, whichever it loads."""
+_READ = re.compile(r"SCSI error on read_10\((\d+),\d+\)")
+
+
+def _is_harmless(problem: str, options: BurnOptions) -> bool:
+    """Whether it failed to read what was never written: a torn first session can end within the head."""
+    match = _READ.match(problem)
+    return match is not None and 0 < options.first_blocks <= int(match[1]) < HEAD_BLOCKS
+
+
 _WRITING = re.compile(r"I:\d+: xorriso : UPDATE : Writing: +(\d+)s ")
 
 
@@ -360,10 +372,10 @@ def _wait_for_size(child: Running, options: BurnOptions) -> int:
     match = None
     for line in child.lines():
         match = _SIZE.match(line)
-        if match or _SEVERE.match(line):
+        if match or not all(_is_harmless(problem, options) for problem in parse_problems([line])):
             break
     problems = parse_problems(child.transcript)
-    if match is None or problems:
+    if match is None or not all(_is_harmless(problem, options) for problem in problems):
         child.finish()  # nothing more comes: it rolls back, and says the rest
         raise _burn_error(child.transcript, child.process.returncode, options, "Nothing was written.")
     return int(match[1])
@@ -375,7 +387,9 @@ def _judge(answer: Completed, options: BurnOptions) -> Burnt:
     if done and answer.returncode == 0:
         return Burnt(input_changed=False)
     if done and answer.returncode == PROBLEMS_TOLERATED:
-        return Burnt(input_changed=True)
+        problems = parse_problems(answer.lines)
+        is_whole = bool(problems) and all(_is_harmless(problem, options) for problem in problems)
+        return Burnt(input_changed=not is_whole)
     if answer.returncode == 0:
         raise UnexpectedOutput(
             f"xorriso ended without a complaint, but does not say that it wrote to {options.address}",
