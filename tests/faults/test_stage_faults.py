@@ -106,10 +106,15 @@ def test_a_day_that_a_killed_run_left_is_finished_on_another_day(pool: Project) 
     for name in ("cback.stage", "INDEX.jsonl.gz", "SHA256SUMS"):
         (day / name).unlink()
     (pool.staging / ".arriving-days").write_text(TODAY)  # as a run leaves it that is killed before the index
+    for unfinished in (day / ".cback.stage.0123abcd", pool.staging / "..arriving-days.0123abcd"):
+        unfinished.touch()
     assert pool.run("stage", environ={"CEDARCHEST_NOW": "2026-11-23T03:00"}).status == 0
     assert (day / "cback.stage").is_file()
     assert (day / "SHA256SUMS").is_file()
-    assert not (pool.staging / ".arriving-days").exists()
+    assert sorted(path.name for path in pool.staging.iterdir()) == [".arriving", "2026"]
+    assert sorted(path.name for path in day.iterdir()) == sorted(
+        ["INDEX.jsonl.gz", "SHA256SUMS", "alpha", "beta", "cback.stage"]
+    )
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from cedarchest.adapters.digests import Digests
-from cedarchest.adapters.durable import durable_file, sync_directory
+from cedarchest.adapters.durable import clear_unfinished, durable_file, sync_directory
 from cedarchest.adapters.folders import below, inside
 from cedarchest.adapters.process import run
 from cedarchest.adapters.rsync import PARTIAL
@@ -44,6 +44,7 @@ class StagingArrivals:
                     shutil.rmtree(folder)
         except OSError as error:
             raise _cannot("written", root, error) from error
+        clear_unfinished(root, (MOVING,))
 
     def free_bytes(self, root: Path) -> int:
         """Space that is left on the file system of the staging folder."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import re
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +16,7 @@ SUMS_NAME = "SHA256SUMS"
 STAGED_MARK = "cback.stage"
 STORED_MARK = "cback.store"
 NOT_INDEXED = (STORED_MARK, INDEX_NAME, SUMS_NAME)
+OURS = (STAGED_MARK, *NOT_INDEXED)
 
 
 def is_regular(path: Path) -> bool:
@@ -99,14 +98,3 @@ def write_sums(directory: Path, day: str, entries: Sequence[Entry]) -> None:
 def _relative(entries: Sequence[Entry], prefix: int) -> Iterator[Entry]:
     for entry in entries:
         yield entry._replace(path=entry.path[prefix:], hardlink=entry.hardlink[prefix:])
-
-
-_LEFT_BEHIND = re.compile(r"\.(?:cback\.store|INDEX\.jsonl\.gz|SHA256SUMS)\.[0-9a-f]{8}")
-
-
-def clear_left_behind(directory: Path) -> None:
-    """Take away our own unfinished files of a run that was killed: they are nothing that was staged."""
-    with contextlib.suppress(OSError):  # whatever is wrong with the folder is said when it is looked at
-        for path in directory.iterdir():
-            if _LEFT_BEHIND.fullmatch(path.name) and path.is_file() and not path.is_symlink():
-                path.unlink()

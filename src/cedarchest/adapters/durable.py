@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -39,6 +40,15 @@ def durable_file(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFull(f"{path} cannot be written: {error.strerror}", path=str(path)) from error
         raise
+
+
+def clear_unfinished(directory: Path, names: Collection[str]) -> None:
+    """Take away what writers of these names left in a directory when they were killed."""
+    left_behind = re.compile(rf"\.(?:{'|'.join(map(re.escape, names))})\.[0-9a-f]{{8}}")
+    with contextlib.suppress(OSError):  # whatever is wrong with the folder is said when it is looked at
+        for path in directory.iterdir():
+            if left_behind.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+                path.unlink()
 
 
 def sync_directory(path: Path) -> None:

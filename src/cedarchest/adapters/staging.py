@@ -22,10 +22,10 @@ from cedarchest.adapters.day_changes import any_change, changed_day, changes_sin
 from cedarchest.adapters.day_files import (
     INDEX_NAME,
     NOT_INDEXED,
+    OURS,
     STAGED_MARK,
     STORED_MARK,
     SUMS_NAME,
-    clear_left_behind,
     in_the_way,
     is_regular,
     own_files,
@@ -34,7 +34,7 @@ from cedarchest.adapters.day_files import (
     write_sums,
 )
 from cedarchest.adapters.digests import Digests, digest_file
-from cedarchest.adapters.durable import durable_file, sync_directory
+from cedarchest.adapters.durable import clear_unfinished, durable_file, sync_directory
 from cedarchest.adapters.folders import finish_taking_out, take_out
 from cedarchest.adapters.scan import scan, scan_one
 from cedarchest.errors import DiskFull, StagingError
@@ -175,7 +175,7 @@ class StagingFolder:
 
     def index(self, directory: Path, day: str, known: Mapping[bytes, Digest] | None = None) -> DayIndex:
         """The day with all digests, its index saved."""
-        clear_left_behind(directory)
+        clear_unfinished(directory, OURS)
         seen = self.look(directory, day)
         if seen.digest:
             completed = self._complete_pair(seen)
