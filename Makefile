@@ -9,7 +9,7 @@ export UV_LINK_MODE := copy
 export UV_NO_PROGRESS := 1
 JOBS ?= $(shell expr 4 \* $$(nproc))
 
-APT_SETUP := xorriso rsync
+APT_SETUP := xorriso rsync zstd bzip2 xz-utils
 APT_BENCH := cedar-backup3 genisoimage
 APT_TEST := gcc libc6-dev libarchive-tools acl attr coreutils openssh-client openssh-server
 

@@ -190,6 +190,29 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done;
 
 
 @app.command(epilog=EXIT_STATUS)
+def collect(
+    context: typer.Context,
+    full: Annotated[
+        bool, typer.Option("--full", help="Everything whole, whatever the day, as on the starting day.")
+    ] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Archive what this machine has into its collect dir, for the master to stage."""
+    from cedarchest.actions.collect import CollectOptions, execute_collect
+    from cedarchest.report import text
+
+    options = CollectOptions(full=full, dry_run=dry_run)
+    _act(
+        context,
+        lambda _path, config, ports: text.collected(
+            execute_collect(config, options, ports=ports), dry_run=dry_run
+        ),
+        read_only=True,
+        dry_run=dry_run,
+    )
+
+
+@app.command(epilog=EXIT_STATUS)
 def stage(
     context: typer.Context,
     peers: Annotated[list[str] | None, typer.Argument(metavar="[PEER]...", show_default=False)] = None,

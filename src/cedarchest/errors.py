@@ -188,6 +188,10 @@ class PeerError(CedarchestError, OSError):
     """A peer is not there or not ready."""
 
 
+class CollectError(CedarchestError, OSError):
+    """What is to be collected cannot be read, or the collect dir cannot be used."""
+
+
 class HookFailed(CedarchestError, OSError):
     """A program that the configuration wants to be run before or after an action failed."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from cedarchest.adapters.arrivals import StagingArrivals
 from cedarchest.adapters.catalog import open_catalog
 from cedarchest.adapters.clock import SystemClock
+from cedarchest.adapters.collect_dir import LocalCollectDir, StateFolder
 from cedarchest.adapters.drives import LocalDrives
 from cedarchest.adapters.folders import LocalFolders
 from cedarchest.adapters.hooks import HookPrograms
@@ -16,6 +17,7 @@ from cedarchest.adapters.interrupts import Signals
 from cedarchest.adapters.locks import HeldLocks
 from cedarchest.adapters.receipts import StateReceipts
 from cedarchest.adapters.rsync import Address, Login, RsyncPeers
+from cedarchest.adapters.sources import LocalSources
 from cedarchest.adapters.staging import StagingFolder
 from cedarchest.adapters.workspace import StateWorkspace
 from cedarchest.adapters.xorriso import Xorriso
@@ -83,6 +85,9 @@ def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Po
                 reporter=reporter,
                 tools=InstalledTools(xorriso),
                 hooks=HookPrograms(),
+                sources=LocalSources(),
+                collect_dir=LocalCollectDir(config.options.user, config.options.group),
+                collect_states=StateFolder(config.options.state_dir),
             )
     finally:
         catalog.close()

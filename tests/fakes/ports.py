@@ -17,10 +17,12 @@ from tests.fakes.catalog import MemoryCatalog
 from tests.fakes.writer import MemoryDrives, Tray
 
 from cedarchest.adapters.arrivals import StagingArrivals
+from cedarchest.adapters.collect_dir import LocalCollectDir, StateFolder
 from cedarchest.adapters.folders import LocalFolders
 from cedarchest.adapters.hooks import HookPrograms
 from cedarchest.adapters.receipts import StateReceipts
 from cedarchest.adapters.rsync import RsyncPeers
+from cedarchest.adapters.sources import LocalSources
 from cedarchest.adapters.staging import StagingFolder
 from cedarchest.adapters.workspace import StateWorkspace
 from cedarchest.config.model import Config
@@ -131,6 +133,9 @@ def memory_ports(root: Path, *trays: Tray) -> Ports:
         reporter=RecordingReporter(),
         tools=OneTool(),
         hooks=HookPrograms(),
+        sources=LocalSources(),
+        collect_dir=LocalCollectDir(None, None),
+        collect_states=StateFolder(root / "state"),
     )
 
 

@@ -14,11 +14,12 @@ from datetime import datetime
 from pathlib import Path
 
 from cedarchest.actions.marks import is_proven
+from cedarchest.actions.receipts import copies_told
 from cedarchest.config.kinds import SHELF
 from cedarchest.config.model import Config, PurgeDir
 from cedarchest.errors import CedarchestError, ConfigError, Interrupted, StagingError
 from cedarchest.model.days import parse_day
-from cedarchest.model.handover import is_receipt, read_receipt
+from cedarchest.model.handover import is_receipt
 from cedarchest.model.index import Kind
 from cedarchest.model.names import to_text
 from cedarchest.ports import FolderItem, Ports, StagedDay
@@ -121,7 +122,7 @@ def _purge_files(config: Config, folder: PurgeDir, ports: Ports, *, dry_run: boo
     items = [item for item in found if not is_receipt(item.path)]
     ages = {item.path: _age(item, now) for item in items}
     old = [item for item in items if ages[item.path] >= folder.retain_days]
-    told = _told(folder, [item for item in found if is_receipt(item.path)], ports)
+    told = copies_told(folder.path, found, ports)
     unproven = _unproven(config, folder, old, told, ports)
     holding: set[bytes] = set()  # folders that something stays in
     emptied: set[bytes] = set()  # folders that something went from
@@ -176,20 +177,6 @@ def _unproven(
         if max(proven.get(digest, 0), told.get(digest, 0)) < copies:
             reasons[path] = "its content is not proven to be on disc"
     return reasons
-
-
-def _told(folder: PurgeDir, receipts: Sequence[FolderItem], ports: Ports) -> Mapping[bytes, int]:
-    """On how many verified discs each content is, by the receipts that the master left in a collect dir."""
-    told: dict[bytes, int] = {}
-    for item in receipts:
-        if item.kind is not Kind.FILE:
-            continue
-        try:
-            for received in read_receipt(ports.folders.read(folder.path, item)):
-                told[received.sha256] = max(told.get(received.sha256, 0), received.copies)
-        except (StagingError, ValueError) as error:
-            ports.reporter.warn(f"the receipt {_shown(folder, item)} is of no use: {error}")
-    return told
 
 
 def _age(item: FolderItem, now: datetime) -> int:

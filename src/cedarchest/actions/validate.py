@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from cedarchest.actions.collect import check_collected
 from cedarchest.actions.loading import find_current, warn_of_strangers
 from cedarchest.actions.marks import warn_of_unproven_marks
 from cedarchest.actions.purge import refuse_dangerous
 from cedarchest.actions.store import create_writer
 from cedarchest.actions.unbuilt import refuse_unbuilt
-from cedarchest.config.model import Config
-from cedarchest.errors import CedarchestError, DriveForbidden, StagingError
+from cedarchest.config.model import Collect, Config
+from cedarchest.errors import CedarchestError, CollectError, DriveForbidden, StagingError
 from cedarchest.model.media import BLOCK
+from cedarchest.model.names import first_few
 from cedarchest.model.size import shown
 from cedarchest.ports import Ports
 
@@ -36,6 +38,9 @@ def execute_validate(config: Config, *, ports: Ports) -> tuple[CheckedThing, ...
         ("state folder", lambda: _writable(config.options.state_dir)),
         ("catalog", lambda: f"{len(ports.catalog.discs())} discs"),
     ]
+    if config.collect is not None:
+        collect = config.collect
+        steps.append(("what is collected", lambda: _collected(collect)))
     if config.stage is None:
         steps.append(("staging folder", lambda: "there is no table [stage]; store, rebuild, status need it"))
     else:
@@ -71,6 +76,17 @@ def _writable(folder: Path) -> str:
             path=str(place),
         )
     return str(folder) if folder.exists() else f"{folder} (will be made)"
+
+
+def _collected(collect: Collect) -> str:
+    check_collected(collect)
+    _writable(collect.dir)
+    if wrong := [str(each.path) for each in collect.source if not os.access(each.path, os.R_OK)]:
+        raise CollectError(
+            f"what is to be collected is not there, or may not be read: {first_few(wrong)}",
+            advice="Correct [[collect.source]] path, or run as a user who may read it.",
+        )
+    return f"{len(collect.source)} sources and {len(collect.command)} commands, into {collect.dir}"
 
 
 def _staging(root: Path, ports: Ports) -> str:

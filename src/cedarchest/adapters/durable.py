@@ -7,7 +7,7 @@ import errno
 import os
 import re
 import secrets
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,17 +15,17 @@ from cedarchest.errors import DiskFull
 
 
 @contextlib.contextmanager
-def durable_file(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
+def durable_file(path: Path, mode: int = 0o600, *, suffix: str = "") -> Iterator[BinaryIO]:
     """A stream whose content stands at `path` once the block is left without an exception.
 
     Before that `path` is as it was. No link is followed: the temporary name is new, and the rename
-    replaces whatever `path` is.
+    replaces whatever `path` is. That name may get a `suffix` that tells it from other files.
 
     Raises:
         DiskFull: there is no room for it.
         OSError: it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{suffix}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(descriptor, "wb") as stream:
@@ -42,7 +42,7 @@ def durable_file(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
         raise
 
 
-def clear_unfinished(directory: Path, names: Collection[str]) -> None:
+def clear_unfinished(directory: Path, names: Iterable[str]) -> None:
     """Take away what writers of these names left in a directory when they were killed."""
     left_behind = re.compile(rf"\.(?:{'|'.join(map(re.escape, names))})\.[0-9a-f]{{8}}")
     with contextlib.suppress(OSError):  # whatever is wrong with the folder is said when it is looked at

@@ -4,11 +4,13 @@ Argument lists only, never a shell; no inherited standard input; `LC_ALL=C` and 
 would change a tool's results; bytes decoded so that nothing is lost; every wait has a limit. A
 child stays in our process group. What has begun to write is never killed at once: it gets a
 SIGTERM and time, then SIGKILL. The argument list is logged at INFO, the transcript at DEBUG.
+Only what a program reads and writes as data (`piped`) may take as long as disks and peers do.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
 import queue
@@ -17,14 +19,19 @@ import shlex
 import shutil
 import subprocess
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import BinaryIO, cast
 
 from cedarchest.errors import ToolFailed, ToolMissing, ToolTimeout
 
 log = logging.getLogger(__name__)
 
 GRACE_S = 20.0
+PACKAGES = {"xz": "xz-utils", "ssh": "openssh-client"}
+"""Where a program's package has another name."""
+
 TAIL_LINES = 12
 _KEPT_VARIABLES = ("PATH", "LD_PRELOAD", "TMPDIR", "SSH_AUTH_SOCK")
 _KEPT_PREFIXES = ("FAKEBURN_",)
@@ -209,13 +216,7 @@ def running(
 def _start(
     argv: tuple[str, ...], pass_fds: Sequence[int], variables: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
-    program = shutil.which(argv[0])
-    if program is None:
-        raise ToolMissing(
-            f"{argv[0]} is not installed",
-            advice=f"Install it: apt-get install {argv[0]}",
-            tool=argv[0],
-        )
+    program = _found(argv[0])
     try:
         return subprocess.Popen(
             argv,
@@ -228,6 +229,118 @@ def _start(
         )
     except OSError as error:
         raise ToolFailed(f"{program} cannot be run: {error.strerror}", tool=argv[0]) from error
+
+
+def _found(name: str) -> str:
+    program = shutil.which(name)
+    if program is None:
+        raise ToolMissing(
+            f"{name} is not installed",
+            advice=f"Install it: apt-get install {PACKAGES.get(name, name)}",
+            tool=name,
+        )
+    return program
+
+
+PIPED = 1 << 20
+"""Bytes that are read from, and written to, a program's data at once."""
+
+
+@dataclass(eq=False)
+class Piped:
+    """A program whose data we read, or write, or both; what it says of itself is kept."""
+
+    argv: tuple[str, ...]
+    process: subprocess.Popen[bytes]
+    said: deque[str]
+    _listener: threading.Thread
+
+    @property
+    def data_in(self) -> BinaryIO:
+        """What it reads."""
+        return cast("BinaryIO", self.process.stdin)
+
+    @property
+    def data_out(self) -> BinaryIO:
+        """What it writes."""
+        return cast("BinaryIO", self.process.stdout)
+
+    def finish(self) -> Completed:
+        """Wait for its end, once its data are read; it gets no more."""
+        if self.process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):  # its status says why
+                self.process.stdin.close()
+        status = self.process.wait()
+        self._listener.join(GRACE_S)
+        return Completed(self.argv, status, tuple(self.said))
+
+
+@contextlib.contextmanager
+def piped(
+    argv: Sequence[str],
+    *,
+    takes_data: bool = False,
+    pass_fds: Sequence[int] = (),
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Piped]:
+    """Start a program whose standard output is data; on the way out it has ended, whatever happened.
+
+    It gets the environment of all programs, or exactly this one.
+
+    Raises:
+        ToolMissing, ToolFailed: each what it says.
+    """
+    filled = tuple(argv)
+    program = _found(filled[0])
+    log.info("running %s", shlex.join(filled))
+    try:
+        process = subprocess.Popen(
+            filled,
+            executable=program,
+            bufsize=PIPED,
+            stdin=subprocess.PIPE if takes_data else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=tool_environment() if environment is None else environment,
+            pass_fds=pass_fds,
+        )
+    except OSError as error:
+        raise ToolFailed(f"{program} cannot be run: {error.strerror}", tool=filled[0]) from error
+    for stream in filter(None, (process.stdin, process.stdout)):
+        with contextlib.suppress(OSError):  # more than a user may have; it is only slower
+            fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, PIPED)
+    said: deque[str] = deque(maxlen=SAID_LINES)
+    listener = threading.Thread(target=_listen, args=(process, said), daemon=True)
+    listener.start()
+    try:
+        yield Piped(filled, process, said, listener)
+    finally:
+        _end(process)
+        log.debug("%s ended with %s; it said:\n%s", filled[0], process.returncode, "\n".join(said))
+
+
+SAID_LINES = 10_000
+
+
+def _listen(process: subprocess.Popen[bytes], said: deque[str]) -> None:
+    assert process.stderr is not None
+    with process.stderr as stream:
+        said.extend(raw.decode("utf-8", "surrogateescape").rstrip("\n") for raw in stream)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Close what is open to a program, and end it by grades where it has not ended."""
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(GRACE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def run(

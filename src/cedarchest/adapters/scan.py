@@ -8,7 +8,7 @@ import grp
 import os
 import pwd
 import stat
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, MutableSequence, Sequence
 from typing import NamedTuple
 
 from cedarchest.errors import StagingError
@@ -77,16 +77,21 @@ def scan(
         if status.st_nlink > 1 and stat.S_ISREG(status.st_mode):
             shared.setdefault((status.st_dev, status.st_ino), []).append(len(found))
         try:
-            found.append(_found(item.path, prefix + relative, status))
+            found.append(found_at(item.path, prefix + relative, status))
         except OSError as error:
             raise _cannot_look(item.path, error) from error
-    for members in shared.values():
+    link_names(found, shared.values())
+    found.sort(key=lambda one: one.entry.path)
+    return found
+
+
+def link_names(found: MutableSequence[Found], shared: Iterable[Sequence[int]]) -> None:
+    """Have the names of each file with several say which is the first; `shared` are their positions."""
+    for members in shared:
         first, *others = sorted(members, key=lambda position: found[position].entry.path)
         for position in others:
             one = found[position]
             found[position] = one._replace(entry=one.entry._replace(hardlink=found[first].entry.path))
-    found.sort(key=lambda one: one.entry.path)
-    return found
 
 
 def _walk(top: bytes, left_out: set[bytes]) -> Iterator[tuple[os.DirEntry[bytes], bytes, os.stat_result]]:
@@ -127,12 +132,17 @@ def scan_one(path: bytes, disc_path: bytes) -> Found:
         StagingError: it is not there or cannot be looked at.
     """
     try:
-        return _found(path, disc_path, os.lstat(path))
+        return found_at(path, disc_path, os.lstat(path))
     except OSError as error:
         raise StagingError(f"{to_text(path)} cannot be looked at: {error.strerror}") from error
 
 
-def _found(path: bytes, disc_path: bytes, status: os.stat_result) -> Found:
+def found_at(path: bytes, disc_path: bytes, status: os.stat_result) -> Found:
+    """What stands at a path, by its status.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
     mode, uid, gid = status.st_mode, status.st_uid, status.st_gid
     kind = KINDS[mode & _FORMAT]
     entry = Entry(

@@ -104,8 +104,11 @@ class Options(_Table):
         json_schema_extra={"default": "`work` in `state_dir`"},
     )
     log_file: AbsolutePath | None = Field(default=None, description="A file that every run adds its log to.")
-    user: Text | None = Field(default=None, description="Who owns the files that are made.")
-    group: Text | None = Field(default=None, description="The group of the files that are made.")
+    user: Text | None = Field(
+        default=None,
+        description="Who owns what root collects: the user whom the master logs in as.",
+    )
+    group: Text | None = Field(default=None, description="The group of what root collects.")
 
     @property
     def weekday(self) -> int:
@@ -141,15 +144,22 @@ class CollectSource(_Table):
     ignore_file: Annotated[str, kinds.FILE_NAME] | None = Field(
         default=None, description="As in `[collect]`.", json_schema_extra={"default": "as in `[collect]`"}
     )
-    exclude: Texts = Field(default=(), description="Patterns left out, besides those of `[collect]`.")
+    exclude: Texts = Field(
+        default=(),
+        description="Patterns left out, besides those of `[collect]`; they begin at the source, "
+        "and those that begin with its path at `/`.",
+    )
     exclude_regex: tuple[Annotated[str, kinds.REGEX], ...] = Field(
         default=(), description="Regular expressions for whole paths left out, besides those of `[collect]`."
     )
     link_depth: Annotated[int, kinds.whole(0, 100)] = Field(
-        default=0, description="How many levels of links to directories are followed."
+        default=0,
+        description="On how many levels from the top links to directories are followed: "
+        "what they lead to is kept under the name of the link.",
     )
     dereference: Flag = Field(
-        default=False, description="Whether a followed link is kept as what it leads to."
+        default=False,
+        description="Whether on these levels what a link leads to is also kept under its own name.",
     )
     recursion_level: Annotated[int, kinds.whole(0, 100)] = Field(
         default=0,
@@ -167,13 +177,22 @@ class CollectSource(_Table):
 class CollectCommand(_Table):
     """A program whose output is collected, such as a database dump. No shell is involved."""
 
-    name: Annotated[str, kinds.OWN_NAME] = Field(description="What the archive is named after.")
-    argv: Argv = Field(description="The program and its arguments.")
+    name: Annotated[str, kinds.OWN_NAME] = Field(
+        description="The name of the file, to which the packing is added, as in `db.zst`."
+    )
+    argv: Argv = Field(
+        description="The program and its arguments. It has the environment of the run; nothing that is secret"
+        " belongs here, since every user of the machine sees it."
+    )
     mode: Annotated[CollectMode, kinds.one_of(CollectMode)] | None = Field(
-        default=None, description="As in `[collect]`.", json_schema_extra={"default": "as in `[collect]`"}
+        default=None,
+        description="As in `[collect]`; `incr` is `daily` here.",
+        json_schema_extra={"default": "as in `[collect]`"},
     )
     archive: Annotated[ArchiveFormat, kinds.one_of(ArchiveFormat)] | None = Field(
-        default=None, description="As in `[collect]`.", json_schema_extra={"default": "as in `[collect]`"}
+        default=None,
+        description="How the output is packed: as in `[collect]`, without the tar.",
+        json_schema_extra={"default": "as in `[collect]`"},
     )
 
 
@@ -191,12 +210,15 @@ class Collect(_Table):
     )
     advance_on: Annotated[AdvanceOn, kinds.one_of(AdvanceOn)] = Field(
         default=AdvanceOn.STORED,
-        description="An incremental collect hands a change over again until it is this.",
+        description="An incremental collect hands a change over again until it is this. "
+        "Only `stored` can be done yet.",
     )
     ignore_file: Annotated[str, kinds.FILE_NAME] | None = Field(
         default=None, description="The name of a file that marks its directory as left out."
     )
-    exclude: Texts = Field(default=(), description="Patterns left out, as in `.gitignore`.")
+    exclude: Texts = Field(
+        default=(), description="Patterns left out, as in `.gitignore`; they begin at `/`."
+    )
     exclude_regex: tuple[Annotated[str, kinds.REGEX], ...] = Field(
         default=(), description="Regular expressions for whole paths left out."
     )

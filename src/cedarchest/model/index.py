@@ -141,10 +141,15 @@ def parse_record(line: bytes, prefix: bytes = b"") -> Entry:
     Raises:
         ValueError: the line is no record of this format.
     """
-    return _entry_of(json.loads(line), prefix)
+    return entry_of(json.loads(line), prefix)
 
 
-def _entry_of(record: Any, prefix: bytes) -> Entry:
+def entry_of(record: Any, prefix: bytes = b"") -> Entry:
+    """The entry of a record; fields that are not an entry's are passed over.
+
+    Raises:
+        ValueError: it is no record of this format.
+    """
     try:
         kind = _KINDS[record["type"]]
         is_file = kind is Kind.FILE
@@ -252,13 +257,14 @@ def write_index(stream: BinaryIO, header: dict[str, object], entries: Iterable[E
     first = {"format": FORMAT, "version": VERSION, **header}
     with gzip.GzipFile(filename="", mode="wb", fileobj=stream, compresslevel=1, mtime=0) as packed:
         packed.write(json.dumps(first, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
-        for batch in _batches(format_record(entry) for entry in entries):
+        for batch in batches(format_record(entry) for entry in entries):
             digest.update(batch)
             packed.write(batch)
     return digest.digest()
 
 
-def _batches(lines: Iterable[bytes], size: int = 256) -> Iterator[bytes]:
+def batches(lines: Iterable[bytes], size: int = 256) -> Iterator[bytes]:
+    """Lines joined, so many at a time: compressing each of its own would take longer."""
     batch: list[bytes] = []
     for line in lines:
         batch.append(line)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cedarchest.ports.collecting import CollectDir, CollectStates, Packed, SourceLook, Sources
 from cedarchest.ports.drive import Burnt, Drives, Graft, SessionSource, Writer
 from cedarchest.ports.peers import Handover, PeerFolder, PeerItem, PeerLook, Peers, Receipts
 from cedarchest.ports.records import Catalog, SavedSession, Workspace
@@ -33,6 +34,9 @@ class Ports:
     reporter: Reporter
     tools: Tools
     hooks: Hooks
+    sources: Sources
+    collect_dir: CollectDir
+    collect_states: CollectStates
 
 
 __all__ = [
@@ -40,6 +44,8 @@ __all__ = [
     "Burnt",
     "Catalog",
     "Clock",
+    "CollectDir",
+    "CollectStates",
     "DayIndex",
     "Digest",
     "Drives",
@@ -50,6 +56,7 @@ __all__ = [
     "Hooks",
     "Interrupts",
     "Locks",
+    "Packed",
     "PeerFolder",
     "PeerItem",
     "PeerLook",
@@ -59,6 +66,8 @@ __all__ = [
     "Reporter",
     "SavedSession",
     "SessionSource",
+    "SourceLook",
+    "Sources",
     "StagedDay",
     "Staging",
     "Tools",

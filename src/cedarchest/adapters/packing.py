@@ -1,0 +1,315 @@
+"""Archives: GNU tar or a program's output, digested and packed on the way into a file."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import stat
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from cedarchest.adapters.process import PIPED, Piped, piped
+from cedarchest.adapters.scan import found_at
+from cedarchest.adapters.tar_stream import Member, end_of_archive, read_members
+from cedarchest.config.choices import ArchiveFormat
+from cedarchest.errors import CollectError, ToolFailed
+from cedarchest.model.handover import Collected
+from cedarchest.model.increments import Held, Seen
+from cedarchest.model.index import Fingerprint, Kind
+from cedarchest.model.names import to_text
+
+_COMPRESSORS: Mapping[ArchiveFormat, Sequence[str]] = {
+    ArchiveFormat.TAR_GZ: ("gzip", "--stdout"),
+    ArchiveFormat.TAR_BZ2: ("bzip2", "--stdout"),
+    ArchiveFormat.TAR_XZ: ("xz", "--stdout", "--threads=0"),
+    ArchiveFormat.TAR_ZST: ("zstd", "--quiet", "--stdout", "--threads=0"),
+}
+
+_TAR = (
+    "tar",
+    "--create",
+    "--format=pax",
+    "--pax-option=delete=atime,delete=ctime",
+    "--sparse",
+    "--xattrs",
+    "--acls",
+    "--no-recursion",
+    "--quoting-style=escape",
+    "--null",
+    "--verbatim-files-from",
+    "--directory=/",
+    "--file=-",
+)
+_TAR_CHANGED = 1
+_TAR_LEFT_OUT = 2
+
+_READ_ERROR = re.compile(r"tar: (.*): Read error at byte \d+, while reading \d+ bytes?: (.*)")
+_SAID_BY_US = re.compile(
+    r"tar: .*: (?:file changed as we read it|Cannot (?:open|stat|readlink|read)\b.*|File shrank by .*"
+    r"|File removed before we read it|Read error .*|socket ignored)|tar: Exiting with failure status.*"
+)
+"""What tar says and we find out, and say, ourselves."""
+
+
+class Packing:
+    """A file in the making: what is written is packed, and the file digested."""
+
+    def __init__(self, into: BinaryIO, compressor: Piped | None, read: Callable[[int], None]) -> None:
+        self._into = into
+        self._compressor = compressor
+        self._read = read
+        self._digest = hashlib.sha256()
+        self._size = 0
+        self._failure: OSError | None = None
+        self._told = 0
+        self.length = 0  # of what was written, before it was packed
+        self._thread = threading.Thread(target=self._drain, daemon=True)
+        if compressor is not None:
+            self._thread.start()
+
+    def write(self, data: bytes) -> None:
+        """Take bytes in.
+
+        Raises:
+            OSError: the file cannot be written.
+            ToolFailed: the compressor takes no more.
+        """
+        self.length += len(data)
+        if self.length - self._told > PIPED:
+            self._told = self.length
+            self._read(self.length)
+        if self._failure:
+            raise self._failure
+        if self._compressor is None:
+            self._keep(data)
+            return
+        try:
+            self._compressor.data_in.write(data)
+        except BrokenPipeError as error:
+            raise self._broken() from error
+
+    def end(self) -> Collected:
+        """No more comes; size and digest of the file.
+
+        Raises:
+            OSError, ToolFailed: as `write`.
+        """
+        if self._compressor is not None:
+            done = self._compressor.finish()
+            self._thread.join()
+            if self._failure:
+                raise self._failure
+            if done.returncode:
+                raise self._broken()
+        self._read(self.length)
+        return Collected(self._size, self._digest.digest())
+
+    def _broken(self) -> ToolFailed:
+        assert self._compressor is not None
+        name, done = self._compressor.argv[0], self._compressor.finish()
+        return _failed(f"{name} ended with {done.returncode}: {done.tail}", name)
+
+    def _drain(self) -> None:
+        assert self._compressor is not None
+        while piece := self._compressor.data_out.read1(PIPED):  # type: ignore[attr-defined]
+            if self._failure:
+                continue  # so that the compressor comes to its end
+            try:
+                self._keep(piece)
+            except OSError as error:
+                self._failure = error
+
+    def _keep(self, data: bytes) -> None:
+        self._into.write(data)
+        self._digest.update(data)
+        self._size += len(data)
+
+
+def _failed(message: str, tool: str) -> ToolFailed:
+    return ToolFailed(
+        message,
+        advice="The archive of before is still there. Put right what it says, then run the command again.",
+        tool=tool,
+    )
+
+
+@contextlib.contextmanager
+def packing(into: BinaryIO, form: ArchiveFormat, read: Callable[[int], None]) -> Iterator[Packing]:
+    """Pack what is written into a file; `read` gets the bytes so far, before they are packed.
+
+    Raises:
+        ToolMissing, ToolFailed: of the compressor.
+    """
+    if form is ArchiveFormat.TAR:
+        yield Packing(into, None, read)
+        return
+    with piped(_COMPRESSORS[form], takes_data=True) as compressor:
+        yield Packing(into, compressor, read)
+
+
+def pack_output(packed: Packing, argv: Sequence[str]) -> None:
+    """Take in what a program of the administrator writes; it has the environment that we were started in.
+
+    Raises:
+        CollectError: it ended with another status than 0.
+        ToolMissing, ToolFailed: it cannot be run.
+    """
+    with piped(argv, environment=os.environ) as producer:
+        while piece := producer.data_out.read(PIPED):
+            packed.write(piece)
+        done = producer.finish()
+    if done.returncode:
+        said = next((line for line in reversed(done.lines) if line.strip()), "it said nothing")
+        raise CollectError(
+            f"`{to_text(os.fsencode(argv[0]))}` ended with {done.returncode}: {said}",
+            advice="Run it by hand as the same user; nothing of its output is kept.",
+            transcript=done.tail,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """What of the members an archive holds, as `Packed` has it."""
+
+    held: Sequence[Held]
+    unread: Mapping[bytes, str]
+    restless: Sequence[bytes]
+    said: Sequence[str]
+
+
+def pack_members(packed: Packing, members: Sequence[Seen]) -> Archived:
+    """Archive members. What changed while it was read is read once more, and archived again.
+
+    Raises:
+        ToolMissing, ToolFailed, UnexpectedOutput: of tar.
+    """
+    began_ns = _time_of_change()
+    archived, bad, said = _run_tar(packed, members)
+    again = _with_all_names([_look_again(one) for one in members if _has_changed(one)], members)
+    if again:
+        afresh, bad_again, said_again = _run_tar(packed, again)
+        archived, bad, said = {**archived, **afresh}, {**bad, **bad_again}, [*said, *said_again]
+    packed.write(end_of_archive(packed.length))
+    newest = {**{one.entry.path: one for one in members}, **{one.entry.path: one for one in again}}
+    reasons = {path: bad.get(path) or _missing(one, archived) for path, one in newest.items()}
+    unread = {path: reason for path, reason in reasons.items() if reason}
+    held = [
+        _held(one, archived, began_ns - _TICK_NS)
+        for path, one in newest.items()
+        if path in archived and path not in unread
+    ]
+    return Archived(held, unread, [one.entry.path for one in again if _has_changed(one)], said)
+
+
+def _run_tar(
+    packed: Packing, members: Sequence[Seen]
+) -> tuple[dict[bytes, Member], dict[bytes, str], list[str]]:
+    """Members by path, reasons why the content of some is bad, and what else tar has to say."""
+    with os.fdopen(os.memfd_create("members"), "wb") as names:
+        names.writelines(one.entry.path + b"\0" for one in members)
+        names.flush()
+        listed = (*_TAR, f"--files-from=/dev/fd/{names.fileno()}")
+        with piped(listed, pass_fds=(names.fileno(),)) as tar:
+            try:
+                found = {member.path: member for member in read_members(tar.data_out, packed.write)}
+            except EOFError as error:
+                done = tar.finish()
+                raise _failed(f"{error}, with {done.returncode}: {done.tail}", "tar") from error
+            done = tar.finish()
+    if done.returncode not in (0, _TAR_CHANGED, _TAR_LEFT_OUT):
+        raise _failed(f"tar ended with {done.returncode}: {done.tail}", "tar")
+    errors = [match for line in done.lines if (match := _READ_ERROR.fullmatch(line))]
+    said = [line for line in done.lines if not _SAID_BY_US.fullmatch(line)]
+    return found, {_unescaped(match[1]): match[2] for match in errors}, said
+
+
+_ESCAPED = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
+_LETTERS = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
+
+
+def _unescaped(name: str) -> bytes:
+    """A path as tar's quoting style `escape` shows it."""
+
+    def character(match: re.Match[bytes]) -> bytes:
+        code = match[1]
+        return bytes([int(code, 8) & 0xFF]) if code.isdigit() else _LETTERS.get(code, code)
+
+    return _ESCAPED.sub(character, os.fsencode(name))
+
+
+def _has_changed(one: Seen) -> bool:
+    """Whether a file is another than it was when it was looked at; one that is gone is not."""
+    if one.entry.kind is not Kind.FILE:
+        return False
+    try:
+        status = os.lstat(b"/" + one.entry.path)
+    except OSError:
+        return False
+    now = (status.st_ino, status.st_ctime_ns, status.st_size, status.st_mtime_ns)
+    return now != (*one.fingerprint, one.entry.size, one.entry.mtime_ns)
+
+
+def _look_again(one: Seen) -> Seen:
+    path = b"/" + one.entry.path
+    try:
+        status = os.lstat(path)
+        if not stat.S_ISREG(status.st_mode):
+            return one
+        entry, fingerprint = found_at(path, one.entry.path, status)
+    except OSError:
+        return one
+    return Seen(entry._replace(hardlink=one.entry.hardlink), fingerprint)
+
+
+def _with_all_names(again: Sequence[Seen], members: Sequence[Seen]) -> list[Seen]:
+    """All names of the files that are read again, in order, so that they stay one file each."""
+    if not again:
+        return []
+    fresh = {one.entry.path: one for one in again}
+    groups = {one.entry.hardlink or one.entry.path for one in again}
+    return [
+        fresh.get(one.entry.path, one) for one in members if (one.entry.hardlink or one.entry.path) in groups
+    ]
+
+
+def _missing(one: Seen, archived: Mapping[bytes, Member]) -> str:
+    """Why something is not in the archive that still is there; empty where it is, or is gone."""
+    if one.entry.path in archived:
+        return ""
+    path = b"/" + one.entry.path
+    try:
+        os.lstat(path)
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC))
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return "tar left it out"
+
+
+_TICK_NS = 1_000_000_000
+"""Two changes of a file within this time may have the same time of change."""
+
+
+def _time_of_change() -> int:
+    """Now, as the kernel puts it on a file that changes; no clock that anybody may set is asked."""
+    with os.fdopen(os.memfd_create("now"), "wb") as file:
+        file.write(b" ")
+        file.flush()
+        return os.fstat(file.fileno()).st_mtime_ns
+
+
+def _held(one: Seen, archived: Mapping[bytes, Member], settled_ns: int) -> Held:
+    """A member as it was archived; of a file that changed after that time, the next run asks the digest."""
+    entry = one.entry
+    if entry.kind is not Kind.FILE:
+        return Held(entry, one.fingerprint)
+    member = archived[entry.path]
+    if not member.is_file:  # a further name of a file
+        member = archived.get(entry.hardlink, member)
+    fingerprint = one.fingerprint if one.fingerprint.ctime_ns < settled_ns else Fingerprint(0, 0)
+    return Held(entry._replace(size=member.size, sha256=member.sha256), fingerprint)

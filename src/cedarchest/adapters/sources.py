@@ -1,0 +1,225 @@
+"""Looks at what is to be collected: a tree of files without what is left out, shared out among archives."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from cedarchest.adapters.digests import digest_file
+from cedarchest.adapters.scan import Found, found_at, link_names
+from cedarchest.config.model import Collect, CollectSource
+from cedarchest.errors import CollectError, StagingError
+from cedarchest.model.excludes import Excludes
+from cedarchest.model.increments import Seen
+from cedarchest.model.index import Kind
+from cedarchest.ports import SourceLook
+
+_Identity = tuple[int, int]
+
+
+class LocalSources:
+    """Files of this machine."""
+
+    def look(self, collect: Collect, source: CollectSource) -> SourceLook:
+        """All of a source that is not left out, by archive."""
+        top = os.path.abspath(os.fsencode(source.path))  # noqa: PTH100 - bytes, and no link is resolved
+        try:
+            status = os.stat(top)  # noqa: PTH116 - a path of bytes, which pathlib does not know
+        except OSError as error:
+            raise CollectError(
+                f"{source.path} cannot be collected: {error.strerror}",
+                advice="Correct [[collect.source]] path, or run as a user who may read it.",
+                path=str(source.path),
+            ) from error
+        walk = _Walk(collect, source, top)
+        if stat.S_ISDIR(status.st_mode):
+            walk.folder(status)
+        else:
+            walk.file()
+        return walk.outcome()
+
+    def digest(self, seen: Seen) -> bytes | None:
+        """The SHA-256 of a file; None when it cannot be read or does not hold still."""
+        try:
+            return digest_file(b"/" + seen.entry.path, *seen)
+        except StagingError:
+            return None
+
+
+class _Folder(NamedTuple):
+    """A folder to be looked into: its path, the archive it belongs to, and what holds below it."""
+
+    path: bytes
+    archive: bytes
+    splits: int  # levels below this one whose folders get archives of their own
+    links: int  # levels below this one whose links to folders are followed
+    inside: tuple[_Identity, ...]  # folders it is in, as long as links are followed
+
+
+@dataclass
+class _Walk:
+    collect: Collect
+    source: CollectSource
+    top: bytes
+    _archives: dict[bytes, dict[bytes, tuple[Found, _Identity | None]]] = field(default_factory=dict)
+    _problems: dict[bytes, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._excludes = Excludes(
+            self.top,
+            self.collect.exclude,
+            self.source.exclude,
+            (*self.collect.exclude_regex, *self.source.exclude_regex),
+        )
+        ignore_file = self.source.ignore_file or self.collect.ignore_file
+        self._ignore_file = os.fsencode(ignore_file) if ignore_file else b""
+        self._own = _identity(self.collect.dir)
+        self._device = -1
+
+    def outcome(self) -> SourceLook:
+        """What was found, in order of path; names of one file in the same archive know each other."""
+        archives = {}
+        for archive, by_path in self._archives.items():
+            found = [by_path[path][0] for path in sorted(by_path)]
+            shared: dict[_Identity, list[int]] = {}
+            for number, path in enumerate(sorted(by_path)):
+                if identity := by_path[path][1]:
+                    shared.setdefault(identity, []).append(number)
+            link_names(found, shared.values())
+            archives[archive] = [Seen(*one) for one in found]
+        return SourceLook(archives, {path[1:]: why for path, why in self._problems.items()})
+
+    def file(self) -> None:
+        """A source that is a file, or a link to one, which is taken with what it leads to."""
+        self._archives[self.top] = {}
+        for path in {self.top, os.path.realpath(self.top)}:
+            self._add(path, self.top)
+
+    def folder(self, status: os.stat_result) -> None:
+        """A source that is a folder, or a link to one, which is entered."""
+        self._device = status.st_dev
+        self._archives[self.top] = {}
+        if self._is_left_out_by_file(self.top):
+            return
+        is_link = os.path.islink(self.top)  # noqa: PTH114 - bytes
+        if not is_link and self.top != b"/":
+            self._add(self.top, self.top)
+        self._walk(
+            _Folder(
+                self.top,
+                self.top,
+                self.source.recursion_level,
+                self.source.link_depth,
+                (_identity_of(status),),
+            )
+        )
+
+    def _walk(self, start: _Folder) -> None:
+        pending = [start]
+        while pending:
+            folder = pending.pop()
+            try:
+                with os.scandir(folder.path) as items:
+                    for item in items:
+                        pending.extend(self._take(folder, item))
+            except OSError as error:
+                self._problem(folder.path, error)
+
+    def _take(self, folder: _Folder, item: os.DirEntry[bytes]) -> Iterator[_Folder]:
+        """Take an item of a folder in; gives the folders that are to be looked into for it."""
+        path = folder.path.rstrip(b"/") + b"/" + item.name
+        try:
+            status = item.stat(follow_symlinks=False)
+            if stat.S_ISLNK(status.st_mode) and folder.links:
+                yield from self._follow(folder, path)
+                return
+            is_dir = stat.S_ISDIR(status.st_mode)
+            if self._is_left_out(path, is_dir=is_dir):
+                return
+            if not is_dir:
+                self._add(path, folder.archive, status)
+                return
+            yield from self._enter(folder, path, status)
+        except FileNotFoundError:
+            return  # it went in this moment
+        except OSError as error:
+            self._problem(path, error)
+
+    def _enter(self, folder: _Folder, path: bytes, status: os.stat_result) -> Iterator[_Folder]:
+        """A folder that is no link; one with an archive of its own is named in that of its parent too."""
+        if _identity_of(status) == self._own or self._is_left_out_by_file(path):
+            return
+        archive = folder.archive
+        self._add(path, archive, status)
+        if folder.splits:
+            archive = path
+            self._add(path, archive, status)
+        if self.source.one_file_system and status.st_dev != self._device:
+            return
+        yield _below(folder, path, archive, status, splits=max(0, folder.splits - 1))
+
+    def _follow(self, folder: _Folder, path: bytes) -> Iterator[_Folder]:
+        """A link on a level where links are followed: a folder stands under its name."""
+        try:
+            status = os.stat(path)  # noqa: PTH116 - bytes
+        except OSError:  # it leads nowhere
+            status = os.lstat(path)
+        is_dir = stat.S_ISDIR(status.st_mode)
+        if self._is_left_out(path, is_dir=is_dir):
+            return
+        if not is_dir or _identity_of(status) in (*folder.inside, self._own):
+            self._add(path, folder.archive)
+        elif not self._is_left_out_by_file(path):
+            yield _below(folder, path, folder.archive, status, splits=0)
+        if self.source.dereference and not stat.S_ISLNK(status.st_mode):
+            yield from self._real(folder, os.path.realpath(path), status)
+
+    def _real(self, folder: _Folder, path: bytes, status: os.stat_result) -> Iterator[_Folder]:
+        """What a followed link leads to, under its own name."""
+        is_dir = stat.S_ISDIR(status.st_mode)
+        if self._is_left_out(path, is_dir=is_dir) or _identity_of(status) in (*folder.inside, self._own):
+            return
+        if not is_dir:
+            self._add(path, folder.archive)
+        elif not self._is_left_out_by_file(path):
+            self._add(path, folder.archive)
+            yield _below(folder, path, folder.archive, status, splits=0)
+
+    def _is_left_out(self, path: bytes, *, is_dir: bool) -> bool:
+        return not self._excludes.leave_nothing_out and self._excludes.leave_out(path, is_dir=is_dir)
+
+    def _is_left_out_by_file(self, folder: bytes) -> bool:
+        return bool(self._ignore_file) and os.path.lexists(folder.rstrip(b"/") + b"/" + self._ignore_file)
+
+    def _add(self, path: bytes, archive: bytes, status: os.stat_result | None = None) -> None:
+        if status is None:
+            status = os.lstat(path)
+        found = found_at(path, path[1:], status)
+        if found.entry.kind is Kind.SOCKET:  # it is only there while somebody listens
+            return
+        several = status.st_nlink > 1 and found.entry.kind is Kind.FILE
+        self._archives.setdefault(archive, {})[path] = (found, _identity_of(status) if several else None)
+
+    def _problem(self, path: bytes, error: OSError) -> None:
+        self._problems[path] = error.strerror or type(error).__name__
+
+
+def _below(folder: _Folder, path: bytes, archive: bytes, status: os.stat_result, *, splits: int) -> _Folder:
+    links = max(0, folder.links - 1)
+    inside = (*folder.inside, _identity_of(status)) if links else ()
+    return _Folder(path, archive, splits, links, inside)
+
+
+def _identity_of(status: os.stat_result) -> _Identity:
+    return status.st_dev, status.st_ino
+
+
+def _identity(path: Path) -> _Identity | None:
+    try:
+        return _identity_of(path.stat())
+    except OSError:
+        return None

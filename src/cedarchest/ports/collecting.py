@@ -1,0 +1,122 @@
+"""What is collected, and the collect dir that it is left in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from cedarchest.config.choices import ArchiveFormat
+from cedarchest.config.model import Collect, CollectSource
+from cedarchest.model.handover import Collected
+from cedarchest.model.increments import Held, Seen, State
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLook:
+    """A source as it stands: by absolute path of the file or folder of each archive what belongs into it.
+
+    `problems` are paths from `/` that cannot be looked at, with the reason.
+    """
+
+    archives: Mapping[bytes, Sequence[Seen]]
+    problems: Mapping[bytes, str]
+
+
+class Sources(Protocol):
+    """The files of this machine that are to be collected."""
+
+    def look(self, collect: Collect, source: CollectSource) -> SourceLook:
+        """All of a source that is not left out; the collect dir itself always is.
+
+        Raises:
+            CollectError: the source is not there, or may not be read.
+        """
+        ...
+
+    def digest(self, seen: Seen) -> bytes | None:
+        """The SHA-256 of a file; None when it cannot be read or does not hold still."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """An archive that was written: what it holds, and why not what it does not hold, by path from `/`.
+
+    What is held has the fingerprint from before it was read; `restless` are those of which that changed
+    while they were read. `said` is what the tool says besides.
+    """
+
+    collected: Collected
+    held: Sequence[Held] = ()
+    unread: Mapping[bytes, str] = field(default_factory=dict)
+    restless: Sequence[bytes] = ()
+    said: Sequence[str] = ()
+
+
+class CollectDir(Protocol):
+    """The collect dir. What is written there has its name only when it is whole, and is ours alone to read.
+
+    Every method may raise CollectError (the folder cannot be used) and DiskFull.
+    """
+
+    def begin(self, root: Path) -> None:
+        """Make the folder where it is absent, take the mark away, and what killed runs left."""
+        ...
+
+    def pack(
+        self,
+        root: Path,
+        name: bytes,
+        form: ArchiveFormat,
+        members: Sequence[Seen],
+        read: Callable[[int], None],
+    ) -> Packed:
+        """Archive members as `name`; `read` gets the bytes so far, before they are packed.
+
+        Raises:
+            ToolMissing, ToolFailed: each what it says; the archive that had the name is as it was.
+        """
+        ...
+
+    def pack_output(
+        self, root: Path, name: bytes, form: ArchiveFormat, argv: Sequence[str], read: Callable[[int], None]
+    ) -> Packed:
+        """Keep what a program writes on its standard output as `name`.
+
+        Raises:
+            CollectError: the program failed; what had the name is as it was.
+        """
+        ...
+
+    def write(self, root: Path, name: bytes, content: bytes) -> Collected:
+        """Write a file that goes with an archive."""
+        ...
+
+    def remove(self, root: Path, names: Sequence[bytes]) -> None:
+        """Take away files that are there."""
+        ...
+
+    def finish(self, root: Path, files: Mapping[bytes, Collected]) -> None:
+        """Say what this collect left, and that it has ended."""
+        ...
+
+
+class CollectStates(Protocol):
+    """What earlier collects found, kept in `state_dir` by the name of the archive.
+
+    Every method may raise CollectError and DiskFull.
+    """
+
+    def heads(self, name: bytes) -> Mapping[int, State]:
+        """The states by number, newest first, without what they hold; damaged ones are passed over."""
+        ...
+
+    def load(self, name: bytes, number: int) -> State | None:
+        """A state; None when it is damaged."""
+        ...
+
+    def keep(self, name: bytes, state: State, *, forget_before: int) -> None:
+        """Keep a state as the newest; those with a smaller number than that are forgotten."""
+        ...

@@ -1,0 +1,633 @@
+"""`collect` as users run it: what a machine has comes into archives that hold everything, nothing twice."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli.program import error_of, told
+from tests.conftest import Project
+
+from cedarchest.model.handover import read_collected
+from cedarchest.model.index import read_index
+
+MONDAY, TUESDAY, WEDNESDAY = "2026-11-23T03:00", "2026-11-24T03:00", "2026-11-25T03:00"
+NEXT_TUESDAY = "2026-12-01T03:00"
+
+
+def sources(project: Project, *tables: dict[str, object], commands: Any = (), **collect: object) -> None:
+    """Configure what is collected, and this machine as the peer that stages it."""
+    folder = project.root / "collect"
+    text = project.config.read_text().split("[collect]")[0] + "[collect]\n"
+    text += _keys({"dir": str(folder), **collect})
+    text += "".join(f"[[collect.source]]\n{_keys(table)}" for table in tables)
+    text += "".join(f"[[collect.command]]\n{_keys(table)}" for table in commands)
+    text += f'[[peer]]\nname = "here"\ncollect_dir = "{folder}"\n'
+    project.config.write_text(text)
+
+
+def _keys(values: dict[str, object]) -> str:
+    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+
+
+@pytest.fixture
+def home(project: Project) -> Iterator[Path]:
+    """A small tree, on a Tuesday."""
+    project.environ["CEDARCHEST_NOW"] = TUESDAY
+    top = project.root / "home"
+    for name in ("a", "b/c", "b/d/e"):
+        path = top / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode() * 1000)
+    settle(top)
+    yield top
+    subprocess.run(["chmod", "-R", "u+rwX", str(project.root)], check=True)
+
+
+def settle(top: Path) -> None:
+    """Wait until the times of change lie so far back that a file is known by them."""
+    while _age_ns(top) < 1.1e9:
+        time.sleep(0.05)
+
+
+def _age_ns(top: Path) -> int:
+    probe = top.parent / "probe"
+    probe.write_bytes(b"")
+    now = probe.stat().st_ctime_ns
+    probe.unlink()
+    return now - max(os.lstat(path).st_ctime_ns for path in [top, *top.rglob("*")])
+
+
+def collected(project: Project) -> dict[str, Path]:
+    """What a collect left, as its list has it; each as it was digested there."""
+    folder = project.root / "collect"
+    listed = read_collected((folder / "cback.collect.jsonl").read_bytes())
+    for name, file in listed.items():
+        content = (folder / os.fsdecode(name)).read_bytes()
+        assert (len(content), hashlib.sha256(content).digest()) == (file.size, file.sha256)
+    assert (folder / "cback.collect").is_file()
+    return {os.fsdecode(name): folder / os.fsdecode(name) for name in listed}
+
+
+def members(archive: Path, top: Path) -> set[str]:
+    """Members of an archive by path from `top`; the top itself is `.`."""
+    done = subprocess.run(["tar", "-tf", str(archive)], check=True, capture_output=True)
+    return {os.path.relpath("/" + line, top) for line in os.fsdecode(done.stdout).splitlines()}
+
+
+def records(archive: Path) -> list[dict[str, Any]]:
+    """First line and records of an archive's index."""
+    lines = gzip.decompress(Path(f"{archive}.index.jsonl.gz").read_bytes()).splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def holding(archive: Path, top: Path) -> dict[str, int]:
+    """What the index says: each path from `top`, and in which archive it is."""
+    return {
+        os.path.relpath("/" + record["path"], top): record.get("in", 0) for record in records(archive)[1:]
+    }
+
+
+def archive_of(top: Path, suffix: str = ".zst") -> str:
+    return str(top).strip("/").replace("/", "-") + ".tar" + suffix
+
+
+def proven(project: Project) -> None:
+    """Stage and store what was collected; the receipt comes into the collect dir."""
+    assert project.run("stage").status == 0
+    ran = project.run("store")
+    assert ran.status == 0, ran.err
+
+
+# -- what is in an archive --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["tar", "tar.gz", "tar.bz2", "tar.xz", "tar.zst"])
+def test_an_archive_holds_everything_and_is_ours_alone_to_read(
+    project: Project, home: Path, form: str
+) -> None:
+    (home / "empty").mkdir()
+    (home / "dangling").symlink_to("nowhere")
+    os.link(home / "a", home / "b" / "hard")
+    os.mkfifo(home / "pipe")
+    with (home / "sparse").open("wb") as stream:
+        stream.seek(3_000_000)
+        stream.write(b"end")
+        stream.truncate(9_000_000)
+    (home / os.fsdecode(b"\xff new\nline\\ -x")).write_bytes(b"odd")
+    (home / "-dash").write_bytes(b"")
+    long = home / ("l" * 255) / ("m" * 200)
+    long.parent.mkdir()
+    long.write_bytes(b"long")
+    (home / "large").write_bytes(os.urandom(3 << 20))
+    os.setxattr(home / "a", "user.note", b"kept")
+    subprocess.run(["setfacl", "-m", "u:1:r", str(home / "b/c")], check=True)
+    os.utime(home / "b/c", ns=(1, 981_173_106_123_456_789))
+    if os.geteuid() == 0:
+        os.mknod(home / "null", stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    listening = socket.socket(socket.AF_UNIX)
+    with listening:
+        here = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
+        listening.bind(f"/proc/self/fd/{here}/socket")  # its own path may be too long for one
+        os.close(here)
+    sources(project, {"path": str(home)}, archive=form)
+    ran = project.run("collect")
+    assert ran.status == 0, ran.err
+    left = collected(project)
+    name = archive_of(home, form.removeprefix("tar"))
+    assert set(left) == {name, f"{name}.index.jsonl.gz"}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (project.root / "collect").iterdir()} == {0o600}
+    back = project.root / "back"
+    back.mkdir()
+    options = ["--xattrs", "--acls", "--same-permissions"]
+    subprocess.run(["tar", *options, "-xf", str(left[name]), "-C", str(back)], check=True)
+    (home / "socket").unlink()
+    assert picture(back / str(home).strip("/")) == picture(home)
+    with Path(f"{left[name]}.index.jsonl.gz").open("rb") as stream:
+        index = read_index(stream)
+    assert {b"/" + entry.path for entry in index.entries} == {
+        os.fsencode(path) for path in [home, *home.rglob("*")]
+    }
+    for entry in index.entries:
+        if entry.kind == "file":
+            content = Path("/", os.fsdecode(entry.path)).read_bytes()
+            assert entry.sha256 == hashlib.sha256(content).digest(), entry.path
+    assert [entry.hardlink for entry in index.entries if entry.path.endswith(b"b/hard")] == [
+        os.fsencode(home / "a")[1:]
+    ]
+
+
+def picture(top: Path) -> dict[bytes, object]:
+    """All that can be told of a tree."""
+    seen: dict[bytes, object] = {}
+    inodes: dict[int, bytes] = {}
+    for path in sorted([top, *top.rglob("*")]):
+        raw, status = os.fsencode(path), os.lstat(path)
+        name = raw[len(os.fsencode(top)) :]
+        kind = stat.S_IFMT(status.st_mode)
+        first = inodes.setdefault(status.st_ino, name)
+        content: object = status.st_rdev
+        if stat.S_ISREG(kind):
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+        elif stat.S_ISLNK(kind):
+            content = path.readlink()
+        names = os.listxattr(raw, follow_symlinks=False)
+        xattrs = {each: os.getxattr(raw, each, follow_symlinks=False) for each in names}
+        times = 0 if stat.S_ISDIR(kind) else status.st_mtime_ns
+        seen[name] = (kind, status.st_mode, status.st_uid, status.st_gid, times, first, content, xattrs)
+    return seen
+
+
+def test_names_that_would_collide_are_told_apart(project: Project, home: Path) -> None:
+    (home / "b-c").write_bytes(b"other")
+    sources(project, {"path": str(home / "b-c")}, {"path": str(home / "b/c")}, {"path": str(home / "a")})
+    assert project.run("collect").status == 0
+    archives = [name for name in collected(project) if name.endswith(".tar.zst")]
+    shared = archive_of(home / "b/c").removesuffix(".tar.zst")
+    assert sorted(name.startswith(f"{shared}-") for name in archives) == [False, True, True]
+    held = [members(project.root / "collect" / name, home) for name in sorted(archives)]
+    assert sorted(map(sorted, held)) == [["a"], ["b-c"], ["b/c"]]
+
+
+def test_a_source_is_named_once(project: Project, home: Path) -> None:
+    sources(project, {"path": str(home)}, {"path": str(home)})
+    error = error_of(project.run("--json", "collect"))
+    assert (error["code"], error["kind"]) == (4, "ConfigError")
+    sources(project)
+    error = error_of(project.run("--json", "collect"))
+    assert (error["code"], error["message"]) == (4, "the configuration names nothing to collect")
+
+
+# -- what is left out -------------------------------------------------------------------------------
+
+EVERYTHING = {".", "a", "b", "b/c", "b/d", "b/d/e"}
+
+
+@pytest.mark.parametrize(
+    ("everywhere", "of_source", "left"),
+    [
+        ({}, {}, EVERYTHING),
+        ({}, {"exclude": ["c"]}, EVERYTHING - {"b/c"}),
+        ({}, {"exclude": ["/d"]}, EVERYTHING),
+        ({}, {"exclude": ["/b/d"]}, EVERYTHING - {"b/d", "b/d/e"}),
+        ({}, {"exclude": ["b/*", "!b/c"]}, EVERYTHING - {"b/d", "b/d/e"}),
+        ({}, {"exclude": ["a/"]}, EVERYTHING),
+        ({}, {"exclude": ["{home}/b/d"]}, EVERYTHING - {"b/d", "b/d/e"}),
+        ({"exclude": ["{home}/b"]}, {}, {".", "a"}),
+        ({"exclude": ["/b"]}, {}, EVERYTHING),
+        ({"exclude": ["e"]}, {"exclude": ["a"]}, EVERYTHING - {"a", "b/d/e"}),
+        ({"exclude_regex": [".*/[ae]"]}, {}, EVERYTHING - {"a", "b/d/e"}),
+        ({"exclude_regex": ["b"]}, {"exclude_regex": ["{home}/b"]}, {".", "a"}),
+        ({"ignore_file": "c"}, {}, {".", "a"}),
+        ({"ignore_file": "c"}, {"ignore_file": "e"}, {".", "a", "b", "b/c"}),
+    ],
+)
+def test_what_is_left_out_is_said_by_patterns_expressions_and_files(
+    project: Project,
+    home: Path,
+    everywhere: dict[str, Any],
+    of_source: dict[str, Any],
+    left: set[str],
+) -> None:
+    def here(table: dict[str, Any]) -> dict[str, Any]:
+        return json.loads(json.dumps(table).replace("{home}", str(home)))  # type: ignore[no-any-return]
+
+    sources(project, {"path": str(home), **here(of_source)}, **here(everywhere))
+    assert project.run("collect").status == 0
+    archive = collected(project)[archive_of(home)]
+    assert members(archive, home) == left
+    assert set(holding(archive, home)) == left
+
+
+def test_the_collect_dir_is_not_collected_into_itself(project: Project, home: Path) -> None:
+    sources(project, {"path": str(project.root)})
+    assert project.run("collect").status == 0
+    found = members(collected(project)[archive_of(project.root)], project.root)
+    assert {"home", "home/a", "state"} <= found
+    assert not any(each.startswith("collect") for each in found)
+
+
+@pytest.mark.parametrize(
+    ("keys", "left"),
+    [
+        ({}, {"link"}),
+        ({"link_depth": 1}, {"link/x", "link/up"}),
+        ({"link_depth": 2}, {"link/x", "link/up"}),
+        ({"link_depth": 1, "dereference": True}, {"link/x", "link/up", "../far", "../far/x", "../far/up"}),
+    ],
+)
+def test_links_to_folders_are_followed_as_far_as_is_said(
+    project: Project, home: Path, keys: dict[str, object], left: set[str]
+) -> None:
+    far = project.root / "far"
+    far.mkdir()
+    (far / "x").write_bytes(b"x")
+    (far / "up").symlink_to(far)  # with a further level this would go on for ever
+    (home / "link").symlink_to(far)
+    sources(project, {"path": str(home), **keys})
+    assert project.run("collect").status == 0
+    assert members(collected(project)[archive_of(home)], home) == EVERYTHING | left
+
+
+def test_a_source_that_is_a_link_is_entered_and_a_linked_file_is_kept_with_the_link(
+    project: Project, home: Path
+) -> None:
+    (project.root / "folder").symlink_to(home)
+    (project.root / "file").symlink_to(home / "a")
+    sources(project, {"path": str(project.root / "folder")}, {"path": str(project.root / "file")})
+    assert project.run("collect").status == 0
+    left = collected(project)
+    assert members(left[archive_of(project.root / "folder")], project.root / "folder") == EVERYTHING - {"."}
+    assert members(left[archive_of(project.root / "file")], project.root) == {"file", "home/a"}
+
+
+def test_folders_below_a_source_get_archives_of_their_own(project: Project, home: Path) -> None:
+    sources(project, {"path": str(home), "recursion_level": 2})
+    assert project.run("collect").status == 0
+    left = {name: path for name, path in collected(project).items() if name.endswith(".tar.zst")}
+    held = {name: members(path, home) for name, path in left.items()}
+    assert sorted(map(sorted, held.values())) == [[".", "a", "b"], ["b", "b/c", "b/d"], ["b/d", "b/d/e"]]
+    assert held[archive_of(home)] == {".", "a", "b"}
+
+
+def test_other_file_systems_are_left_out_where_it_is_said(project: Project) -> None:
+    device = Path("/dev").stat().st_dev
+    others = {path.name for path in Path("/dev").iterdir() if path.is_dir() and path.stat().st_dev != device}
+    assert others
+    sources(project, {"path": "/dev", "one_file_system": True})
+    project.run("collect")
+    found = members(collected(project)["dev.tar.zst"], Path("/dev"))
+    assert others <= found
+    assert not any(each.startswith(f"{other}/") for each in found for other in others)
+
+
+# -- increments -------------------------------------------------------------------------------------
+
+
+def test_what_is_proven_to_be_on_disc_is_not_collected_again(project: Project, home: Path) -> None:
+    sources(project, {"path": str(home)}, mode="incr")
+    ran = project.run("collect")
+    assert ran.out.startswith(f"collected {home} in {archive_of(home)}, whole: 3 files, 9.0 kB; ")
+    proven(project)
+    project.environ["CEDARCHEST_NOW"] = WEDNESDAY
+    found = told(ran := project.run("--json", "collect"))
+    assert (ran.status, found["outcome"]) == (0, "nothing-to-do")
+    assert found["archives"][0]["outcome"] == "nothing-new"
+    assert collected(project) == {}
+    assert sorted(path.name for path in (project.root / "collect").iterdir()) == [
+        "cback.collect",
+        "cback.collect.jsonl",
+        "cback.receipts",
+    ]
+    (home / "a").rename(home / "renamed")
+    (home / "b/c").write_bytes(b"x" * 3000)
+    shutil.rmtree(home / "b/d")
+    os.utime(home / "renamed")
+    ran = project.run("collect", "--dry-run")
+    assert ran.out == f"would collect {home} in {archive_of(home)}, what changed: 2 files, 4.0 kB\n"
+    assert collected(project) == {}
+    ran = project.run("collect")
+    assert ran.status == 0, ran.err
+    left = collected(project)
+    assert set(left) == {archive_of(home) + suffix for suffix in ("", ".deleted", ".index.jsonl.gz")}
+    archive = left[archive_of(home)]
+    assert members(archive, home) == {".", "b", "b/c", "renamed"}
+    assert holding(archive, home) == {".": 0, "b": 0, "b/c": 0, "renamed": 0}
+    gone = Path(f"{archive}.deleted").read_bytes().split(b"\0")
+    assert gone == [*(os.fsencode(home / name)[1:] for name in ("b/d/e", "b/d", "a")), b""]
+
+
+def test_what_never_arrived_is_collected_again(project: Project, home: Path) -> None:
+    sources(project, {"path": str(home)}, mode="incr")
+    project.run("collect")
+    proven(project)
+    project.environ["CEDARCHEST_NOW"] = WEDNESDAY
+    (home / "new").write_bytes(b"new")
+    project.run("collect")  # and nobody stages it
+    project.environ["CEDARCHEST_NOW"] = "2026-11-26T03:00"
+    (home / "newer").write_bytes(b"newer")
+    (home / "new2").write_bytes(b"new2")
+    project.run("collect")
+    (home / "new2").unlink()
+    project.run("collect")
+    archive = collected(project)[archive_of(home)]
+    assert members(archive, home) == {".", "new", "newer"}
+    assert holding(archive, home) == {
+        ".": 0, "new": 0, "newer": 0, "a": 1, "b": 1, "b/c": 1, "b/d": 1, "b/d/e": 1,
+    }  # fmt: skip
+    assert [each["day"] for each in records(archive)[0]["archives"]] == ["2026-11-26", "2026-11-24"]
+    assert Path(f"{archive}.deleted").read_bytes() == os.fsencode(home / "new2")[1:] + b"\0"
+
+
+def test_without_a_proof_everything_is_whole(project: Project, home: Path) -> None:
+    sources(project, {"path": str(home)}, mode="incr")
+    for _ in range(2):
+        found = told(project.run("--json", "collect"))
+        assert [each["outcome"] for each in found["archives"]] == ["whole"]
+    proven(project)
+    assert told(project.run("--json", "collect"))["archives"][0]["outcome"] == "nothing-new"
+    for receipt in (project.root / "collect/cback.receipts").iterdir():
+        receipt.write_text(receipt.read_text().replace('"copies": 1', '"copies": 0'))
+    assert told(project.run("--json", "collect"))["archives"][0]["outcome"] == "whole"
+
+
+@pytest.mark.parametrize(("now", "options"), [(MONDAY, []), (NEXT_TUESDAY, []), (WEDNESDAY, ["--full"])])
+def test_everything_is_whole_on_the_starting_day_and_when_it_was_missed_and_when_asked(
+    project: Project, home: Path, now: str, options: list[str]
+) -> None:
+    sources(project, {"path": str(home)}, mode="incr")
+    project.run("collect")
+    proven(project)
+    project.environ["CEDARCHEST_NOW"] = now
+    assert told(project.run("--json", "collect", *options))["archives"][0]["outcome"] == "whole"
+
+
+def test_a_file_with_other_times_and_the_same_content_is_not_archived_but_told_of(
+    project: Project, home: Path
+) -> None:
+    sources(project, {"path": str(home)}, mode="incr")
+    project.run("collect")
+    proven(project)
+    (home / "a").chmod(0o600)
+    os.utime(home / "b/c", ns=(5, 5))
+    project.run("collect")
+    archive = collected(project)[archive_of(home)]
+    assert members(archive, home) == set()
+    by_name = {Path(record["path"]).name: record for record in records(archive)[1:]}
+    assert (by_name["a"]["mode"], by_name["a"]["in"]) == ("0600", 1)
+    assert (by_name["c"]["mtime_ns"], by_name["c"]["in"]) == (5, 1)
+
+
+def test_a_changed_file_takes_all_its_names_along(project: Project, home: Path) -> None:
+    os.link(home / "a", home / "b/twin")
+    sources(project, {"path": str(home)}, mode="incr")
+    project.run("collect")
+    proven(project)
+    with (home / "a").open("r+b") as stream:
+        stream.write(b"AAAA")
+    project.run("collect")
+    assert members(collected(project)[archive_of(home)], home) == {"a", "b/twin"}
+
+
+def test_a_folder_that_cannot_be_looked_at_is_not_taken_for_deleted(of_user: Project) -> None:
+    home = of_user.root / "home"
+    (home / "shut").mkdir(parents=True)
+    (home / "shut/f").write_bytes(b"f")
+    (home / "open").write_bytes(b"o")
+    sources(of_user, {"path": str(home)}, mode="incr")
+    environ = {"CEDARCHEST_NOW": TUESDAY}
+    for action in ("collect", "stage", "store"):
+        assert of_user.run_as_user(action, environ=environ).status == 0
+    (home / "shut").chmod(0)
+    (home / "open").write_bytes(b"other")
+    ran = of_user.run_as_user("collect", environ=environ)
+    (home / "shut").chmod(0o755)
+    assert ran.status == 11
+    assert ran.out.splitlines()[1:] == [f"left out: {home}/shut cannot be read: Permission denied"]
+    archive = of_user.root / "collect" / archive_of(home)
+    assert members(archive, home) - {"."} == {"open"}
+    assert holding(archive, home) | {".": 0} == {".": 0, "open": 0, "shut": 1, "shut/f": 1}
+    assert Path(f"{archive}.deleted").read_bytes() == b""
+
+
+def test_what_is_weekly_is_due_on_the_starting_day_and_when_it_was_missed(
+    project: Project, home: Path
+) -> None:
+    sources(
+        project,
+        {"path": str(home), "mode": "weekly"},
+        commands=[{"name": "dump", "argv": ["echo", "dump"], "mode": "weekly"}],
+    )
+    outcomes = []
+    for now in (TUESDAY, WEDNESDAY, "2026-11-30T03:00", NEXT_TUESDAY, "2026-12-09T03:00"):
+        project.environ["CEDARCHEST_NOW"] = now
+        outcomes.append({each["outcome"] for each in told(project.run("--json", "collect"))["archives"]})
+    assert outcomes == [{"whole"}, {"not-due"}, {"whole"}, {"not-due"}, {"whole"}]
+    assert told(project.run("--json", "collect", "--full"))["archives"][0]["outcome"] == "whole"
+
+
+def test_another_packing_takes_the_place_of_the_old_one(project: Project, home: Path) -> None:
+    sources(project, {"path": str(home)}, commands=[{"name": "dump", "argv": ["echo", "x"]}])
+    project.run("collect")
+    sources(project, {"path": str(home)}, commands=[{"name": "dump", "argv": ["echo", "x"]}], archive="tar")
+    project.run("collect")
+    left = {path.name for path in (project.root / "collect").iterdir()}
+    name = archive_of(home, "")
+    assert left == {name, f"{name}.index.jsonl.gz", "dump", "cback.collect", "cback.collect.jsonl"}
+
+
+# -- what goes wrong --------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_read_is_named_and_harms_no_neighbour(of_user: Project) -> None:
+    home = of_user.root / "home"
+    (home / "shut").mkdir(parents=True)
+    for name in ("a", "secret", "shut/in", "z"):
+        (home / name).write_bytes(name.encode())
+    (home / "secret").chmod(0)
+    (home / "shut").chmod(0)
+    sources(of_user, {"path": str(home)})
+    ran = of_user.run_as_user("collect")
+    (home / "shut").chmod(0o755)
+    assert ran.status == 11, ran.err
+    assert ran.out.splitlines()[1:] == [
+        f"left out: {home}/shut cannot be read: Permission denied",
+        f"left out: {home}/secret cannot be read: Permission denied",
+    ]
+    archive = of_user.root / "collect" / archive_of(home)
+    assert members(archive, home) == {".", "a", "z"}
+    assert set(holding(archive, home)) == {".", "a", "z"}
+    assert (of_user.root / "collect/cback.collect").is_file()
+
+
+def test_a_file_that_does_not_hold_still_is_named_and_harms_no_neighbour(
+    project: Project, home: Path
+) -> None:
+    over = threading.Event()
+
+    def write() -> None:
+        with (home / "b/log").open("wb", buffering=0) as stream:
+            while not over.wait(0.0005):
+                stream.write(b"line\n" * 1000)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        sources(project, {"path": str(home)})
+        ran = project.run("collect")
+    finally:
+        over.set()
+        writer.join()
+    assert ran.status == 11, ran.err
+    twice = "changed while it was read, and again when it was read once more: the archive has what was read"
+    assert ran.out.splitlines()[1:] == [f"left out: {home}/b/log {twice}"]
+    archive = collected(project)[archive_of(home)]
+    assert members(archive, home) == EVERYTHING | {"b/log"}
+    back = project.root / "back"
+    back.mkdir()
+    subprocess.run(["tar", "-xf", str(archive), "-C", str(back)], check=True)
+    found = {record["path"]: record for record in records(archive)[1:]}
+    for path in (home, *home.rglob("*")):
+        if path.is_file():
+            content = (back / str(path)[1:]).read_bytes()
+            assert found[str(path)[1:]]["sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def test_a_file_that_changes_once_while_it_is_read_is_read_again(project: Project, home: Path) -> None:
+    """The compressor is held up until the file has been changed, so that the change comes in between."""
+    (home / "a").write_bytes(os.urandom(40 << 20))
+    tools = project.root / "tools"
+    tools.mkdir()
+    real = shutil.which("zstd")
+    (tools / "zstd").write_text(f'#!/bin/sh\necho changed >> "{home}/a"\nexec {real} "$@"\n')
+    (tools / "zstd").chmod(0o755)
+    sources(project, {"path": str(home)})
+    ran = project.run("collect", environ={"PATH": f"{tools}:{os.environ['PATH']}"})
+    assert ran.status == 0, ran.out
+    back = project.root / "back"
+    back.mkdir()
+    archive = collected(project)[archive_of(home)]
+    subprocess.run(["tar", "-xf", str(archive), "-C", str(back)], check=True)
+    assert (back / str(home)[1:] / "a").read_bytes() == (home / "a").read_bytes()
+    assert picture(back / str(home)[1:]).keys() == picture(home).keys()
+
+
+def test_a_source_that_fails_holds_up_no_other(project: Project, home: Path) -> None:
+    witness = project.root / "witness"
+    sources(
+        project,
+        {"path": str(project.root / "gone"), "after": ["touch", str(witness)]},
+        {"path": str(home / "a"), "before": ["false"], "after": ["touch", str(project.root / "never")]},
+        {"path": str(home / "b"), "before": ["true"], "after": ["false"]},
+        commands=[
+            {"name": "bad", "argv": ["sh", "-c", "echo half; echo why >&2; exit 3"]},
+            {"name": "good", "argv": ["sh", "-c", "echo $WORD"], "archive": "tar"},
+        ],
+    )
+    found = told(ran := project.run("--json", "collect", environ={"WORD": "whole"}))
+    assert (ran.status, found["outcome"]) == (11, "partial")
+    assert [each["outcome"] for each in found["archives"]] == ["failed", "failed", "whole", "failed", "whole"]
+    assert found["left_out"] == [
+        "the hook `false` ended with 1: it said nothing",
+        f"{project.root}/gone cannot be collected: No such file or directory",
+        "the hook `false` ended with 1: it said nothing",
+        "`sh` ended with 3: why",
+    ]
+    assert witness.exists()
+    assert not (project.root / "never").exists()
+    assert {name for name in collected(project) if "index" not in name} == {archive_of(home / "b"), "good"}
+    assert (project.root / "collect/good").read_bytes() == b"whole\n"
+    assert "bad" not in {path.name.partition(".")[0] for path in (project.root / "collect").iterdir()}
+
+
+def test_when_nothing_works_there_is_no_mark(project: Project, home: Path) -> None:
+    sources(project, {"path": str(home)})
+    assert project.run("collect").status == 0
+    home.rename(project.root / "elsewhere")
+    error = error_of(project.run("--json", "collect"))
+    assert (error["code"], error["kind"]) == (6, "CollectError")
+    assert not (project.root / "collect/cback.collect").exists()
+    assert (project.root / "collect" / archive_of(home)).is_file()
+    (project.root / "elsewhere").rename(home)
+
+
+def test_a_missing_compressor_is_named_with_its_package(project: Project, home: Path) -> None:
+    tools = project.root / "tools"
+    tools.mkdir()
+    for name in ("tar", "xorriso"):
+        (tools / name).symlink_to(shutil.which(name) or name)
+    sources(project, {"path": str(home)}, archive="tar.xz")
+    error = error_of(project.run("--json", "collect", environ={"PATH": str(tools)}))
+    assert (error["code"], error["kind"]) == (9, "ToolMissing")
+    assert error["advice"] == "Install it: apt-get install xz-utils"
+
+
+def test_a_compressor_that_fails_leaves_the_old_archive(project: Project, home: Path) -> None:
+    sources(project, {"path": str(home)})
+    assert project.run("collect").status == 0
+    before = (project.root / "collect" / archive_of(home)).read_bytes()
+    tools = project.root / "tools"
+    tools.mkdir()
+    (tools / "zstd").write_text("#!/bin/sh\nhead -c 100\necho no more >&2\nexit 1\n")
+    (tools / "zstd").chmod(0o755)
+    (home / "a").write_bytes(os.urandom(8 << 20))
+    error = error_of(project.run("--json", "collect", environ={"PATH": f"{tools}:{os.environ['PATH']}"}))
+    assert (error["code"], error["message"]) == (9, "zstd ended with 1: no more")
+    folder = project.root / "collect"
+    assert (folder / archive_of(home)).read_bytes() == before
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def test_what_is_configured_and_cannot_be_done_yet_is_refused(project: Project, home: Path) -> None:
+    sources(project, {"path": str(home)}, advance_on="staged")
+    error = error_of(project.run("--json", "collect"))
+    assert (error["code"], error["message"]) == (4, 'collect.advance_on: only "stored" can be done yet')
+
+
+def test_validate_looks_at_what_is_collected(project: Project, home: Path) -> None:
+    sources(project, {"path": str(home)})
+    assert "ok     what is collected: 1 sources and 0 commands" in project.run("validate").out
+    sources(project, {"path": str(home)}, {"path": str(home / "gone")})
+    ran = project.run("validate")
+    assert ran.status == 6
+    assert f"what is to be collected is not there, or may not be read: {home}/gone" in ran.err
+
+
+def test_a_dry_run_writes_nothing(project: Project, home: Path) -> None:
+    sources(project, {"path": str(home), "before": ["touch", str(project.root / "touched")]})
+    before = sorted(project.root.rglob("*"))
+    ran = project.run("collect", "--dry-run")
+    assert ran.out == f"would collect {home} in {archive_of(home)}, whole: 3 files, 9.0 kB\n"
+    assert sorted(project.root.rglob("*")) == before
