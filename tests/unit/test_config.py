@@ -701,14 +701,15 @@ def test_the_defaults_in_the_template_are_the_defaults() -> None:
 
 def _without_tables(text: str) -> str:
     """The template without its commented example tables."""
-    return re.sub(r"^#\[\[.*\n(?:#.*\n)*", "", text, flags=re.MULTILINE)
+    return re.sub(r"^#\[.*\n(?:#.*\n)*", "", text, flags=re.MULTILINE)
 
 
 def test_the_example_tables_in_the_template_are_right() -> None:
-    made = config(re.sub(r"^#(\[\[|[a-z_]+ = |$)", r"\1", template(), flags=re.MULTILINE))
+    made = config(re.sub(r"^#(\[|[a-z_]+ = |$)", r"\1", template(), flags=re.MULTILINE))
     assert [peer.name for peer in made.peer] == ["here", "other"]
     assert made.purge.dir[0].path == made.require_stage().dir
     assert made.hook[0].argv[1] == "--again"
+    assert made.require_collect().source[0].path == Path("/etc")
 
 
 def test_the_template_takes_any_folder() -> None:

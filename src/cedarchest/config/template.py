@@ -40,6 +40,17 @@ dir = {staging}
 #user = "backup"
 #collect_dir = "/var/backups/collect"
 
+# What this machine collects into archives, for staging: a [[collect.source]] for each folder or file.
+#[collect]
+#dir = "collect"
+# daily: whole; weekly: whole, on the starting day; incr: whole on the starting day, then what is new.
+#mode = "daily"
+#archive = "tar.zst"
+#exclude = ["*.tmp"]
+#
+#[[collect.source]]
+#path = "/etc"
+
 [store]
 # A shelf keeps disc images in a folder and loads its own discs. For a burner: "/dev/sr0".
 device = {device}
