@@ -9,21 +9,20 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cedarchest import __version__
-from cedarchest.errors import CedarchestError, ConfigError, ExitCode, Interrupted
+from cedarchest import __version__, runs
+from cedarchest.errors import CedarchestError, ConfigError, ExitCode, Interrupted, UnexpectedFailure
 from cedarchest.invocation import Invocation, conclude, could_not_tell, log_to, prepare_streams
 from cedarchest.report.outcome import Result, failed
 from cedarchest.report.progress import ProgressReporter
 
 if TYPE_CHECKING:
     from cedarchest.config.model import Config
-    from cedarchest.ports import Ports
 
 EXIT_STATUS = """
 Exit status: 0 done or nothing to do; 2 usage; 3 logging; 4 configuration; 5 interrupted; 6 failed;
@@ -36,15 +35,6 @@ class UsageError(CedarchestError):
 
     exit_code = ExitCode.USAGE
     advice = "`cedarchest --help` and `cedarchest ACTION --help` say what there is."
-
-
-class UnexpectedFailure(CedarchestError):
-    """A fault of this program, or of the machine, that it has no words for."""
-
-    advice = (
-        "Nothing is marked stored that is not proven. Run the command again with -vv, which shows where it"
-        " happened, and report that."
-    )
 
 
 app = typer.Typer(
@@ -150,7 +140,7 @@ def _configured(invocation: Invocation) -> tuple[Path, Config]:
 
 def _act(
     context: typer.Context,
-    act: Callable[[Path, Config, Ports], Result],
+    act: runs.Run,
     *,
     read_only: bool = False,
     dry_run: bool = False,
@@ -167,26 +157,25 @@ def _act(
         if dry_run:
             invocation.result = act(path, config, ports)
         else:
-            invocation.result = _hooked(invocation.action, lambda: act(path, config, ports), config, ports)
-
-
-def _hooked(action: str, act: Callable[[], Result], config: Config, ports: Ports) -> Result:
-    """An action between its hooks: one before that fails stops it, one after is something left out."""
-    from cedarchest.actions.hooks import run_after, run_before
-
-    run_before(config, action, ports=ports)
-    try:
-        result = act()
-    except CedarchestError as error:
-        result = failed(action, error)
-    failures = run_after(config, action, result.exit_code, ports=ports)
-    return result.with_left_out(failures)
+            invocation.result = runs.hooked(invocation.action, act, path, config, ports)
 
 
 Days = Annotated[
     list[str] | None, typer.Option("--day", metavar="YYYY-MM-DD", help="Only this day; may be repeated.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
+
+
+@app.command("all", epilog=EXIT_STATUS)
+def run_all(
+    context: typer.Context,
+    full: Annotated[
+        bool, typer.Option("--full", help="As on the starting day, and today on a new disc.")
+    ] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Collect, stage, store and purge, as far as they are configured; one that fails stops no other."""
+    _act(context, runs.everything(full=full, dry_run=dry_run), dry_run=dry_run)
 
 
 @app.command(epilog=EXIT_STATUS)
@@ -198,18 +187,7 @@ def collect(
     dry_run: DryRun = False,
 ) -> None:
     """Archive what this machine has into its collect dir, for the master to stage."""
-    from cedarchest.actions.collect import CollectOptions, execute_collect
-    from cedarchest.report import text
-
-    options = CollectOptions(full=full, dry_run=dry_run)
-    _act(
-        context,
-        lambda _path, config, ports: text.collected(
-            execute_collect(config, options, ports=ports), dry_run=dry_run
-        ),
-        read_only=True,
-        dry_run=dry_run,
-    )
+    _act(context, runs.collect(full=full, dry_run=dry_run), read_only=True, dry_run=dry_run)
 
 
 @app.command(epilog=EXIT_STATUS)
@@ -222,18 +200,7 @@ def stage(
     dry_run: DryRun = False,
 ) -> None:
     """Bring what peers collected into today's staged day: all of them, or those that are named."""
-    from cedarchest.actions.stage import StageOptions, execute_stage
-    from cedarchest.report import text
-
-    options = StageOptions(tuple(peers or ()), full=full, dry_run=dry_run)
-    _act(
-        context,
-        lambda _path, config, ports: text.staged(
-            execute_stage(config, options, ports=ports), dry_run=dry_run
-        ),
-        read_only=True,
-        dry_run=dry_run,
-    )
+    _act(context, runs.stage(peers or (), full=full, dry_run=dry_run), read_only=True, dry_run=dry_run)
 
 
 @app.command(epilog=EXIT_STATUS)
@@ -244,18 +211,8 @@ def store(
     dry_run: DryRun = False,
 ) -> None:
     """Store staged days on a disc, read them back, mark them stored."""
-    from cedarchest.actions.store import StoreOptions, execute_store
-    from cedarchest.report import text
-
-    days = tuple(_day(each) for each in day or ())
-    options = StoreOptions(days=days, full=full, dry_run=dry_run)
-    _act(
-        context,
-        lambda path, config, ports: text.stored(
-            "store", execute_store(path, options, config, ports=ports), dry_run=dry_run
-        ),
-        dry_run=dry_run,
-    )
+    days = [_day(each) for each in day or ()]
+    _act(context, runs.store(days, full=full, dry_run=dry_run), dry_run=dry_run)
 
 
 def _day(value: str) -> str:
@@ -287,17 +244,7 @@ def rebuild(context: typer.Context, dry_run: DryRun = False) -> None:
 @app.command(epilog=EXIT_STATUS)
 def purge(context: typer.Context, dry_run: DryRun = False) -> None:
     """Delete what is old in the configured folders and proven to be on disc."""
-    from cedarchest.actions.purge import execute_purge
-    from cedarchest.report import text
-
-    _act(
-        context,
-        lambda _path, config, ports: text.purged(
-            execute_purge(config, dry_run=dry_run, ports=ports), dry_run=dry_run
-        ),
-        read_only=True,
-        dry_run=dry_run,
-    )
+    _act(context, runs.purge(dry_run=dry_run), read_only=True, dry_run=dry_run)
 
 
 @app.command(epilog=EXIT_STATUS)

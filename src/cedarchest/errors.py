@@ -204,6 +204,15 @@ class DiskFull(CedarchestError, OSError):
     advice = "Make room on it and run the command again."
 
 
+class UnexpectedFailure(CedarchestError):
+    """A fault of this program, or of the machine, that it has no words for."""
+
+    advice = (
+        "Nothing is marked stored that is not proven. Run the command again with -vv, which shows where it"
+        " happened, and report that."
+    )
+
+
 def worst(codes: Iterable[int]) -> int:
     """The exit code that stands for several: the worst of them, 0 for none."""
     present = set(codes) - {ExitCode.OK}

@@ -13,6 +13,7 @@ from tests.forked import run_program
 
 ACTIONS = (
     "init",
+    "all",
     "collect",
     "stage",
     "store",

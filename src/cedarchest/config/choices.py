@@ -88,6 +88,7 @@ class HookTime(StrEnum):
 class ActionName(StrEnum):
     """Actions that hooks may be tied to."""
 
+    ALL = "all"
     COLLECT = "collect"
     STAGE = "stage"
     STORE = "store"

@@ -76,6 +76,21 @@ def failed(action: str, error: CedarchestError) -> Result:
     return Result(action, Outcome.FAILED, problems=(error,))
 
 
+def combined(action: str, results: Sequence[Result]) -> Result:
+    """The result of an action that ran others."""
+    did = any(result.outcome not in (Outcome.NOTHING_TO_DO, Outcome.FAILED) for result in results)
+    return Result(
+        action,
+        Outcome.OK if did else Outcome.NOTHING_TO_DO,
+        days=sorted({day for result in results for day in result.days}),
+        discs=sorted({label for result in results for label in result.discs}),
+        left_out=[line for result in results for line in result.left_out],
+        figures={"actions": [result.as_json(()) for result in results]},
+        text=[line for result in results for line in result.text],
+        problems=[problem for result in results for problem in result.problems],
+    )
+
+
 def describe(error: CedarchestError) -> dict[str, object]:
     """An error for the JSON output: code, kind, message, advice and its fields."""
     described: dict[str, object] = {

@@ -1,0 +1,145 @@
+"""The actions of a night as the command line runs them: each by itself with its hooks, or all in order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cedarchest.errors import CedarchestError, ConfigError, Interrupted, UnexpectedFailure
+from cedarchest.report.outcome import Result, combined, failed
+
+if TYPE_CHECKING:
+    from cedarchest.config.model import Config
+    from cedarchest.ports import Ports
+
+Run = Callable[[Path, "Config", "Ports"], Result]
+"""What an action does with a configuration, its file, and the ports."""
+
+
+def collect(*, full: bool, dry_run: bool) -> Run:
+    """Archive what this machine has."""
+    from cedarchest.actions.collect import CollectOptions, execute_collect
+    from cedarchest.report import text
+
+    options = CollectOptions(full=full, dry_run=dry_run)
+    return lambda _path, config, ports: text.collected(
+        execute_collect(config, options, ports=ports), dry_run=dry_run
+    )
+
+
+def stage(peers: Sequence[str] = (), *, full: bool, dry_run: bool) -> Run:
+    """Bring what peers collected into today's day."""
+    from cedarchest.actions.stage import StageOptions, execute_stage
+    from cedarchest.report import text
+
+    options = StageOptions(tuple(peers), full=full, dry_run=dry_run)
+    return lambda _path, config, ports: text.staged(
+        execute_stage(config, options, ports=ports), dry_run=dry_run
+    )
+
+
+def store(days: Sequence[str] = (), *, full: bool, dry_run: bool) -> Run:
+    """Store staged days on a disc."""
+    from cedarchest.actions.store import StoreOptions, execute_store
+    from cedarchest.report import text
+
+    options = StoreOptions(days=tuple(days), full=full, dry_run=dry_run)
+    return lambda path, config, ports: text.stored(
+        "store", execute_store(path, options, config, ports=ports), dry_run=dry_run
+    )
+
+
+def purge(*, dry_run: bool) -> Run:
+    """Delete what is old and proven."""
+    from cedarchest.actions.purge import execute_purge
+    from cedarchest.report import text
+
+    return lambda _path, config, ports: text.purged(
+        execute_purge(config, dry_run=dry_run, ports=ports), dry_run=dry_run
+    )
+
+
+def hooked(action: str, run: Run, path: Path, config: Config, ports: Ports) -> Result:
+    """An action between its hooks: one before that fails stops it, one after is something left out.
+
+    Raises:
+        HookFailed: a hook before it failed.
+    """
+    from cedarchest.actions.hooks import run_after, run_before
+
+    run_before(config, action, ports=ports)
+    try:
+        result = run(path, config, ports)
+    except CedarchestError as error:
+        result = failed(action, error)
+    failures = run_after(config, action, result.exit_code, ports=ports)
+    return result.with_left_out(failures)
+
+
+def everything(*, full: bool, dry_run: bool) -> Run:
+    """Collect, stage, store and purge, as far as they are configured.
+
+    Each goes by what it finds and not by what the one before it said, so one that fails stops no other,
+    but for a purge of what nobody has to prove: it waits for a store that worked.
+    """
+    night = {
+        "collect": collect(full=full, dry_run=dry_run),
+        "stage": stage(full=full, dry_run=dry_run),
+        "store": store(full=full, dry_run=dry_run),
+        "purge": purge(dry_run=dry_run),
+    }
+
+    def run(path: Path, config: Config, ports: Ports) -> Result:
+        results: dict[str, Result] = {}
+        for action in _configured(config):
+            if action == "purge" and (reason := _must_wait(config, results)):
+                results[action] = Result(action).with_left_out([reason])
+                continue
+            results[action] = _attempt(action, night[action], path, config, ports, dry_run=dry_run)
+            if any(isinstance(problem, Interrupted) for problem in results[action].problems):
+                break
+        return combined("all", list(results.values()))
+
+    return run
+
+
+def _configured(config: Config) -> list[str]:
+    """The actions that the configuration has tables for, in order.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    tables = {
+        "collect": config.collect and (config.collect.source or config.collect.command),
+        "stage": config.peer,
+        "store": config.store,
+        "purge": config.purge.dir,
+    }
+    if named := [action for action, table in tables.items() if table]:
+        return named
+    raise ConfigError(
+        "the configuration says nothing of collect, stage, store or purge",
+        advice="Add [[collect.source]], [[peer]], [store] or [[purge.dir]].",
+    )
+
+
+def _must_wait(config: Config, results: Mapping[str, Result]) -> str:
+    """Why nothing is to be purged now; empty where it may be."""
+    unproven = [str(folder.path) for folder in config.purge.dir if not folder.require_stored]
+    if unproven and "store" in results and results["store"].problems:
+        return f"purge: nothing was stored, and {unproven[0]} would be purged without a proof"
+    return ""
+
+
+def _attempt(action: str, run: Run, path: Path, config: Config, ports: Ports, *, dry_run: bool) -> Result:
+    try:
+        if dry_run:
+            return run(path, config, ports)
+        return hooked(action, run, path, config, ports)
+    except CedarchestError as error:
+        return failed(action, error)
+    except Exception as error:
+        logging.getLogger(__name__).debug("unexpected", exc_info=True)
+        return failed(action, UnexpectedFailure(f"{action}: {type(error).__name__}: {error}"))
