@@ -11,7 +11,7 @@ JOBS ?= $(shell expr 4 \* $$(nproc))
 
 APT_SETUP := xorriso rsync zstd bzip2 xz-utils
 APT_BENCH := cedar-backup3 genisoimage
-APT_TEST := gcc libc6-dev libarchive-tools acl attr coreutils openssh-client openssh-server
+APT_TEST := gcc libc6-dev libarchive-tools acl attr coreutils openssh-client openssh-server cedar-backup3
 
 .PHONY: help setup setup-test demo test quick check format lint types layers fix bench clean lock
 
@@ -57,10 +57,11 @@ fix: setup ## format, and mend what can be mended by machine
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## measure a store beside its floors and beside Cedar Backup, and the catalog (BENCH="--json FILE")
+bench: setup ## measure store and collect beside their floors and beside Cedar Backup, and the catalog (BENCH="--json FILE")
 	@scripts/need.sh $(APT_BENCH)
 	$(BIN)/python bench/store.py $(BENCH)
 	$(BIN)/python bench/catalog_bench.py
+	$(BIN)/python bench/collect.py
 
 lock: setup ## renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --upgrade --group dev --generate-hashes --no-header --universal \

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as some
 
 from cedarchest.model.archive_names import archive_names, name_below
@@ -179,15 +179,28 @@ absolute = some.lists(
 ).map(lambda names: b"/" + "/".join(names).encode())
 
 
-@given(some.sets(absolute, max_size=8), some.sets(absolute, max_size=8))
-def test_no_two_paths_share_a_name(configured: set[bytes], below: set[bytes]) -> None:
+@given(some.sets(absolute, min_size=1, max_size=6), some.sets(absolute, max_size=6))
+@example({b"/a", b"/a-b", b"/"}, {b"/b/a", b"/a"})
+@example({b"/a", b"/a/b"}, {b"/b/a", b"/a"})
+def test_no_two_archives_share_a_name(configured: set[bytes], below: set[bytes]) -> None:
     names = archive_names(configured)
-    further = {path: name_below(path, set(names.values())) for path in below - configured}
-    everything = [*names.values(), *further.values()]
+    further = [
+        name_below(source.rstrip(b"/") + path, source, names)
+        for source in configured
+        for path in below
+        if source.rstrip(b"/") + path not in configured
+    ]
+    everything = [*names.values(), *further]
     assert len(set(everything)) == len(everything)
     for name in everything:
         assert name == PurePosixPath(name.decode()).name.encode()
         assert not name.startswith((b".", b"cback."))
+
+
+def test_folders_below_a_source_have_the_names_that_cedar_backup_gives_them() -> None:
+    names = archive_names([b"/srv/my-data", b"/etc"])
+    assert name_below(b"/srv/my-data/a/.b", b"/srv/my-data", names) == b"srv-my-data-a-.b"
+    assert name_below(b"/srv/my-data/a-b", b"/srv/my-data", names).startswith(b"srv-my-data-a-b-")
 
 
 def test_long_paths_have_names_that_a_file_system_takes() -> None:

@@ -209,11 +209,11 @@ class _Run:
             return [CollectedArchive(str(source.path), CollectOutcome.FAILED, problem=error)]
         form = source.archive or self.collect.archive
         own = os.fsencode(source.path)
-        taken = {name.removesuffix(b".tar") for name in self.names.values()}
+        names = {path: name.removesuffix(b".tar") for path, name in self.names.items()}
         archives = []
         for path, seen in look.archives.items():
             self.ports.interrupts.check()
-            name = self.names[own] if path == own else name_below(path, taken) + b".tar"
+            name = self.names[own] if path == own else name_below(path, own, names) + b".tar"
             archiving = _Archiving(self, path, name, form, mode, seen, look.problems)
             try:
                 archives.append(archiving.archive())

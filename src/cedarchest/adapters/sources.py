@@ -56,8 +56,8 @@ class _Folder(NamedTuple):
     path: bytes
     archive: bytes
     splits: int  # levels below this one whose folders get archives of their own
-    links: int  # levels below this one whose links to folders are followed
-    inside: tuple[_Identity, ...]  # folders it is in, as long as links are followed
+    links: int  # levels, this one included, whose links to folders are followed
+    inside: tuple[_Identity, ...]  # folders it is in, and itself; none where no links are followed
 
 
 @dataclass
@@ -114,7 +114,7 @@ class _Walk:
                 self.top,
                 self.source.recursion_level,
                 self.source.link_depth,
-                (_identity_of(status),),
+                (_identity_of(status),) if self.source.link_depth else (),
             )
         )
 
@@ -153,17 +153,21 @@ class _Walk:
         """A folder that is no link; one with an archive of its own is named in that of its parent too."""
         if _identity_of(status) == self._own or self._is_left_out_by_file(path):
             return
-        archive = folder.archive
-        self._add(path, archive, status)
+        self._add(path, folder.archive, status)
+        own = path if folder.splits else folder.archive
         if folder.splits:
-            archive = path
-            self._add(path, archive, status)
+            self._add(path, own, status)
+            folder = folder._replace(splits=folder.splits - 1, links=self.source.link_depth + 1)
         if self.source.one_file_system and status.st_dev != self._device:
             return
-        yield _below(folder, path, archive, status, splits=max(0, folder.splits - 1))
+        yield _below(folder, path, own, status, splits=folder.splits)
 
     def _follow(self, folder: _Folder, path: bytes) -> Iterator[_Folder]:
-        """A link on a level where links are followed: a folder stands under its name."""
+        """A link on a level where links are followed; one that leads nowhere, or round, stays a link.
+
+        A folder stands under the name of the link; dereferenced, it stands under its own beside the link,
+        and so does a file.
+        """
         try:
             status = os.stat(path)  # noqa: PTH116 - bytes
         except OSError:  # it leads nowhere
@@ -171,22 +175,17 @@ class _Walk:
         is_dir = stat.S_ISDIR(status.st_mode)
         if self._is_left_out(path, is_dir=is_dir):
             return
-        if not is_dir or _identity_of(status) in (*folder.inside, self._own):
+        nowhere = stat.S_ISLNK(status.st_mode) or _identity_of(status) in (*folder.inside, self._own)
+        if not nowhere and self.source.dereference:
+            self._add(path, folder.archive)
+            path = os.path.realpath(path)
+            if self._is_left_out(path, is_dir=is_dir):
+                return
+        if nowhere or not is_dir:
             self._add(path, folder.archive)
         elif not self._is_left_out_by_file(path):
-            yield _below(folder, path, folder.archive, status, splits=0)
-        if self.source.dereference and not stat.S_ISLNK(status.st_mode):
-            yield from self._real(folder, os.path.realpath(path), status)
-
-    def _real(self, folder: _Folder, path: bytes, status: os.stat_result) -> Iterator[_Folder]:
-        """What a followed link leads to, under its own name."""
-        is_dir = stat.S_ISDIR(status.st_mode)
-        if self._is_left_out(path, is_dir=is_dir) or _identity_of(status) in (*folder.inside, self._own):
-            return
-        if not is_dir:
-            self._add(path, folder.archive)
-        elif not self._is_left_out_by_file(path):
-            self._add(path, folder.archive)
+            if self.source.dereference:
+                self._add(path, folder.archive)
             yield _below(folder, path, folder.archive, status, splits=0)
 
     def _is_left_out(self, path: bytes, *, is_dir: bool) -> bool:
@@ -210,7 +209,7 @@ class _Walk:
 
 def _below(folder: _Folder, path: bytes, archive: bytes, status: os.stat_result, *, splits: int) -> _Folder:
     links = max(0, folder.links - 1)
-    inside = (*folder.inside, _identity_of(status)) if links else ()
+    inside = (*folder.inside, _identity_of(status)) if folder.inside else ()
     return _Folder(path, archive, splits, links, inside)
 
 

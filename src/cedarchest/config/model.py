@@ -159,7 +159,8 @@ class CollectSource(_Table):
     )
     dereference: Flag = Field(
         default=False,
-        description="Whether on these levels what a link leads to is also kept under its own name.",
+        description="Whether a link on these levels stays a link, and what it leads to, folder or file, is "
+        "kept under its own name.",
     )
     recursion_level: Annotated[int, kinds.whole(0, 100)] = Field(
         default=0,

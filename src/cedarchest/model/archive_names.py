@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 INDEX_SUFFIX = b".index.jsonl.gz"
 DELETED_SUFFIX = b".deleted"
@@ -13,8 +13,8 @@ DELETED_SUFFIX = b".deleted"
 LONGEST = 180
 """Bytes of a name that are kept; what is added to it must still fit in the 255 of a file system."""
 
-_REVERSIBLE = re.compile(rb"[^-\\\s:\x00-\x1f\x7f._][^-\\\s:\x00-\x1f\x7f]*")
-"""Paths, without leading slash, of which no two have the same name."""
+_REVERSIBLE = re.compile(rb"[^-\\\s:\x00-\x1f\x7f]+")
+"""Paths of which no two have the same name."""
 
 
 def archive_names(sources: Iterable[bytes]) -> Mapping[bytes, bytes]:
@@ -31,15 +31,25 @@ def archive_names(sources: Iterable[bytes]) -> Mapping[bytes, bytes]:
     }
 
 
-def name_below(path: bytes, taken: Collection[bytes]) -> bytes:
+def name_below(path: bytes, source: bytes, names: Mapping[bytes, bytes]) -> bytes:
     """A file name for a folder below a source that has an archive of its own; the same on every day.
 
-    `taken` are the names of configured sources.
+    `names` are those of all sources. It gets a digest where another source, or a folder below one, might
+    have the plain name.
     """
-    name = _normalized(path)
-    if _REVERSIBLE.fullmatch(path.strip(b"/")) and name not in taken and len(name) <= LONGEST:
+    own = names[source]
+    rest = path[len(source.rstrip(b"/")) + 1 :]
+    name = _normalized(path) if own == _normalized(source) else own + b"-" + _normalized(rest)
+    others = [other for other in names if other != source]
+    if (
+        _REVERSIBLE.fullmatch(rest)
+        and len(name) <= LONGEST
+        and not (source == b"/" and rest.startswith((b".", b"_", b"cback.")))
+        and b"/" not in others
+        and not any((name + b"-").startswith(names[other] + b"-") for other in others)
+    ):
         return name
-    return _told_apart(name, path)
+    return _told_apart(name, source + b"\0" + path)
 
 
 def _normalized(path: bytes) -> bytes:

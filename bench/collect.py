@@ -1,0 +1,165 @@
+"""How long collecting takes, beside `tar --zstd` and beside Cedar Backup.
+
+Whole processes on the same trees in one run, medians of several; each ends with its output on stable
+storage. `bench/collect.py --help`; it asserts nothing, the exit status says only that it ran.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # it is run as a file
+
+from bench.processes import Sample, measure, median
+from bench.report import Goal
+from bench.subjects import cedar_version, make, program, shapes
+
+from cedarchest.model.handover import Received, read_collected, write_receipt
+from cedarchest.model.index import Kind
+
+WHOLE = "collect, whole"
+UNCHANGED = "collect, incremental, unchanged"
+TAR = "tar --zstd and sync"
+CEDAR = "Cedar Backup collect, tar"
+CEDAR_UNCHANGED = "Cedar Backup collect, incr, unchanged"
+
+_CEDAR = """<?xml version="1.0"?>
+<cb_config>
+<reference><author/><revision/><description/></reference>
+<options><starting_day>{starting_day}</starting_day><working_dir>{place}/work</working_dir>
+<backup_user>root</backup_user><backup_group>root</backup_group><rcp_command>scp</rcp_command></options>
+<collect><collect_dir>{place}/cedar</collect_dir><collect_mode>{mode}</collect_mode>
+<archive_mode>tar</archive_mode><ignore_file>.cbignore</ignore_file>
+<dir><abs_path>{place}/tree</abs_path></dir></collect>
+</cb_config>
+"""
+_OURS = """[options]
+starting_day = "{starting_day}"
+state_dir = "state"
+[collect]
+dir = "collect"
+mode = "incr"
+[[collect.source]]
+path = "{place}/tree"
+"""
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """One tree and all that collects it; each preparation leaves the same state, whatever ran before."""
+
+    place: Path
+
+    @cached_property
+    def all(self) -> dict[str, tuple[Callable[[], None], list[list[str]]]]:
+        """By name: what is done before the clock starts, and the commands."""
+        ours = [*program(), "--config", str(self.place / "run/cedarchest.toml"), "--quiet", "collect"]
+        archive = str(self.place / "tree.tar.zst")
+        tar = ["tar", "--create", "--zstd", f"--file={archive}", f"--directory={self.place}", "tree"]
+        subjects: dict[str, tuple[Callable[[], None], list[list[str]]]] = {
+            TAR: (lambda: Path(archive).unlink(missing_ok=True), [tar, ["sync", archive]]),
+            WHOLE: (self._fresh, [[*ours, "--full"]]),
+            UNCHANGED: (self._proven, [ours]),
+        }
+        if cedar_version():
+            cedar = ["cback3", "--quiet", "--config", str(self.place / "cedar.xml")]
+            cedar += ["--logfile", str(self.place / "cedar.log"), "collect"]
+            sync = ["sync", str(self.place / "cedar")]
+            subjects[CEDAR] = (lambda: self._cedar("daily"), [cedar, sync])
+            subjects[CEDAR_UNCHANGED] = (lambda: self._cedar("incr", cedar), [cedar, sync])
+        return subjects
+
+    def _fresh(self) -> None:
+        run = self.place / "run"
+        shutil.rmtree(run, ignore_errors=True)
+        run.mkdir()
+        text = _OURS.format(place=self.place, starting_day=_not_today())
+        (run / "cedarchest.toml").write_text(text, encoding="utf-8")
+
+    def _proven(self) -> None:
+        """After a whole collect that a receipt proves."""
+        self._fresh()
+        measure(self.all[WHOLE][1])
+        folder = self.place / "run/collect"
+        files = read_collected((folder / "cback.collect.jsonl").read_bytes())
+        received = [
+            Received(path, Kind.FILE, file.size, 0, file.sha256, copies=1) for path, file in files.items()
+        ]
+        (folder / "cback.receipts").mkdir()
+        receipt = write_receipt("bench", "2026/11/21", (), received)
+        (folder / "cback.receipts/2026-11-21.jsonl").write_bytes(receipt)
+
+    def _cedar(self, mode: str, before: list[str] | None = None) -> None:
+        for name in ("cedar", "work"):
+            shutil.rmtree(self.place / name, ignore_errors=True)
+            (self.place / name).mkdir()
+        text = _CEDAR.format(place=self.place, mode=mode, starting_day=_not_today())
+        (self.place / "cedar.xml").write_text(text, encoding="utf-8")
+        if before:
+            measure([before])
+
+
+def _not_today() -> str:
+    """A starting day on which nothing is whole by itself today."""
+    return f"{datetime.now(UTC).astimezone() + timedelta(days=3):%A}".lower()
+
+
+def goals(found: Mapping[str, Mapping[str, Sample]]) -> Iterator[Goal]:
+    """What the program is to reach, with what was measured."""
+
+    def ratio(name: str, what: str, other: str) -> float | None:
+        rows = found.get(name, {})
+        return rows[what].seconds / rows[other].seconds if what in rows and other in rows else None
+
+    for name, bound in (("big", 1.5), ("small", 4.0)):
+        yield Goal(f"{name}: whole x tar --zstd", ratio(name, WHOLE, TAR), bound)
+        yield Goal(f"{name}: whole x Cedar Backup", ratio(name, WHOLE, CEDAR), 1.0)
+    yield Goal("small: unchanged x Cedar Backup", ratio("small", UNCHANGED, CEDAR_UNCHANGED), 0.5)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="all samples, as JSON")
+    parser.add_argument("--scale", type=float, default=1.0, help="how large the trees are (1.0)")
+    parser.add_argument("--runs", type=int, default=3, help="runs of which the median is taken (3)")
+    parser.add_argument("--dir", type=Path, default=Path("/var/tmp"), help="where the trees are made")
+    options = parser.parse_args()
+    samples: dict[str, dict[str, list[Sample]]] = {}
+    with tempfile.TemporaryDirectory(prefix="cedarchest-bench-", dir=options.dir) as folder:
+        for name in ("big", "small"):
+            subjects = Subjects(Path(folder) / name)
+            count, size = make(shapes(options.scale)[name], subjects.place / "tree")
+            print(f"{name}: {count:,} files, {size / 1e6:,.0f} MB")
+            samples[name] = {what: [] for what in subjects.all}
+            for _ in range(options.runs):
+                for what, (prepare, commands) in subjects.all.items():
+                    prepare()
+                    samples[name][what].append(measure(commands))
+            shutil.rmtree(subjects.place)
+    found = {name: {what: median(runs) for what, runs in rows.items()} for name, rows in samples.items()}
+    line = "{:<6} {:<38} {:>8} {:>8} {:>8} {:>8}".format
+    print(line("set", "what", "seconds", "cpu s", "x tar", "peak MB"))
+    for name, rows in found.items():
+        for what, own in rows.items():
+            times = f"{own.seconds / rows[TAR].seconds:.2f}"
+            print(line(name, what, f"{own.seconds:.2f}", f"{own.cpu_s:.2f}", times, f"{own.own_mb:.0f}"))
+    print("\nGoals\n" + "\n".join(aim.line() for aim in goals(found)))
+    if options.json:
+        content = {
+            name: {what: [asdict(each) for each in runs] for what, runs in rows.items()}
+            for name, rows in samples.items()
+        }
+        options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
