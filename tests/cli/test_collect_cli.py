@@ -190,6 +190,32 @@ def picture(top: Path) -> dict[bytes, object]:
     return seen
 
 
+def test_a_file_that_is_reached_on_two_ways_has_its_digest_on_both(project: Project, home: Path) -> None:
+    """Tar keeps the second as a link to the first, though the file has one name."""
+    (home / "link").symlink_to("b")
+    sources(project, {"path": str(home), "link_depth": 1}, {"path": str(home / "b")})
+    assert project.run("collect").status == 0
+    archive = collected(project)[archive_of(home)]
+    assert {"link/c", "b/c"} <= members(archive, home)
+    with Path(f"{archive}.index.jsonl.gz").open("rb") as stream:
+        found = {entry.path[len(str(home)) :]: entry.sha256 for entry in read_index(stream).entries}
+    assert found[b"link/c"] == found[b"b/c"] == hashlib.sha256(b"b/c" * 1000).digest()
+
+
+@pytest.mark.parametrize("names", [["x.tar.zst"], ["x.tar"], ["db", "db.gz"], ["db", "db"], ["x.deleted"]])
+def test_a_command_takes_no_name_of_another_archive(project: Project, home: Path, names: list[str]) -> None:
+    commands = [{"name": name, "argv": ["echo"], "archive": "tar"} for name in names]
+    sources(project, {"path": str(home)}, commands=commands)
+    assert error_of(project.run("--json", "collect"))["code"] == 4
+
+
+def test_a_pattern_that_is_none_is_an_error_of_the_configuration(project: Project, home: Path) -> None:
+    sources(project, {"path": str(home), "exclude": ["!"]})
+    assert error_of(project.run("--json", "collect"))["message"] == (
+        "collect: exclude '!' is no pattern as in .gitignore"
+    )
+
+
 def test_names_that_would_collide_are_told_apart(project: Project, home: Path) -> None:
     (home / "b-c").write_bytes(b"other")
     sources(project, {"path": str(home / "b-c")}, {"path": str(home / "b/c")}, {"path": str(home / "a")})
@@ -377,6 +403,7 @@ def test_without_a_proof_everything_is_whole(project: Project, home: Path) -> No
         found = told(project.run("--json", "collect"))
         assert [each["outcome"] for each in found["archives"]] == ["whole"]
     proven(project)
+    project.environ["CEDARCHEST_NOW"] = WEDNESDAY
     assert told(project.run("--json", "collect"))["archives"][0]["outcome"] == "nothing-new"
     for receipt in (project.root / "collect/cback.receipts").iterdir():
         receipt.write_text(receipt.read_text().replace('"copies": 1', '"copies": 0'))
@@ -400,6 +427,7 @@ def test_a_file_with_other_times_and_the_same_content_is_not_archived_but_told_o
     sources(project, {"path": str(home)}, mode="incr")
     project.run("collect")
     proven(project)
+    project.environ["CEDARCHEST_NOW"] = WEDNESDAY
     (home / "a").chmod(0o600)
     os.utime(home / "b/c", ns=(5, 5))
     project.run("collect")
@@ -415,10 +443,58 @@ def test_a_changed_file_takes_all_its_names_along(project: Project, home: Path) 
     sources(project, {"path": str(home)}, mode="incr")
     project.run("collect")
     proven(project)
+    project.environ["CEDARCHEST_NOW"] = WEDNESDAY
     with (home / "a").open("r+b") as stream:
         stream.write(b"AAAA")
     project.run("collect")
     assert members(collected(project)[archive_of(home)], home) == {"a", "b/twin"}
+
+
+def test_what_is_collected_twice_on_a_day_rests_on_the_day_before(project: Project, home: Path) -> None:
+    """The second archive takes the place of the first in that day, so it must not rest on it."""
+    sources(project, {"path": str(home)}, mode="incr")
+    project.run("collect")
+    proven(project)
+    project.environ["CEDARCHEST_NOW"] = WEDNESDAY
+    for name in ("new", "newer"):
+        (home / name).write_bytes(name.encode())
+        project.run("collect")
+        proven(project)
+    archive = collected(project)[archive_of(home)]
+    assert members(archive, home) == {".", "new", "newer"}
+
+
+def test_an_archive_of_the_same_bytes_is_no_proof_of_another_day(project: Project, home: Path) -> None:
+    sources(project, {"path": str(home)}, mode="incr")
+    project.run("collect")
+    proven(project)
+    project.environ["CEDARCHEST_NOW"] = WEDNESDAY
+    (home / "a").chmod(0o600)
+    project.run("collect")
+    proven(project)  # an archive without members
+    project.environ["CEDARCHEST_NOW"] = "2026-11-26T03:00"
+    (home / "b/c").chmod(0o600)
+    project.run("collect")  # the same again, and nobody stages it
+    project.environ["CEDARCHEST_NOW"] = "2026-11-27T03:00"
+    assert told(project.run("--json", "collect"))["archives"][0]["outcome"] == "changes"
+    by_name = {Path(each["path"]).name: each for each in records(collected(project)[archive_of(home)])[1:]}
+    assert by_name["c"]["mode"] == "0600"
+
+
+def test_a_state_that_is_damaged_is_not_rested_on(project: Project, home: Path) -> None:
+    sources(project, {"path": str(home)}, mode="incr")
+    for now in (TUESDAY, WEDNESDAY):
+        project.environ["CEDARCHEST_NOW"] = now
+        (home / now).touch()
+        project.run("collect")
+        if now == TUESDAY:
+            proven(project)
+    state = project.root / "state/collect" / archive_of(home, "") / "00000002.jsonl.gz"
+    state.write_bytes(state.read_bytes()[:-30])
+    project.environ["CEDARCHEST_NOW"] = "2026-11-26T03:00"
+    found = told(project.run("--json", "collect"))
+    assert [each["outcome"] for each in found["archives"]] == ["whole"]
+    assert "what an earlier collect found cannot be read any more" in found["warnings"][0]
 
 
 def test_a_folder_that_cannot_be_looked_at_is_not_taken_for_deleted(of_user: Project) -> None:
@@ -432,7 +508,7 @@ def test_a_folder_that_cannot_be_looked_at_is_not_taken_for_deleted(of_user: Pro
         assert of_user.run_as_user(action, environ=environ).status == 0
     (home / "shut").chmod(0)
     (home / "open").write_bytes(b"other")
-    ran = of_user.run_as_user("collect", environ=environ)
+    ran = of_user.run_as_user("collect", environ={"CEDARCHEST_NOW": WEDNESDAY})
     (home / "shut").chmod(0o755)
     assert ran.status == 11
     assert ran.out.splitlines()[1:] == [f"left out: {home}/shut cannot be read: Permission denied"]
@@ -456,6 +532,20 @@ def test_what_is_weekly_is_due_on_the_starting_day_and_when_it_was_missed(
         outcomes.append({each["outcome"] for each in told(project.run("--json", "collect"))["archives"]})
     assert outcomes == [{"whole"}, {"not-due"}, {"whole"}, {"not-due"}, {"whole"}]
     assert told(project.run("--json", "collect", "--full"))["archives"][0]["outcome"] == "whole"
+
+
+def test_what_is_weekly_and_failed_is_due_again(project: Project, home: Path) -> None:
+    sources(project, {"path": str(home / "gone"), "mode": "weekly"}, {"path": str(home)})
+    assert project.run("collect").status == 11
+    (home / "gone").mkdir()
+    assert [each["outcome"] for each in told(project.run("--json", "collect"))["archives"]] == ["whole"] * 2
+    (home / "gone").rmdir()
+    sources(project, {"path": str(home / "gone"), "mode": "weekly"}, {"path": str(home / "never")})
+    assert [each["outcome"] for each in told(project.run("--json", "collect"))["archives"]] == [
+        "not-due",
+        "failed",
+    ]
+    assert not (project.root / "collect/cback.collect").exists()
 
 
 def test_another_packing_takes_the_place_of_the_old_one(project: Project, home: Path) -> None:

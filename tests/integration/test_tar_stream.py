@@ -28,7 +28,8 @@ def test_members_are_read_as_tarfile_reads_them(tmp_path: Path, seed: int) -> No
             name = os.fsencode(member.name)
             content = reference.extractfile(member) if member.isreg() else None
             digest = hashlib.sha256(content.read()).digest() if content else b""
-            expected.append((name, member.isreg(), member.size if member.isreg() else 0, digest))
+            link = os.fsencode(member.linkname) if member.islnk() else b""
+            expected.append((name, member.isreg(), member.size if member.isreg() else 0, digest, link))
     assert [tuple(member) for member in members] == expected
     whole = passed_on.getvalue()
     assert whole == stream[: len(whole)]

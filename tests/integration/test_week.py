@@ -157,14 +157,11 @@ def restored(days: Path, machine: str, until: date, into: Path) -> Tree:
     first = until - timedelta(days=until.weekday())
     for day in (first + timedelta(days=number) for number in range(until.weekday() + 1)):
         folder = days / f"{day:%m/%d}" / machine
-        for archive in sorted(path for path in folder.glob("*.tar.*") if path.suffix in (".zst", ".gz")):
-            if archive.name.endswith(".index.jsonl.gz"):
-                continue
-            if Path(f"{archive}.deleted").exists():
-                subprocess.run(
-                    ["sh", "-c", f"xargs -0r rm -rf -- < '{archive}.deleted'"], cwd=into, check=True
-                )
-            subprocess.run(["tar", "-xpf", str(archive)], cwd=into, check=True)
+        script = """
+            for list in "$0"/*.deleted; do [ ! -e "$list" ] || xargs -0r rm -rf -- < "$list"; done
+            for archive in "$0"/*.tar.zst "$0"/*.tar.gz; do [ ! -e "$archive" ] || tar -xpf "$archive"; done
+        """
+        subprocess.run(["sh", "-ec", script, str(folder)], cwd=into, check=True)
     return tree(next(into.glob("**/home")))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import PurePosixPath
 from typing import Any
@@ -16,10 +18,12 @@ from cedarchest.model.archive_names import archive_names, name_below
 from cedarchest.model.increments import (
     Archive,
     Held,
+    Increment,
     Seen,
     State,
+    attempt,
     compare,
-    deleted_since,
+    deleted,
     next_state,
     read_state,
     write_state,
@@ -56,94 +60,156 @@ def never(_seen: Seen) -> bytes | None:
     raise AssertionError("it was read")
 
 
-def paths(several: tuple[Seen, ...] | tuple[Held, ...]) -> list[bytes]:
-    return [each.entry.path for each in several]
+def by_path(*several: Seen) -> dict[bytes, Seen]:
+    return {one.entry.path: one for one in several}
+
+
+def compared(
+    *several: Seen,
+    base: State | None,
+    later: tuple[State, ...] = (),
+    unseen: tuple[bytes, ...] = (),
+    digest: Callable[[Seen], bytes | None] = never,
+) -> Increment:
+    return compare(by_path(*several), unseen, base, later, digest)
+
+
+def gone(*states: State, present: Mapping[bytes, Kind]) -> tuple[bytes, ...]:
+    """What has to be taken away, of all that any of these states has."""
+    increment = compare({}, (), states[0], states[1:], never)
+    return deleted(increment.kinds, increment.kinds, present, present)
 
 
 def test_without_a_base_everything_is_archived() -> None:
-    seen = [folder(b"d"), file(b"d/f")]
-    assert compare(seen, (), None, never) == compare(seen, (b"x",), None, never)
-    assert compare(seen, (), None, never).members == tuple(seen)
+    seen = by_path(folder(b"d"), file(b"d/f"))
+    assert compare(seen, (b"x",), None, (), never).members == seen
 
 
 def test_a_file_that_is_as_it_was_is_not_read() -> None:
     base = state(held(folder(b"d")), held(file(b"d/f"), b"f"))
-    increment = compare([folder(b"d"), file(b"d/f")], (), base, never)
-    assert (increment.members, increment.altered) == ((), False)
-    assert increment.kept == tuple(base.held.values())
+    increment = compared(folder(b"d"), file(b"d/f"), base=base)
+    assert (increment.members, increment.altered) == ({}, frozenset())
+    assert increment.kept == base.held
 
 
 @pytest.mark.parametrize(
     "changed", [file(b"f", size=6), file(b"f", hardlink=b"e"), Seen(folder(b"f").entry, Fingerprint(1, 7))]
 )
 def test_a_file_of_another_size_or_kind_is_archived_unread(changed: Seen) -> None:
-    assert compare([changed], (), state(held(file(b"f"), b"f")), never).members == (changed,)
+    assert compared(changed, base=state(held(file(b"f"), b"f"))).members == by_path(changed)
 
 
 @pytest.mark.parametrize("changed", [file(b"f", inode=2), file(b"f", ctime_ns=8), file(b"f", mtime_ns=1)])
 def test_a_file_of_other_times_is_judged_by_its_content(changed: Seen) -> None:
     base = state(held(file(b"f"), b"same"))
-    same = compare([changed], (), base, lambda _: sha(b"same"))
-    assert (same.members, paths(same.kept)) == ((), [b"f"])
-    assert same.altered == (changed.entry.mtime_ns != 1000)
-    assert same.kept[0].fingerprint == changed.fingerprint
-    assert compare([changed], (), base, lambda _: sha(b"other")).members == (changed,)
-    assert compare([changed], (), base, lambda _: None).members == (changed,)
+    same = compared(changed, base=base, digest=lambda _: sha(b"same"))
+    assert (same.members, list(same.kept)) == ({}, [b"f"])
+    assert bool(same.altered) == (changed.entry.mtime_ns != 1000)
+    assert same.kept[b"f"].fingerprint == changed.fingerprint
+    assert compared(changed, base=base, digest=lambda _: sha(b"other")).members == by_path(changed)
+    assert compared(changed, base=base, digest=lambda _: None).members == by_path(changed)
 
 
 def test_a_folder_that_changed_is_archived() -> None:
     changed = folder(b"d", ctime_ns=8)
-    assert compare([changed], (), state(held(folder(b"d"))), never).members == (changed,)
+    assert compared(changed, base=state(held(folder(b"d")))).members == by_path(changed)
 
 
 def test_all_names_of_a_file_go_together() -> None:
-    one, two = file(b"a"), file(b"b", hardlink=b"a")
+    one, two, three = file(b"a"), file(b"b", hardlink=b"a"), file(b"c", hardlink=b"a")
     base = state(held(one, b"f"), held(two, b"f"))
-    three = file(b"c", hardlink=b"a")
-    assert paths(compare([one, two, three], (), base, never).members) == [b"a", b"b", b"c"]
+    assert list(compared(one, two, three, base=base).members) == [b"a", b"b", b"c"]
 
 
 def test_what_is_below_a_folder_that_cannot_be_looked_at_is_taken_to_be_there() -> None:
     base = state(*(held(file(name), b"f") for name in (b"d/f", b"d/g/h", b"dd", b"e")))
-    increment = compare([file(b"e")], (b"d", b"dx"), base, never)
-    assert paths(increment.kept) == [b"e", b"d/f", b"d/g/h"]
-    assert deleted_since([base], paths(increment.kept)) == (b"dd",)
+    increment = compared(file(b"e"), base=base, unseen=(b"d", b"dx"))
+    assert list(increment.kept) == [b"e", b"d/f", b"d/g/h"]
+
+
+def test_what_a_later_state_had_otherwise_is_archived_again() -> None:
+    """Its archive may be on disc: what it took away, or has in another version, is in the increment."""
+    seen = [file(b"a"), file(b"b"), file(b"c")]
+    base = state(*(held(each, b"1") for each in seen))
+    later = state(held(file(b"b"), b"2"), held(file(b"c"), b"1"))
+    assert list(compared(*seen, base=base, later=(later, base)).members) == [b"a", b"b"]
+    attempted = attempt(TUESDAY, base, compared(file(b"a", size=6), file(b"c"), base=base))
+    assert not attempted.is_complete
+    assert list(compared(*seen, base=base, later=(attempted,)).members) == [b"a", b"b"]
+
+
+DIR, FILE, LINK = Kind.DIR, Kind.FILE, Kind.LINK
+
+
+def link(path: bytes) -> Seen:
+    return Seen(Entry(path, Kind.LINK, 0, 0o777, 0, 0, 1000, target=b"x"), Fingerprint(3, 7))
 
 
 def test_deletions_are_told_against_all_states_that_may_have_come_to_be_on_disc() -> None:
-    base, pending = state(held(folder(b"d")), held(file(b"d/f"))), state(held(file(b"new")))
-    assert deleted_since([base, pending], [b"d"]) == (b"new", b"d/f")
-    assert deleted_since([base, pending], [b"d", b"d/f", b"new"]) == ()
+    base, later = state(held(folder(b"d")), held(file(b"d/f"))), state(held(file(b"new")))
+    assert gone(base, later, present={b"d": DIR}) == (b"new", b"d/f")
+    assert gone(base, later, present={b"d": DIR, b"d/f": FILE, b"new": FILE}) == ()
+
+
+def test_a_folder_that_something_is_in_is_never_deleted() -> None:
+    """It may be named no more because it is a link now that is followed."""
+    base = state(held(folder(b"d")), held(folder(b"d/e")), held(file(b"d/e/f")), held(file(b"d/g")))
+    assert gone(base, present={b"d/e/f": FILE}) == (b"d/g",)
+
+
+def test_no_deletion_leads_through_a_link() -> None:
+    base = state(held(folder(b"d")), held(file(b"d/f")))
+    later = state(held(link(b"d")))
+    assert gone(base, later, present={b"d": LINK}) == (b"d",)
+    assert gone(base, later, present={}) == (b"d",)
+    assert gone(base, present={b"d": LINK}) == (b"d",)
+
+
+def test_what_is_of_another_kind_is_taken_away_first() -> None:
+    base = state(held(link(b"d")), held(file(b"e")))
+    assert gone(base, present={b"d": DIR, b"d/f": FILE, b"e": FILE}) == (b"d",)
+    assert gone(base, present={b"d/f": FILE, b"e": FILE}) == (b"d",)  # a link that is followed now
 
 
 def test_a_state_names_only_the_archives_that_it_still_needs() -> None:
     base = state(held(file(b"a"), b"a", 0), held(file(b"b"), b"b", 1), held(file(b"c"), b"c", 2),
                  archives=(b"third", b"second", b"first"))  # fmt: skip
     kept = [base.held[b"a"], base.held[b"c"]]
-    made = next_state(TUESDAY, base, Archive(b"n", TUESDAY, sha(b"new")), kept, [held(file(b"b"), b"B")])
-    assert [each.sha256 for each in made.archives] == [sha(b"new"), sha(b"third"), sha(b"first")]
+    new = [
+        (Archive(name, TUESDAY, sha(name)), [held(file(path), b"B")])
+        for name, path in ((b"x", b"b"), (b"y", b"d"))
+    ]
+    made = next_state(TUESDAY, base, new, kept)
+    assert [each.sha256 for each in made.archives] == [sha(b"x"), sha(b"y"), sha(b"third"), sha(b"first")]
     assert [(each.entry.path, each.archive) for each in made.held.values()] == [
-        (b"a", 1), (b"b", 0), (b"c", 2),
+        (b"a", 2), (b"b", 0), (b"c", 3), (b"d", 1),
     ]  # fmt: skip
     assert (made.day, made.whole_day) == (TUESDAY, MONDAY)
 
 
-def test_a_state_is_proven_when_each_of_its_archives_is() -> None:
+def test_a_state_is_proven_when_all_of_its_archives_are_with_what_goes_with_them() -> None:
     made = state(archives=(b"new", b"old"))
+    told = {sha(b"new"): 1, sha(b"old"): 2}
     assert not made.is_proven({sha(b"new"): 2}, 1)
-    assert made.is_proven({sha(b"new"): 1, sha(b"old"): 2}, 1)
-    assert not made.is_proven({sha(b"new"): 1, sha(b"old"): 2}, 2)
+    assert made.is_proven(told, 1)
+    assert not made.is_proven(told, 2)
+    assert not replace(made, is_complete=False).is_proven(told, 1)
+    beside = replace(made, archives=(made.archives[0]._replace(beside=(sha(b"index"),)), made.archives[1]))
+    assert not beside.is_proven(told, 1)
+    assert beside.is_proven({**told, sha(b"index"): 1}, 1)
     assert not State(MONDAY, MONDAY).is_proven({}, 0)
 
 
 def test_a_state_comes_back_as_it_was_and_reads_as_an_index() -> None:
     made = state(held(folder(b"d")), held(file(b"d/\xff\n"), b"x", 1), archives=(b"new", b"old"))
+    first = made.archives[0]._replace(beside=(sha(b"index"), sha(b"deleted")))
+    made = replace(made, archives=(first, made.archives[1]), is_complete=False)
     stream = io.BytesIO()
     write_state(stream, made, fingerprints=True)
     stream.seek(0)
     assert read_state(stream) == made
     stream.seek(0)
-    assert read_state(stream, head_only=True) == State(made.day, made.whole_day, made.archives)
+    assert read_state(stream, head_only=True) == replace(made, held={})
     stream = io.BytesIO()
     write_state(stream, made, fingerprints=False)
     stream.seek(0)

@@ -47,19 +47,21 @@ class LocalCollectDir:
                 if _UNFINISHED.fullmatch(path.name):
                     path.unlink()
 
-    def pack(
+    @contextlib.contextmanager
+    def packing(
         self,
         root: Path,
         name: bytes,
         form: ArchiveFormat,
         members: Sequence[Seen],
         read: Callable[[int], None],
-    ) -> Packed:
-        """Archive members."""
-        with self._file(root, name) as stream, packing(stream, form, read) as packed:
-            archived = pack_members(packed, members)
-            collected = packed.end()
-        return Packed(collected, archived.held, archived.unread, archived.restless, archived.said)
+    ) -> Iterator[Packed]:
+        """Archive members; the archive gets its name at the end of the block."""
+        with self._file(root, name) as stream:
+            with packing(stream, form, read) as packed:
+                archived = pack_members(packed, members)
+                collected = packed.end()
+            yield Packed(collected, archived.held, archived.unread, archived.restless, archived.said)
 
     def pack_output(
         self, root: Path, name: bytes, form: ArchiveFormat, argv: Sequence[str], read: Callable[[int], None]
@@ -119,30 +121,26 @@ class StateFolder:
     def __init__(self, state_dir: Path) -> None:
         self._root = state_dir / "collect"
 
-    def heads(self, name: bytes) -> Mapping[int, State]:
-        """The states by number, newest first, without what they hold."""
-        heads = {}
-        for number in sorted(self._numbers(name), reverse=True):
-            if (state := self._read(name, number, head_only=True)) is not None:
-                heads[number] = state
-        return heads
+    def heads(self, name: bytes) -> Mapping[int, State | None]:
+        """The states by number, newest first, without what they hold; None for a damaged one."""
+        numbers = sorted(self._numbers(name), reverse=True)
+        return {number: self._read(name, number, head_only=True) for number in numbers}
 
     def load(self, name: bytes, number: int) -> State | None:
         """A state; None when it is damaged."""
         return self._read(name, number, head_only=False)
 
-    def keep(self, name: bytes, state: State, *, forget_before: int) -> None:
-        """Keep a state as the newest; those with a smaller number than that are forgotten."""
-        numbers = self._numbers(name)
+    def keep(self, name: bytes, state: State, *, number: int, forget_before: int) -> None:
+        """Keep a state under a number; those with a smaller one than `forget_before` are forgotten."""
         folder = self._folder(name)
         with _sentences(folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            clear_unfinished(folder, map(_file_name, range(max(numbers, default=0) + 2)))
-            with durable_file(folder / _file_name(max(numbers, default=0) + 1)) as stream:
+            clear_unfinished(folder, [_file_name(number)])
+            with durable_file(folder / _file_name(number)) as stream:
                 write_state(stream, state, fingerprints=True)
-            for number in numbers:
-                if number < forget_before:
-                    (folder / _file_name(number)).unlink()
+            for each in self._numbers(name):
+                if each < forget_before:
+                    (folder / _file_name(each)).unlink()
 
     def _read(self, name: bytes, number: int, *, head_only: bool) -> State | None:
         path = self._folder(name) / _file_name(number)

@@ -49,8 +49,8 @@ _TAR_LEFT_OUT = 2
 
 _READ_ERROR = re.compile(r"tar: (.*): Read error at byte \d+, while reading \d+ bytes?: (.*)")
 _SAID_BY_US = re.compile(
-    r"tar: .*: (?:file changed as we read it|Cannot (?:open|stat|readlink|read)\b.*|File shrank by .*"
-    r"|File removed before we read it|Read error .*|socket ignored)|tar: Exiting with failure status.*"
+    r"tar: .*: (?:file changed as we read it|Cannot (?:open|stat|readlink)\b.*|File shrank by .*"
+    r"|File removed before we read it|socket ignored)|tar: Exiting with failure status.*"
 )
 """What tar says and we find out, and say, ourselves."""
 
@@ -115,13 +115,14 @@ class Packing:
 
     def _drain(self) -> None:
         assert self._compressor is not None
-        while piece := self._compressor.data_out.read1(PIPED):  # type: ignore[attr-defined]
-            if self._failure:
-                continue  # so that the compressor comes to its end
-            try:
-                self._keep(piece)
-            except OSError as error:
-                self._failure = error
+        with contextlib.suppress(ValueError):  # it is closed: the rest is not wanted any more
+            while piece := self._compressor.data_out.read1(PIPED):  # type: ignore[attr-defined]
+                if self._failure:
+                    continue  # so that the compressor comes to its end
+                try:
+                    self._keep(piece)
+                except OSError as error:
+                    self._failure = error
 
     def _keep(self, data: bytes) -> None:
         self._into.write(data)
@@ -194,14 +195,15 @@ def pack_members(packed: Packing, members: Sequence[Seen]) -> Archived:
         afresh, bad_again, said_again = _run_tar(packed, again)
         archived, bad, said = {**archived, **afresh}, {**bad, **bad_again}, [*said, *said_again]
     packed.write(end_of_archive(packed.length))
-    newest = {**{one.entry.path: one for one in members}, **{one.entry.path: one for one in again}}
-    reasons = {path: bad.get(path) or _missing(one, archived) for path, one in newest.items()}
-    unread = {path: reason for path, reason in reasons.items() if reason}
-    held = [
-        _held(one, archived, began_ns - _TICK_NS)
-        for path, one in newest.items()
-        if path in archived and path not in unread
-    ]
+    newest = {one.entry.path: one for one in (*members, *again)}
+    held: list[Held] = []
+    unread: dict[bytes, str] = {}
+    for path, one in newest.items():
+        kept = _held(one, archived, began_ns - _TICK_NS)
+        if reason := bad.get(path) or ("" if kept else _missing(one, archived)):
+            unread[path] = reason
+        elif kept is not None:
+            held.append(kept)
     return Archived(held, unread, [one.entry.path for one in again if _has_changed(one)], said)
 
 
@@ -213,7 +215,7 @@ def _run_tar(
         names.writelines(one.entry.path + b"\0" for one in members)
         names.flush()
         listed = (*_TAR, f"--files-from=/dev/fd/{names.fileno()}")
-        with piped(listed, pass_fds=(names.fileno(),)) as tar:
+        with piped(listed, pass_fds=(names.fileno(),), not_heard=_SAID_BY_US) as tar:
             try:
                 found = {member.path: member for member in read_members(tar.data_out, packed.write)}
             except EOFError as error:
@@ -223,7 +225,7 @@ def _run_tar(
     if done.returncode not in (0, _TAR_CHANGED, _TAR_LEFT_OUT):
         raise _failed(f"tar ended with {done.returncode}: {done.tail}", "tar")
     errors = [match for line in done.lines if (match := _READ_ERROR.fullmatch(line))]
-    said = [line for line in done.lines if not _SAID_BY_US.fullmatch(line)]
+    said = [line for line in done.lines if not _READ_ERROR.fullmatch(line)]
     return found, {_unescaped(match[1]): match[2] for match in errors}, said
 
 
@@ -277,9 +279,9 @@ def _with_all_names(again: Sequence[Seen], members: Sequence[Seen]) -> list[Seen
 
 
 def _missing(one: Seen, archived: Mapping[bytes, Member]) -> str:
-    """Why something is not in the archive that still is there; empty where it is, or is gone."""
+    """Why something is not in the archive as what it was; empty where it is gone."""
     if one.entry.path in archived:
-        return ""
+        return "it became something else meanwhile"
     path = b"/" + one.entry.path
     try:
         os.lstat(path)
@@ -303,13 +305,18 @@ def _time_of_change() -> int:
         return os.fstat(file.fileno()).st_mtime_ns
 
 
-def _held(one: Seen, archived: Mapping[bytes, Member], settled_ns: int) -> Held:
-    """A member as it was archived; of a file that changed after that time, the next run asks the digest."""
+def _held(one: Seen, archived: Mapping[bytes, Member], settled_ns: int) -> Held | None:
+    """What the archive has of a member; None when it has not what was looked at.
+
+    Of a file that changed after the time given, the next run asks the digest.
+    """
     entry = one.entry
+    member = archived.get(entry.path)
+    if member is not None and member.link:  # a further name of a file, or a further way to it
+        member = archived.get(member.link)
+    if member is None or member.is_file != (entry.kind is Kind.FILE):
+        return None
     if entry.kind is not Kind.FILE:
         return Held(entry, one.fingerprint)
-    member = archived[entry.path]
-    if not member.is_file:  # a further name of a file
-        member = archived.get(entry.hardlink, member)
     fingerprint = one.fingerprint if one.fingerprint.ctime_ns < settled_ns else Fingerprint(0, 0)
     return Held(entry._replace(size=member.size, sha256=member.sha256), fingerprint)

@@ -14,12 +14,12 @@ import fcntl
 import logging
 import os
 import queue
+import re
 import select
 import shlex
 import shutil
 import subprocess
 import threading
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, cast
@@ -242,6 +242,7 @@ def _found(name: str) -> str:
     return program
 
 
+LAST_WORDS_S = 2.0
 PIPED = 1 << 20
 """Bytes that are read from, and written to, a program's data at once."""
 
@@ -252,7 +253,7 @@ class Piped:
 
     argv: tuple[str, ...]
     process: subprocess.Popen[bytes]
-    said: deque[str]
+    said: list[str]
     _listener: threading.Thread
 
     @property
@@ -271,7 +272,7 @@ class Piped:
             with contextlib.suppress(BrokenPipeError):  # its status says why
                 self.process.stdin.close()
         status = self.process.wait()
-        self._listener.join(GRACE_S)
+        self._listener.join(LAST_WORDS_S)
         return Completed(self.argv, status, tuple(self.said))
 
 
@@ -282,10 +283,12 @@ def piped(
     takes_data: bool = False,
     pass_fds: Sequence[int] = (),
     environment: Mapping[str, str] | None = None,
+    not_heard: re.Pattern[str] | None = None,
 ) -> Iterator[Piped]:
     """Start a program whose standard output is data; on the way out it has ended, whatever happened.
 
-    It gets the environment of all programs, or exactly this one.
+    It gets the environment of all programs, or exactly this one. Of what it says, lines that are `not_heard`
+    are dropped.
 
     Raises:
         ToolMissing, ToolFailed: each what it says.
@@ -309,8 +312,8 @@ def piped(
     for stream in filter(None, (process.stdin, process.stdout)):
         with contextlib.suppress(OSError):  # more than a user may have; it is only slower
             fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, PIPED)
-    said: deque[str] = deque(maxlen=SAID_LINES)
-    listener = threading.Thread(target=_listen, args=(process, said), daemon=True)
+    said: list[str] = []
+    listener = threading.Thread(target=_listen, args=(process, said, not_heard), daemon=True)
     listener.start()
     try:
         yield Piped(filled, process, said, listener)
@@ -319,23 +322,23 @@ def piped(
         log.debug("%s ended with %s; it said:\n%s", filled[0], process.returncode, "\n".join(said))
 
 
-SAID_LINES = 10_000
-
-
-def _listen(process: subprocess.Popen[bytes], said: deque[str]) -> None:
+def _listen(process: subprocess.Popen[bytes], said: list[str], not_heard: re.Pattern[str] | None) -> None:
     assert process.stderr is not None
     with process.stderr as stream:
-        said.extend(raw.decode("utf-8", "surrogateescape").rstrip("\n") for raw in stream)
+        for raw in stream:
+            line = raw.decode("utf-8", "surrogateescape").rstrip("\n")
+            if not_heard is None or not not_heard.fullmatch(line):
+                said.append(line)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Close what is open to a program, and end it by grades where it has not ended."""
+    """End a program by grades where it has not ended, and close what is open to it."""
+    if process.poll() is None:
+        process.terminate()
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             with contextlib.suppress(OSError):
                 stream.close()
-    if process.poll() is None:
-        process.terminate()
     try:
         process.wait(GRACE_S)
     except subprocess.TimeoutExpired:

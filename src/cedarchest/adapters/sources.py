@@ -28,16 +28,21 @@ class LocalSources:
         """All of a source that is not left out, by archive."""
         top = os.path.abspath(os.fsencode(source.path))  # noqa: PTH100 - bytes, and no link is resolved
         try:
-            status = os.stat(top)  # noqa: PTH116 - a path of bytes, which pathlib does not know
+            return self._look(collect, source, top)
         except OSError as error:
             raise CollectError(
                 f"{source.path} cannot be collected: {error.strerror}",
                 advice="Correct [[collect.source]] path, or run as a user who may read it.",
                 path=str(source.path),
             ) from error
+
+    @staticmethod
+    def _look(collect: Collect, source: CollectSource, top: bytes) -> SourceLook:
+        status = os.stat(top)  # noqa: PTH116 - a path of bytes, which pathlib does not know
         walk = _Walk(collect, source, top)
         if stat.S_ISDIR(status.st_mode):
-            walk.folder(status)
+            with os.scandir(top):  # one that cannot be looked into is not empty
+                walk.folder(status)
         else:
             walk.file()
         return walk.outcome()
@@ -175,7 +180,11 @@ class _Walk:
         is_dir = stat.S_ISDIR(status.st_mode)
         if self._is_left_out(path, is_dir=is_dir):
             return
-        nowhere = stat.S_ISLNK(status.st_mode) or _identity_of(status) in (*folder.inside, self._own)
+        nowhere = (
+            stat.S_ISLNK(status.st_mode)
+            or _identity_of(status) in (*folder.inside, self._own)
+            or (self.source.one_file_system and status.st_dev != self._device)
+        )
         if not nowhere and self.source.dereference:
             self._add(path, folder.archive)
             path = os.path.realpath(path)

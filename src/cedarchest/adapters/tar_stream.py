@@ -17,17 +17,22 @@ RECORD = 20 * BLOCK
 _ZEROS = bytes(BLOCK)
 _PIECE = 1 << 20
 _REGULAR = (b"0", b"\0", b"7")
+_HARD_LINK = b"1"
 _EXTENDED = b"x"
 _OF_ALL = b"g"
 
 
 class Member(NamedTuple):
-    """A member: path as tar has it, without a slash at the end; of a regular file size and SHA-256."""
+    """A member: path as tar has it, without a slash at the end; of a regular file size and SHA-256.
+
+    `link` is the path of the member before that is the same file.
+    """
 
     path: bytes
     is_file: bool
     size: int = 0
     sha256: bytes = b""
+    link: bytes = b""
 
 
 def read_members(stream: BinaryIO, pass_on: Callable[[bytes], object]) -> Iterator[Member]:
@@ -53,7 +58,8 @@ def read_members(stream: BinaryIO, pass_on: Callable[[bytes], object]) -> Iterat
         path = path.rstrip(b"/")
         if kind not in _REGULAR:
             source.digest(size)
-            yield Member(path, is_file=False)
+            link = (extended.get(b"linkpath") or _text(header[157:257])) if kind == _HARD_LINK else b""
+            yield Member(path, is_file=False, link=link)
         elif b"GNU.sparse.major" in extended:
             real_size = int(extended[b"GNU.sparse.realsize"])
             yield Member(path, is_file=True, size=real_size, sha256=source.sparse_digest(size, real_size))
@@ -146,10 +152,13 @@ class _Source:
 
     def _map(self) -> tuple[list[int], int]:
         """Offset and length of each piece of data in turn, and the bytes that say so."""
-        text = self.take(BLOCK)
-        count = int(text.split(b"\n", 1)[0])
-        while text.count(b"\n") < 1 + 2 * count:
-            text += self.take(BLOCK)
+        blocks = [self.take(BLOCK)]
+        count = int(blocks[0].split(b"\n", 1)[0])
+        lines = blocks[0].count(b"\n")
+        while lines < 1 + 2 * count:
+            blocks.append(self.take(BLOCK))
+            lines += blocks[-1].count(b"\n")
+        text = b"".join(blocks)
         return [int(number) for number in text.split(b"\n")[1 : 1 + 2 * count]], len(text)
 
 
@@ -163,8 +172,12 @@ _HOLE = memoryview(bytes(_PIECE))
 
 
 def _name(header: bytes) -> bytes:
-    name, prefix = header[:100].rstrip(b"\0"), header[345:500].rstrip(b"\0")
+    name, prefix = _text(header[:100]), _text(header[345:500])
     return prefix + b"/" + name if prefix else name
+
+
+def _text(field: bytes) -> bytes:
+    return field.partition(b"\0")[0]
 
 
 def _records(content: bytes) -> Mapping[bytes, bytes]:

@@ -26,7 +26,7 @@ def archive_names(sources: Iterable[bytes]) -> Mapping[bytes, bytes]:
     plain = {path: _normalized(path) for path in sources}
     shared = Counter(plain.values())
     return {
-        path: name if shared[name] == 1 and len(name) <= LONGEST else _told_apart(name, path)
+        path: name if shared[name] == 1 and _is_plain(name) else _told_apart(name, path)
         for path, name in plain.items()
     }
 
@@ -43,13 +43,21 @@ def name_below(path: bytes, source: bytes, names: Mapping[bytes, bytes]) -> byte
     others = [other for other in names if other != source]
     if (
         _REVERSIBLE.fullmatch(rest)
-        and len(name) <= LONGEST
+        and _is_plain(name)
         and not (source == b"/" and rest.startswith((b".", b"_", b"cback.")))
         and b"/" not in others
         and not any((name + b"-").startswith(names[other] + b"-") for other in others)
     ):
         return name
     return _told_apart(name, source + b"\0" + path)
+
+
+def _is_plain(name: bytes) -> bool:
+    """Whether a name is short enough, and none that has a digest."""
+    return len(name) <= LONGEST and not _TOLD_APART.search(name)
+
+
+_TOLD_APART = re.compile(rb"-[0-9a-f]{16}\Z")
 
 
 def _normalized(path: bytes) -> bytes:
@@ -63,4 +71,4 @@ def _normalized(path: bytes) -> bytes:
 
 
 def _told_apart(name: bytes, path: bytes) -> bytes:
-    return name[:LONGEST] + b"-" + hashlib.sha256(path).hexdigest()[:8].encode()
+    return name[:LONGEST] + b"-" + hashlib.sha256(path).hexdigest()[:16].encode()

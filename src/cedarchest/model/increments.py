@@ -1,8 +1,10 @@
-"""What of a source has to go into its next archive, compared with what is proven to be on disc.
+"""What of a source has to go into its next archives, so that they restore it on top of earlier ones.
 
 A *state* is what a collect of a source found, and in which archive the content of each file is. The base
-of an increment is the newest state whose archives are all proven; without one the source is collected
-whole. States are kept as the index of an archive is written, with what tells that a file has not changed.
+of an increment is the newest state whose archives are all proven to be on disc; without one the source is
+collected whole. Of a later state nobody knows whether its archives came to be on disc, so an increment is
+right on top of the base alone, and on top of the base and any of the later ones: only what all of them have
+alike is not archived again, and what any of them has and is not there any more is said to be deleted.
 """
 
 from __future__ import annotations
@@ -10,13 +12,14 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from cedarchest.model.index import (
     FORMAT,
+    SHA256_SIZE,
     VERSION,
     Entry,
     Fingerprint,
@@ -36,7 +39,7 @@ class Seen(NamedTuple):
 
 
 class Held(NamedTuple):
-    """Something of a source with its digest; `archive` counts from the one that the state is of, 0."""
+    """Something of a source with its digest; `archive` counts in the archives of its state."""
 
     entry: Entry
     fingerprint: Fingerprint
@@ -44,43 +47,52 @@ class Held(NamedTuple):
 
 
 class Archive(NamedTuple):
-    """An archive: its file name, the day it was made, 32 bytes of SHA-256."""
+    """An archive: file name, the day it was made, 32 bytes of SHA-256, and those of what goes with it."""
 
     name: bytes
     day: date
     sha256: bytes
+    beside: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class State:
     """What a collect found: the day, the day of the whole collect it rests on, its archives, newest first.
 
-    One without archives only says that there was a collect.
+    One without archives only says that there was a collect; one that is not complete is never a base.
     """
 
     day: date
     whole_day: date
     archives: tuple[Archive, ...] = ()
     held: Mapping[bytes, Held] = field(default_factory=dict)
+    is_complete: bool = True
 
     def is_proven(self, told: Mapping[bytes, int], copies: int) -> bool:
-        """Whether all its archives are, by digest, told to be on as many verified discs."""
-        return bool(self.archives) and all(told.get(each.sha256, 0) >= copies for each in self.archives)
+        """Whether all of its archives, and all that goes with them, are told to be on enough discs."""
+        digests = [digest for each in self.archives for digest in (each.sha256, *each.beside)]
+        return self.is_complete and bool(digests) and all(told.get(each, 0) >= copies for each in digests)
 
 
 @dataclass(frozen=True, slots=True)
 class Increment:
-    """What goes into the archive, what those of the base hold, whether that has other attributes now."""
+    """What has to be archived, and by path what earlier archives hold.
 
-    members: tuple[Seen, ...]
-    kept: tuple[Held, ...]
-    altered: bool = False
+    `altered` are those of the latter that have other attributes now; `kinds` is what base and later states
+    had, by path: None where they do not agree.
+    """
+
+    members: Mapping[bytes, Seen]
+    kept: Mapping[bytes, Held] = field(default_factory=dict)
+    altered: frozenset[bytes] = frozenset()
+    kinds: Mapping[bytes, Kind | None] = field(default_factory=dict)
 
 
 def compare(
-    seen: Sequence[Seen],
+    seen: Mapping[bytes, Seen],
     unseen: Collection[bytes],
     base: State | None,
+    later: Iterable[State],
     digest: Callable[[Seen], bytes | None],
 ) -> Increment:
     """What has to be archived of all that is seen.
@@ -91,27 +103,27 @@ def compare(
     because it cannot be looked at, is taken to be there still.
     """
     if base is None:
-        return Increment(tuple(seen), ())
+        return Increment(seen)
     kept: dict[bytes, Held] = {}
-    for one in seen:
-        before = base.held.get(one.entry.path)
+    for path, one in seen.items():
+        before = base.held.get(path)
         if before is not None and (held := _held_still(one, before, digest)):
-            kept[one.entry.path] = held
-    broken = {_group(one.entry) for one in seen if one.entry.path not in kept}
-    for one in seen:
+            kept[path] = held
+    kinds: dict[bytes, Kind | None] = {path: held.entry.kind for path, held in base.held.items()}
+    for state in later:
+        for path, held in state.held.items():
+            if kinds.setdefault(path, held.entry.kind) is not held.entry.kind:
+                kinds[path] = None
+        for path in [path for path in kept if not _is_alike(state.held.get(path), base.held[path])]:
+            del kept[path]
+    broken = {_group(one.entry) for path, one in seen.items() if path not in kept}
+    for path, one in seen.items():
         if _group(one.entry) in broken:
-            kept.pop(one.entry.path, None)
-    members = tuple(one for one in seen if one.entry.path not in kept)
-    altered = any(held.entry != base.held[path].entry for path, held in kept.items())
-    still = _unseen(base, {one.entry.path for one in seen}, unseen)
-    return Increment(members, (*kept.values(), *still), altered)
-
-
-def _unseen(base: State, seen: Collection[bytes], unseen: Collection[bytes]) -> Iterator[Held]:
-    below = tuple(path + b"/" for path in unseen)
-    for path, held in base.held.items() if unseen else ():
-        if path not in seen and (path in unseen or path.startswith(below)):
-            yield held
+            kept.pop(path, None)
+    members = {path: one for path, one in seen.items() if path not in kept}
+    altered = frozenset(path for path, held in kept.items() if held.entry != base.held[path].entry)
+    kept |= _unseen(base, seen, unseen)
+    return Increment(members, kept, altered, kinds)
 
 
 def _group(entry: Entry) -> bytes:
@@ -130,28 +142,98 @@ def _held_still(one: Seen, before: Held, digest: Callable[[Seen], bytes | None])
     return None
 
 
+def _is_alike(one: Held | None, other: Held) -> bool:
+    """Whether a state has at a path what another one has, but for attributes."""
+    if one is None:
+        return False
+    mine, its = one.entry, other.entry
+    return (mine.kind, mine.size, mine.sha256, mine.target, mine.hardlink, mine.rdev) == (
+        its.kind, its.size, its.sha256, its.target, its.hardlink, its.rdev,
+    )  # fmt: skip
+
+
+def _unseen(base: State, seen: Collection[bytes], unseen: Collection[bytes]) -> dict[bytes, Held]:
+    below = tuple(path + b"/" for path in unseen)
+    return {
+        path: held
+        for path, held in (base.held.items() if unseen else ())
+        if path not in seen and (path in unseen or path.startswith(below))
+    }
+
+
+def deleted(
+    known: Iterable[bytes],
+    kinds: Mapping[bytes, Kind | None],
+    present: Mapping[bytes, Kind],
+    here: Iterable[bytes],
+) -> tuple[bytes, ...]:
+    """Of `known` paths those to take away before an increment is restored, what a folder holds before itself.
+
+    They are what `kinds` has and is not `present`, and what is of another kind now: all that is at or below
+    such a path is in the increment. None of them leads through a link. `here` are paths that are present, all
+    that could be below a known one.
+    """
+    above = _above(here)
+    gone = set()
+    for path in known:
+        if path in present:
+            if kinds[path] is not present[path]:
+                gone.add(path)
+        elif path not in above:
+            gone.add(_first_no_folder(path, kinds, present) or path)
+        elif kinds[path] is not Kind.DIR:
+            gone.add(path)
+    return tuple(sorted(gone, reverse=True))
+
+
+def _above(paths: Iterable[bytes]) -> set[bytes]:
+    """All folders that something of these is in."""
+    folders: set[bytes] = set()
+    for path in paths:
+        folder = path.rpartition(b"/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition(b"/")[0]
+    return folders
+
+
+def _first_no_folder(path: bytes, kinds: Mapping[bytes, Kind | None], present: Mapping[bytes, Kind]) -> bytes:
+    """The first on the way to a path that is, or was, something else than a folder."""
+    end = path.find(b"/")
+    while end >= 0:
+        folder = path[:end]
+        if kinds.get(folder, Kind.DIR) is not Kind.DIR or present.get(folder, Kind.DIR) is not Kind.DIR:
+            return folder
+        end = path.find(b"/", end + 1)
+    return b""
+
+
 def next_state(
-    day: date, base: State | None, archive: Archive, kept: Iterable[Held], archived: Iterable[Held]
+    day: date,
+    base: State | None,
+    made: Sequence[tuple[Archive, Iterable[Held]]],
+    kept: Iterable[Held],
 ) -> State:
-    """The state after a collect: what the new archive holds, and what earlier ones still do."""
+    """The state after a collect: what each new archive holds, and what earlier ones still do."""
     carried = list(kept)
     numbers = sorted({held.archive for held in carried})
-    renumbered = {old: new for new, old in enumerate(numbers, start=1)}
-    everything = [*archived, *(held._replace(archive=renumbered[held.archive]) for held in carried)]
-    everything.sort(key=lambda held: held.entry.path)
-    earlier = tuple(base.archives[number] for number in numbers) if base else ()
+    renumbered = {old: new for new, old in enumerate(numbers, start=len(made))}
+    everything = {held.entry.path: held._replace(archive=renumbered[held.archive]) for held in carried}
+    for number, (_, archived) in enumerate(made):
+        everything |= {held.entry.path: held._replace(archive=number) for held in archived}
+    earlier = [base.archives[number] for number in numbers] if base else []
     return State(
         day,
         base.whole_day if base else day,
-        (archive, *earlier),
-        {held.entry.path: held for held in everything},
+        (*(archive for archive, _ in made), *earlier),
+        dict(sorted(everything.items())),
     )
 
 
-def deleted_since(states: Iterable[State], present: Collection[bytes]) -> tuple[bytes, ...]:
-    """Paths that any of these states has and that are there no more, what a folder holds before itself."""
-    known = {path for state in states for path in state.held}
-    return tuple(sorted(known.difference(present), reverse=True))
+def attempt(day: date, base: State, increment: Increment) -> State:
+    """The state of a collect of which nobody knows yet what of its archives comes to be: never a base."""
+    unread = {path: Held(one.entry, one.fingerprint) for path, one in increment.members.items()}
+    return State(day, base.whole_day, base.archives, {**increment.kept, **unread}, is_complete=False)
 
 
 # -- as a file --------------------------------------------------------------------------------------
@@ -163,28 +245,44 @@ def write_state(stream: BinaryIO, state: State, *, fingerprints: bool) -> None:
     `archives` in the first line are the archives, this one first; a record's `in` says which of them
     has the content of a file, and is not there for the first.
     """
-    head = {
+    head: dict[str, object] = {
         "format": FORMAT,
         "version": VERSION,
         "of": "archive",
         "day": state.day.isoformat(),
         "whole_day": state.whole_day.isoformat(),
-        "archives": [
-            {"name": to_text(each.name), "day": each.day.isoformat(), "sha256": each.sha256.hex()}
-            for each in state.archives
-        ],
+        "archives": [_described(each, fingerprints=fingerprints) for each in state.archives],
     }
+    if not state.is_complete:
+        head["complete"] = False
     with gzip.GzipFile(filename="", mode="wb", fileobj=stream, compresslevel=1, mtime=0) as packed:
         packed.write(json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
         for batch in batches(_record(held, fingerprints=fingerprints) for held in state.held.values()):
             packed.write(batch)
 
 
+def _described(archive: Archive, *, fingerprints: bool) -> dict[str, object]:
+    described: dict[str, object] = {
+        "name": to_text(archive.name),
+        "day": archive.day.isoformat(),
+        "sha256": archive.sha256.hex(),
+    }
+    if fingerprints:
+        described["beside"] = [digest.hex() for digest in archive.beside]
+    return described
+
+
 def _record(held: Held, *, fingerprints: bool) -> bytes:
+    if held.entry.kind is Kind.FILE and not held.entry.sha256:
+        held = held._replace(entry=held.entry._replace(sha256=_UNKNOWN))
     more = b',"in":%d' % held.archive if held.archive else b""
     if fingerprints:
         more += b',"inode":%d,"ctime_ns":%d' % held.fingerprint
     return format_record(held.entry)[:-2] + more + b"}\n"
+
+
+_UNKNOWN = bytes(SHA256_SIZE)
+"""The digest of a file that was to be read: no file has it."""
 
 
 def read_state(stream: BinaryIO, *, head_only: bool = False) -> State:
@@ -203,16 +301,21 @@ def read_state(stream: BinaryIO, *, head_only: bool = False) -> State:
         return State(
             date.fromisoformat(head["day"]),
             date.fromisoformat(head["whole_day"]),
-            tuple(
-                Archive(
-                    from_text(each["name"]), date.fromisoformat(each["day"]), bytes.fromhex(each["sha256"])
-                )
-                for each in head["archives"]
-            ),
+            tuple(map(_archive_of, head["archives"])),
             {each.entry.path: each for each in held},
+            is_complete=head.get("complete", True),
         )
     except (KeyError, IndexError, TypeError, EOFError, OSError, zlib.error) as error:
         raise ValueError(f"it is damaged: {error}") from error
+
+
+def _archive_of(described: Mapping[str, Any]) -> Archive:
+    return Archive(
+        from_text(described["name"]),
+        date.fromisoformat(described["day"]),
+        bytes.fromhex(described["sha256"]),
+        tuple(bytes.fromhex(digest) for digest in described["beside"]),
+    )
 
 
 def _held_of(line: bytes) -> Held:

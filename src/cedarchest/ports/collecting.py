@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -65,15 +66,17 @@ class CollectDir(Protocol):
         """Make the folder where it is absent, take the mark away, and what killed runs left."""
         ...
 
-    def pack(
+    def packing(
         self,
         root: Path,
         name: bytes,
         form: ArchiveFormat,
         members: Sequence[Seen],
         read: Callable[[int], None],
-    ) -> Packed:
-        """Archive members as `name`; `read` gets the bytes so far, before they are packed.
+    ) -> AbstractContextManager[Packed]:
+        """Archive members; the archive gets its name when the block is left without an error.
+
+        `read` gets the bytes so far, before they are packed.
 
         Raises:
             ToolMissing, ToolFailed: each what it says; the archive that had the name is as it was.
@@ -109,14 +112,14 @@ class CollectStates(Protocol):
     Every method may raise CollectError and DiskFull.
     """
 
-    def heads(self, name: bytes) -> Mapping[int, State]:
-        """The states by number, newest first, without what they hold; damaged ones are passed over."""
+    def heads(self, name: bytes) -> Mapping[int, State | None]:
+        """The states by number, newest first, without what they hold; None for a damaged one."""
         ...
 
     def load(self, name: bytes, number: int) -> State | None:
         """A state; None when it is damaged."""
         ...
 
-    def keep(self, name: bytes, state: State, *, forget_before: int) -> None:
-        """Keep a state as the newest; those with a smaller number than that are forgotten."""
+    def keep(self, name: bytes, state: State, *, number: int, forget_before: int) -> None:
+        """Keep a state under a number; those with a smaller one than `forget_before` are forgotten."""
         ...

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cedarchest.actions.collect import CollectedArchive, CollectOutcome, CollectReport
+from cedarchest.actions.archiving import CollectedArchive, CollectOutcome
+from cedarchest.actions.collect import CollectReport
 from cedarchest.actions.discs import DiscSummary, LossReport
 from cedarchest.actions.initialize import InitializeReport
 from cedarchest.actions.purge import PurgeReport
@@ -33,7 +34,7 @@ def collected(report: CollectReport, *, dry_run: bool) -> Result:
         each for each in report.archives if each.outcome in (CollectOutcome.WHOLE, CollectOutcome.CHANGES)
     ]
     failures = [each.problem for each in report.archives if each.problem is not None]
-    worked = len(failures) < len(report.archives)
+    worked = report.worked
     left_out = [line for each in report.archives for line in each.left_out]
     missing = [problem.message for problem in failures if worked]
     advice = dict.fromkeys(problem.advice for problem in failures if worked and problem.advice)
