@@ -68,12 +68,12 @@ def change(home: Path, dice: random.Random) -> None:
     aside.mkdir(exist_ok=True)
     for number in range(4):
         folder, away = home / f"d{number}", aside / f"d{number}"
-        if away.exists() and dice.random() < 0.5:
+        if away.exists() and dice.random() < 0.7:
             if folder.is_symlink() or folder.is_file():
                 folder.unlink()
             if not folder.exists():
                 away.rename(folder)
-        elif folder.is_dir() and not folder.is_symlink() and not away.exists() and dice.random() < 0.3:
+        elif folder.is_dir() and not folder.is_symlink() and not away.exists() and dice.random() < 0.5:
             folder.rename(away)
             if dice.random() < 0.6:
                 folder.symlink_to(home / "d0") if dice.random() < 0.7 else folder.write_bytes(b"file")
@@ -132,12 +132,39 @@ def test_a_collect_killed_at_any_moment_loses_nothing(project: Project, seed: in
         assert ran.status == 0, ran.err
         left = collected(project)
         assert not list((project.root / "collect").glob(".*"))
-        came_of_it = dice.choice(["proven", "proven", "on disc", "lost"]) if day < 29 else "on disc"
+        came_of_it = dice.choice(["proven", "on disc", "on disc", "lost"]) if day < 29 else "on disc"
         if came_of_it != "lost":
             on_disc.append(keep(left, project.root / f"kept{day}"))
             restored(on_disc, project.root / f"back{day}")
             assert contents(project.root / f"back{day}" / str(home)[1:]) == contents(home), (day, came_of_it)
         if came_of_it == "proven":
+            proven(project)
+
+
+@pytest.mark.parametrize("keys", [{}, {"recursion_level": 1}])
+def test_what_comes_back_after_a_day_that_nobody_can_tell_of_is_archived_again(
+    project: Project, keys: dict[str, object]
+) -> None:
+    """Folder and file are away on the second day, whose archive comes to be on disc without a receipt."""
+    home = project.root / "home"
+    (home / "d").mkdir(parents=True)
+    for name in ("a", "b", "d/x"):
+        (home / name).write_bytes(name.encode())
+    sources(project, {"path": str(home), **keys}, mode="incr")
+    on_disc = []
+    for day in range(24, 28):
+        project.environ["CEDARCHEST_NOW"] = f"2026-11-{day}T03:00"
+        for name in ("a", "d"):
+            if day == 25:
+                (home / name).rename(project.root / name)
+            elif day == 26:
+                (project.root / name).rename(home / name)
+        (home / "b").write_bytes(f"{day}".encode())
+        assert project.run("collect").status == 0
+        on_disc.append(keep(collected(project), project.root / f"kept{day}"))
+        restored(on_disc, project.root / f"back{day}")
+        assert contents(project.root / f"back{day}" / str(home)[1:]) == contents(home), day
+        if day in (24, 26):
             proven(project)
 
 
