@@ -16,30 +16,7 @@ from pathlib import Path
 import pytest
 from tests.cli.test_collect_cli import archive_of, collected, proven, sources
 from tests.conftest import Project
-
-PROGRAM = """
-import sys
-import cedarchest.wiring, cedarchest.actions.collect, cedarchest.report.text, cedarchest.config.load
-from cedarchest.cli import run
-print("ready", flush=True)
-sys.exit(run(sys.argv[1:]))
-"""
-
-
-def started(project: Project) -> subprocess.Popen[bytes]:
-    """A collect at work, in a process group of its own, once the program is loaded."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "-c", str(project.config), "collect"],
-        env={**os.environ, **project.environ},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        cwd=project.root,
-    )
-    assert process.stdout is not None
-    process.stdout.readline()
-    return process
+from tests.running import started
 
 
 def ended(process: subprocess.Popen[bytes]) -> int:
@@ -121,7 +98,7 @@ def test_a_collect_killed_at_any_moment_loses_nothing(project: Project, seed: in
     for day in range(23, 30):
         project.environ["CEDARCHEST_NOW"] = f"2026-11-{day}T03:00"
         change(home, dice)
-        process = started(project)
+        process = started(project, "collect")
         time.sleep(dice.random() * 0.25)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -188,7 +165,7 @@ def test_a_collect_that_is_asked_to_end_ends_and_leaves_what_was_there(
     (project.root / "collect").mkdir()
     old = project.root / "collect" / archive_of(home, ".xz")
     old.write_bytes(b"old")
-    process = started(project)
+    process = started(project, "collect")
     while not list((project.root / "collect").glob(".*unfinished")):
         time.sleep(0.01)
     process.send_signal(asked)

@@ -7,7 +7,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,16 +15,10 @@ import pytest
 from tests.cli.program import error_of
 from tests.conftest import Project
 from tests.pool import collect, list_all, peers, staged
+from tests.running import started
 from tests.sshd import Sshd
 
 TODAY = "2026/11/22"
-PROGRAM = """
-import sys
-import cedarchest.wiring, cedarchest.actions.stage, cedarchest.report.text, cedarchest.config.load
-from cedarchest.cli import run
-print("ready", flush=True)
-sys.exit(run(sys.argv[1:]))
-"""
 
 
 @pytest.fixture
@@ -34,22 +27,6 @@ def pool(project: Project) -> Project:
     project.environ["CEDARCHEST_NOW"] = "2026-11-22T03:00"
     peers(project, {"name": "alpha"}, {"name": "beta"})
     return project
-
-
-def started(project: Project) -> subprocess.Popen[bytes]:
-    """A stage at work, in a process group of its own, once the program is loaded."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "-c", str(project.config), "stage"],
-        env={**os.environ, **project.environ},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        cwd=project.root,
-    )
-    assert process.stdout is not None
-    process.stdout.readline()
-    return process
 
 
 def content(peer: str, number: int, generation: int) -> bytes:
@@ -77,7 +54,7 @@ def test_a_stage_killed_at_any_moment_is_put_right_by_one_run(pool: Project, see
     generations: list[dict[str, bytes]] = []
     for generation in range(5):
         generations.append(fill(pool, generation))
-        process = started(pool)
+        process = started(pool, "stage")
         time.sleep(dice.uniform(0, 0.7))
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
@@ -139,7 +116,7 @@ def wait_for_arrival(project: Project) -> None:
 def test_an_interrupt_ends_what_is_on_its_way_and_the_next_run_goes_on(
     pool: Project, slow_peer: Sshd
 ) -> None:
-    process = started(pool)
+    process = started(pool, "stage")
     wait_for_arrival(pool)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=30)
@@ -155,7 +132,7 @@ def test_an_interrupt_ends_what_is_on_its_way_and_the_next_run_goes_on(
 def test_a_peer_that_dies_half_way_is_an_error_and_the_next_run_goes_on(
     pool: Project, slow_peer: Sshd
 ) -> None:
-    process = started(pool)
+    process = started(pool, "stage")
     wait_for_arrival(pool)
     listening = (slow_peer.folder / "pid").read_text().strip()
     sessions = subprocess.run(["pgrep", "-P", listening], capture_output=True, text=True, check=True).stdout
@@ -171,7 +148,7 @@ def test_a_peer_that_dies_half_way_is_an_error_and_the_next_run_goes_on(
 
 
 def test_a_peer_that_collects_meanwhile_is_not_taken(pool: Project, slow_peer: Sshd) -> None:
-    process = started(pool)
+    process = started(pool, "stage")
     wait_for_arrival(pool)
     os.utime(pool.root / "collect" / "away" / "cback.collect", (1, 1))
     _, said = process.communicate(timeout=30)
@@ -182,7 +159,7 @@ def test_a_peer_that_collects_meanwhile_is_not_taken(pool: Project, slow_peer: S
 
 
 def test_two_runs_at_once_are_one(pool: Project, slow_peer: Sshd) -> None:
-    process = started(pool)
+    process = started(pool, "stage")
     wait_for_arrival(pool)
     for action in ("stage", "store"):
         ran = pool.run("--json", action)
