@@ -128,3 +128,17 @@ def test_what_needs_no_proof_is_purged_only_after_a_store_that_worked(
     project.config.write_text(project.config.read_text().replace("/dev/absent", "shelf:shelf"))
     project.run("all")
     assert (old / "file").exists() is proof
+
+
+def test_what_a_collect_says_of_itself_is_not_purged(project: Project, home: Path) -> None:
+    sources(project, {"path": str(home)})
+    folder = project.root / "collect"
+    add(project, f'[[purge.dir]]\npath = "{folder}"\nretain_days = 0')
+    ran = project.run("all")
+    assert ran.status == 0, ran.err
+    assert "kept" not in ran.out
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "cback.collect",
+        "cback.collect.jsonl",
+        "cback.receipts",
+    ]

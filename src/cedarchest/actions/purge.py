@@ -19,7 +19,7 @@ from cedarchest.config.kinds import SHELF
 from cedarchest.config.model import Config, PurgeDir
 from cedarchest.errors import CedarchestError, ConfigError, Interrupted, StagingError
 from cedarchest.model.days import parse_day
-from cedarchest.model.handover import is_receipt
+from cedarchest.model.handover import is_own
 from cedarchest.model.index import Kind
 from cedarchest.model.names import to_text
 from cedarchest.ports import FolderItem, Ports, StagedDay
@@ -119,7 +119,7 @@ def _purge_files(config: Config, folder: PurgeDir, ports: Ports, *, dry_run: boo
     """Files by the later of their times, and folders that are empty then."""
     now = ports.clock.now()
     found = ports.folders.look(folder.path)
-    items = [item for item in found if not is_receipt(item.path)]
+    items = [item for item in found if not is_own(item.path)]
     ages = {item.path: _age(item, now) for item in items}
     old = [item for item in items if ages[item.path] >= folder.retain_days]
     told = copies_told(folder.path, found, ports)
