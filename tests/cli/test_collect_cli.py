@@ -20,7 +20,7 @@ import pytest
 from tests.cli.program import error_of, told
 from tests.conftest import Project
 
-from cedarchest.model.handover import read_collected
+from cedarchest.model.handover import read_collected, read_receipt
 from cedarchest.model.index import read_index
 
 MONDAY, TUESDAY, WEDNESDAY = "2026-11-23T03:00", "2026-11-24T03:00", "2026-11-25T03:00"
@@ -700,10 +700,17 @@ def test_a_compressor_that_fails_leaves_the_old_archive(project: Project, home: 
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 
 
-def test_what_is_configured_and_cannot_be_done_yet_is_refused(project: Project, home: Path) -> None:
-    sources(project, {"path": str(home)}, advance_on="staged")
-    error = error_of(project.run("--json", "collect"))
-    assert (error["code"], error["message"]) == (4, 'collect.advance_on: only "stored" can be done yet')
+@pytest.mark.parametrize(("advance_on", "outcome"), [("staged", "nothing-new"), ("stored", "whole")])
+def test_what_is_staged_may_be_enough(project: Project, home: Path, advance_on: str, outcome: str) -> None:
+    sources(project, {"path": str(home)}, mode="incr", advance_on=advance_on)
+    project.run("collect")
+    assert project.run("stage").status == 0
+    (receipt,) = (project.root / "collect/cback.receipts").iterdir()
+    assert {each.copies for each in read_receipt(receipt.read_bytes())} == {0}
+    project.environ["CEDARCHEST_NOW"] = WEDNESDAY
+    assert told(project.run("--json", "collect"))["archives"][0]["outcome"] == outcome
+    assert project.run("store").status == 0
+    assert {each.copies for each in read_receipt(receipt.read_bytes())} == {1}
 
 
 def test_validate_looks_at_what_is_collected(project: Project, home: Path) -> None:

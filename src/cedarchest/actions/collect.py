@@ -81,7 +81,7 @@ def check_collected(collect: Collect) -> Mapping[bytes, bytes]:
     """The name of each source's archive, by path, without `.tar` and the suffix of its packing.
 
     Raises:
-        ConfigError: there is nothing to collect, or it cannot be told apart, or done.
+        ConfigError: there is nothing to collect, or it cannot be told apart.
     """
     names = archive_names(os.fsencode(source.path) for source in collect.source)
     commands = [os.fsencode(command.name) for command in collect.command]
@@ -106,11 +106,6 @@ def check_collected(collect: Collect) -> Mapping[bytes, bytes]:
             )
     for source in collect.source:
         _check_patterns(collect, source)
-    if collect.advance_on is AdvanceOn.STAGED:
-        raise ConfigError(
-            'collect.advance_on: only "stored" can be done yet',
-            advice="Take it out of the configuration until it can be done.",
-        )
     return names
 
 
@@ -137,7 +132,7 @@ def _night(config: Config, collect: Collect, options: CollectOptions, ports: Por
         is_full=options.full or today == week,
         dry_run=options.dry_run,
         told=copies_told(collect.dir, items, ports),
-        copies=config.store.copies if config.store else 1,
+        copies=0 if collect.advance_on is AdvanceOn.STAGED else config.store.copies if config.store else 1,
     )
 
 

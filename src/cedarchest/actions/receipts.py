@@ -16,11 +16,11 @@ from cedarchest.actions.offers import Proven
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError, StagingError
 from cedarchest.model.days import format_day
-from cedarchest.model.disc import SessionStatus
+from cedarchest.model.disc import SessionStatus, StoredEntry
 from cedarchest.model.handover import Received, is_receipt, read_receipt, write_receipt
-from cedarchest.model.index import Kind
+from cedarchest.model.index import Entry, Kind
 from cedarchest.model.names import to_text
-from cedarchest.ports import FolderItem, Ports
+from cedarchest.ports import DayIndex, FolderItem, Ports
 
 log = logging.getLogger(__name__)
 
@@ -28,26 +28,30 @@ RECENT = timedelta(days=366)
 """How far back days have receipts: what a peer keeps longer than a year it keeps for itself."""
 
 
-def leave_receipts(config: Config, *, ports: Ports) -> None:
+def leave_receipts(config: Config, *, staged: DayIndex | None = None, ports: Ports) -> None:
     """Tell each peer what of its files is proven now; one that cannot be reached is told by a later run.
 
-    What goes wrong is warned of: the action that it belongs to has done its work.
+    Of a day that was just `staged` it is told what is on no disc yet as well, with no copies. What goes wrong
+    is warned of: the action that it belongs to has done its work.
     """
     if not config.peer:
         return
     try:
-        _write_all(config, ports)
+        _write_all(config, staged, ports)
     except CedarchestError as error:
         ports.reporter.warn(f"{error.message}; receipts are written by a later run")
     _deliver(config, ports)
 
 
-def _write_all(config: Config, ports: Ports) -> None:
+def _write_all(config: Config, staged: DayIndex | None, ports: Ports) -> None:
     oldest = format_day((ports.clock.now() - RECENT).date())
     labels = {disc.disc_id: disc.label for disc in ports.catalog.discs()}
-    for day in ports.catalog.days():
+    days = ports.catalog.days()
+    for day in days:
         if day >= oldest:
-            _write(config, day, labels, ports)
+            _write(config, day, labels, staged if staged and staged.day == day else None, ports)
+    if staged and staged.day not in days:
+        _write(config, staged.day, labels, staged, ports)
 
 
 def _deliver(config: Config, ports: Ports) -> None:
@@ -62,24 +66,34 @@ def _deliver(config: Config, ports: Ports) -> None:
             ports.reporter.warn(f"{error.message}; it gets its receipts from a later run")
 
 
-def _write(config: Config, day: str, labels: dict[str, str], ports: Ports) -> None:
+def _write(config: Config, day: str, labels: dict[str, str], staged: DayIndex | None, ports: Ports) -> None:
     """The receipts of a day, if its proof is another one than they speak of."""
     proof = tuple(
         f"{labels[session.disc_id]} {session.number}"
         for session, _ in ports.catalog.contents(day)
         if session.status is SessionStatus.VERIFIED
     )
+    if staged:
+        proof += (f"staged {staged.digest.hex()}",)
     if proof == ports.receipts.proof(day):
         return
     of_peers: dict[str, list[Received]] = {peer.name: [] for peer in config.peer}
     prefix = len(day) + 1
-    for entry, copies in ports.catalog.copies(day).items():
+
+    def tell(entry: StoredEntry | Entry, copies: int) -> None:
         name, _, path = entry.path[prefix:].partition(b"/")
         received = of_peers.get(name.decode("utf-8", "surrogateescape"))
         if received is not None and path:
-            received.append(
-                Received(path, Kind(entry.kind), entry.size, entry.mtime_ns, entry.sha256, copies)
-            )
+            kind = Kind(entry.kind)
+            received.append(Received(path, kind, entry.size, entry.mtime_ns, entry.sha256, copies))
+
+    on_disc = ports.catalog.copies(day)
+    for stored, copies in on_disc.items():
+        tell(stored, copies)
+    known = {(stored.path, stored.sha256) for stored in on_disc}
+    for entry in staged.entries if staged else ():
+        if (entry.path, entry.sha256) not in known:
+            tell(entry, 0)
     receipts = {
         name: write_receipt(name, day, proof, received)
         for name, received in of_peers.items()

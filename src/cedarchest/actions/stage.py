@@ -98,10 +98,20 @@ def execute_stage(config: Config, options: StageOptions, *, ports: Ports) -> Sta
         offers = _offers(config, peers, day, ports)
         fetched = _fetch_all(config, offers, ports)
         problems = _into_day(config, day, fetched, ports)
-        leave_receipts(config, ports=ports)
+        leave_receipts(config, staged=_staged_now(config, day, fetched, ports), ports=ports)
         outcome = {**offers, **fetched, **problems}
         report = _report(config, options, day, outcome, ports)
         return replace(report, unfinished=unfinished)
+
+
+def _staged_now(
+    config: Config, day: str, fetched: Mapping[str, Fetched | CedarchestError], ports: Ports
+) -> DayIndex | None:
+    """The day, when something came into it."""
+    directory = config.require_stage().dir / day
+    if directory.is_dir() and any(isinstance(came, Fetched) and came.entries for came in fetched.values()):
+        return ports.staging.look(directory, day)
+    return None
 
 
 def _chosen(config: Config, names: Sequence[str]) -> list[Peer]:

@@ -211,8 +211,8 @@ class Collect(_Table):
     )
     advance_on: Annotated[AdvanceOn, kinds.one_of(AdvanceOn)] = Field(
         default=AdvanceOn.STORED,
-        description="An incremental collect hands a change over again until it is this. "
-        "Only `stored` can be done yet.",
+        description="An incremental collect hands a change over again until the master says that it is this. "
+        "What is only `staged` is lost with the staging folder.",
     )
     ignore_file: Annotated[str, kinds.FILE_NAME] | None = Field(
         default=None, description="The name of a file that marks its directory as left out."

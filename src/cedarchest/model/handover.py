@@ -53,6 +53,8 @@ class Collected:
 class Received:
     """Something of a peer that is on disc: path in the collect dir, what it was, on how many verified discs.
 
+    With 0 copies it is staged, and not proven to be on any disc.
+
     `sha256` is 32 bytes for a file, and empty for a folder or link.
     """
 

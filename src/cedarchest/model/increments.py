@@ -69,9 +69,12 @@ class State:
     is_complete: bool = True
 
     def is_proven(self, told: Mapping[bytes, int], copies: int) -> bool:
-        """Whether all of its archives, and all that goes with them, are told to be on enough discs."""
+        """Whether all of its archives, and all that goes with them, are told to be on enough discs.
+
+        With 0 `copies` it is enough that they are told of.
+        """
         digests = [digest for each in self.archives for digest in (each.sha256, *each.beside)]
-        return self.is_complete and bool(digests) and all(told.get(each, 0) >= copies for each in digests)
+        return self.is_complete and bool(digests) and all(told.get(each, -1) >= copies for each in digests)
 
 
 @dataclass(frozen=True, slots=True)
