@@ -2,7 +2,7 @@
 
 A source has an archive, and with a recursion level its folders have archives of their own. All of them
 together make a state. Where a run may end at any moment, what it left is never taken for more than it is:
-an increment is first kept as an attempt, each archive gets its name after all that goes with it, and only
+a collect is first kept as an attempt, each archive gets its name after all that goes with it, and only
 when all are there the state is kept.
 """
 
@@ -138,13 +138,13 @@ class Archiving:
                 return self._nothing_new(base, parts, look)
             if self.night.dry_run:
                 return _with_problems([part.told(base) for part in parts if part.is_new(base)], look)
-            number = max(states.heads(self.name), default=0) + 1
-            if base is not None:
+            newest = max(states.heads(self.name), default=0)
+            if newest and self.mode is CollectMode.INCR:
                 trial = attempt(self.night.today, base, increment)
-                states.keep(self.name, trial, number=number, forget_before=base_number)
+                states.keep(self.name, trial, number=newest + 1, forget_before=base_number)
             done = [part.archive(base) for part in parts if part.is_new(base)]
             self._clear(parts, base)
-            self._keep(base, base_number, number, increment, parts)
+            self._keep(base, base_number, newest + 1, increment, parts)
             return _with_problems(done, look)
         except Interrupted:
             raise

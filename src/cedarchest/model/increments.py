@@ -233,10 +233,12 @@ def next_state(
     )
 
 
-def attempt(day: date, base: State, increment: Increment) -> State:
+def attempt(day: date, base: State | None, increment: Increment) -> State:
     """The state of a collect of which nobody knows yet what of its archives comes to be: never a base."""
     unread = {path: Held(one.entry, one.fingerprint) for path, one in increment.members.items()}
-    return State(day, base.whole_day, base.archives, {**increment.kept, **unread}, is_complete=False)
+    held = {**increment.kept, **unread}
+    archives = base.archives if base else ()
+    return State(day, base.whole_day if base else day, archives, held, is_complete=False)
 
 
 # -- as a file --------------------------------------------------------------------------------------
