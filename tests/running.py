@@ -18,10 +18,15 @@ sys.exit(run(sys.argv[1:]))
 
 
 def started(project: Project, action: str) -> subprocess.Popen[bytes]:
-    """An action at work, in a process group of its own, once the program is loaded."""
+    """An action at work, in a process group of its own, once the program is loaded.
+
+    What it leaves when it is killed goes with the project.
+    """
+    scratch = project.root / "tmp"
+    scratch.mkdir(exist_ok=True)
     process = subprocess.Popen(
         [sys.executable, "-c", _PROGRAM.format(action=action), "-c", str(project.config), action],
-        env={**os.environ, **project.environ},
+        env={**os.environ, "TMPDIR": str(scratch), **project.environ},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
