@@ -81,6 +81,7 @@ def fill(top: Path, far: Path, dice: random.Random, depth: int = 3) -> None:
 
 
 @pytest.mark.parametrize("number", range(len(CASES)))
+@pytest.mark.slow
 def test_the_same_members_as_by_cedar_backup(project: Project, number: int) -> None:
     ours, everywhere, theirs, theirs_everywhere = CASES[number]
     home, far, further = (project.root / name for name in ("home", "far", "further"))

@@ -238,6 +238,7 @@ def test_a_flip_anywhere_is_found(project: Project, flip: Flip, seed: int) -> No
     assert project.is_marked(SECOND)
 
 
+@pytest.mark.slow
 def test_a_flip_anywhere_is_found_without_a_catalog_but_where_nothing_stands(
     project: Project, flip: Flip
 ) -> None:

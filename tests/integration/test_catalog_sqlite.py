@@ -265,6 +265,7 @@ def test_reading_only_leaves_a_wal_without_a_commit_as_it_is(path: Path) -> None
         assert tree(path.parent) == before
 
 
+@pytest.mark.slow
 def test_a_catalog_can_be_read_and_written_after_a_kill_at_any_moment_of_its_first_use(
     tmp_path: Path,
 ) -> None:
@@ -504,6 +505,7 @@ def entry(number: int) -> StoredEntry:
     return StoredEntry(path, "file", number, number, number.to_bytes(32, "big"), number)
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_entries_go_in_and_come_out(path: Path) -> None:
     with open_catalog(url_of(path)) as catalog:
         catalog.put_session(SESSION, DISC)

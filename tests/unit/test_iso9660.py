@@ -187,6 +187,7 @@ def test_an_empty_disc_has_no_volume() -> None:
     assert len(findings) == 1
 
 
+@pytest.mark.slow
 def test_a_tree_with_more_entries_than_the_limit_ends() -> None:
     names = [b"%05d" % number for number in range(30_000)]
     raw = Session([entry(name) for name in names], dict.fromkeys(names, b"")).build()
