@@ -14,6 +14,8 @@ from tests.burner.burner import Burner
 from tests.burner.preload import require
 from tests.conftest import Project
 
+pytestmark = pytest.mark.slow
+
 FIRST, SECOND = "2026/10/01", "2026/10/15"
 LATE = {"CEDARCHEST_NOW": "2026-11-22T02:00"}
 

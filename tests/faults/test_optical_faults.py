@@ -24,6 +24,8 @@ from tests.conftest import Project
 from cedarchest.adapters.optical import OpticalDrive
 from cedarchest.adapters.xorriso import Xorriso
 
+pytestmark = pytest.mark.slow
+
 EARLIER, DAY = "2026/11/21", "2026/11/22"
 DAYS = [f"2026/11/{day:02d}" for day in range(1, 29)]
 PROGRAM = """

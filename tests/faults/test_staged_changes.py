@@ -19,6 +19,8 @@ from pathlib import Path
 import pytest
 from tests.conftest import Project
 
+pytestmark = pytest.mark.slow
+
 DAY = "2026/11/22"
 REAL = shutil.which("xorriso") or "xorriso"
 IS_BURN = 'case "$*" in *-options_from_file*) ;; *) exec ' + REAL + ' "$@";; esac\n'
