@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import os
+import pwd
 import shutil
 import socket
 import stat
@@ -214,6 +215,18 @@ def test_a_pattern_that_is_none_is_an_error_of_the_configuration(project: Projec
     assert error_of(project.run("--json", "collect"))["message"] == (
         "collect: exclude '!' is no pattern as in .gitignore"
     )
+
+
+def test_what_root_collects_is_for_whom_the_master_logs_in_as(project: Project, home: Path) -> None:
+    sources(project, {"path": str(home)})
+    text = project.config.read_text()
+    project.config.write_text(text.replace("[options]\n", '[options]\nuser = "nobody"\n'))
+    assert project.run("collect").status == 0
+    owner = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else os.geteuid()
+    assert {path.stat().st_uid for path in (project.root / "collect").rglob("*")} == {owner}
+    project.config.write_text(text.replace("[options]\n", '[options]\nuser = "nobody-at-all"\n'))
+    error = error_of(project.run("--json", "collect"))
+    assert (error["code"], error["kind"]) == (4, "ConfigError")
 
 
 def test_names_that_would_collide_are_told_apart(project: Project, home: Path) -> None:

@@ -116,7 +116,7 @@ class Packing:
     def _drain(self) -> None:
         assert self._compressor is not None
         with contextlib.suppress(ValueError):  # it is closed: the rest is not wanted any more
-            while piece := self._compressor.data_out.read1(PIPED):  # type: ignore[attr-defined]
+            while piece := self._compressor.data_out.read1(PIPED):
                 if self._failure:
                     continue  # so that the compressor comes to its end
                 try:

@@ -22,6 +22,7 @@ import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import BufferedReader
 from typing import BinaryIO, cast
 
 from cedarchest.errors import ToolFailed, ToolMissing, ToolTimeout
@@ -262,9 +263,9 @@ class Piped:
         return cast("BinaryIO", self.process.stdin)
 
     @property
-    def data_out(self) -> BinaryIO:
+    def data_out(self) -> BufferedReader:
         """What it writes."""
-        return cast("BinaryIO", self.process.stdout)
+        return cast("BufferedReader", self.process.stdout)
 
     def finish(self) -> Completed:
         """Wait for its end, once its data are read; it gets no more."""
