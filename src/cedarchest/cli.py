@@ -17,7 +17,15 @@ import typer
 
 from cedarchest import __version__, runs
 from cedarchest.errors import CedarchestError, ConfigError, ExitCode, Interrupted, UnexpectedFailure
-from cedarchest.invocation import Invocation, conclude, could_not_tell, log_to, prepare_streams
+from cedarchest.invocation import (
+    Invocation,
+    conclude,
+    could_not_tell,
+    in_journal,
+    log_to,
+    log_to_stderr,
+    prepare_streams,
+)
 from cedarchest.report.outcome import Result, failed
 from cedarchest.report.progress import ProgressReporter
 
@@ -121,9 +129,9 @@ def main(
     invocation.config_path, invocation.json = config, json_output
     invocation.verbosity = -1 if quiet else verbose
     invocation.action = context.invoked_subcommand or ""
-    invocation.reporter = ProgressReporter(quiet=quiet)
+    invocation.reporter = ProgressReporter(quiet=quiet or in_journal())
     level = logging.ERROR if quiet else [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
-    logging.basicConfig(level=level, format="%(levelname)s %(message)s", stream=sys.stderr, force=True)
+    log_to_stderr(level)
 
 
 def _configured(invocation: Invocation) -> tuple[Path, Config]:
@@ -133,8 +141,11 @@ def _configured(invocation: Invocation) -> tuple[Path, Config]:
     path = find_config(invocation.config_path, os.environ, cwd=Path.cwd(), uid=os.geteuid())
     logging.getLogger(__name__).info("configuration: %s", path)
     config = load_config(path)
-    if config.options.log_file:
-        log_to(config.options.log_file)
+    options = config.options
+    if options.log_file:
+        problem = log_to(options.log_file, invocation.action, largest=options.log_size, keep=options.log_keep)
+        if problem:
+            invocation.reporter.warn(problem)
     return path, config
 
 
@@ -144,20 +155,28 @@ def _act(
     *,
     read_only: bool = False,
     dry_run: bool = False,
+    looks: bool = False,
 ) -> None:
     """Run an action with a configuration and its ports; keep the result for the end.
 
-    Its hooks are run with it, unless it only says what it would do.
+    Its hooks are run with it, unless it only says what it would do. It is recorded in the journal of runs,
+    unless it says so or `looks` only.
     """
     from cedarchest.wiring import wired
 
     invocation: Invocation = context.obj
     path, config = _configured(invocation)
-    with wired(config, invocation.reporter, read_only=read_only or dry_run) as ports:
-        if dry_run:
-            invocation.result = act(path, config, ports)
-        else:
-            invocation.result = runs.hooked(invocation.action, act, path, config, ports)
+
+    def work() -> Result:
+        with wired(config, invocation.reporter, read_only=read_only or dry_run) as ports:
+            if dry_run:
+                return act(path, config, ports)
+            return runs.hooked(invocation.action, act, path, config, ports)
+
+    if looks or dry_run:
+        invocation.result = work()
+    else:
+        invocation.result = runs.journalled(invocation.action, config, invocation.reporter, work)
 
 
 Days = Annotated[
@@ -319,6 +338,7 @@ def discs(
             execute_discs(label, ports=ports), detailed=label is not None
         ),
         read_only=True,
+        looks=True,
     )
 
 
@@ -332,6 +352,7 @@ def status(context: typer.Context) -> None:
         context,
         lambda _path, config, ports: text.status(execute_status(config, ports=ports)),
         read_only=True,
+        looks=True,
     )
 
 
@@ -345,6 +366,7 @@ def validate(context: typer.Context) -> None:
         context,
         lambda path, config, ports: text.validated(path, execute_validate(config, ports=ports)),
         read_only=True,
+        looks=True,
     )
 
 
@@ -371,6 +393,37 @@ def initialize(
             execute_initialize(config, options, ports=ports, confirm=ask)
         ),
     )
+
+
+@app.command(epilog=EXIT_STATUS)
+def schedule(
+    context: typer.Context,
+    what: Annotated[str, typer.Argument(metavar="[show | install | remove]", show_default=False)] = "show",
+    user: Annotated[bool, typer.Option("--user", help="Runs of this user.")] = False,
+    system: Annotated[bool, typer.Option("--system", help="Runs of the whole machine, as root.")] = False,
+    cron: Annotated[bool, typer.Option("--cron", help="Started by cron, though systemd is there.")] = False,
+    systemd: Annotated[
+        bool, typer.Option("--systemd", help="Started by systemd, though it does not seem to run.")
+    ] = False,
+) -> None:
+    """Have systemd or cron run `all` at the times of [schedule]; show what that would write, or undo it."""
+    if what not in {"show", "install", "remove"}:
+        raise typer.BadParameter("show, install or remove", param_hint="what")
+    if (user and system) or (what != "show" and not user and not system):
+        raise typer.BadParameter("say for whom: --user or --system, one of them", param_hint="--user")
+    if (cron and systemd) or ((cron or systemd) and what != "install"):
+        raise typer.BadParameter("one of --cron and --systemd, with `schedule install`", param_hint="--cron")
+    invocation: Invocation = context.obj
+    if what == "remove":
+        invocation.result = runs.unschedule(user=user)
+        return
+    path, config = _configured(invocation)
+    if what == "show":
+        invocation.result = runs.planned_schedule(path, config, user=user)
+        return
+    starter = "cron" if cron else "systemd" if systemd else ""
+    work = runs.schedule(path, config, user=user, starter=starter)
+    invocation.result = runs.journalled(invocation.action, config, invocation.reporter, work)
 
 
 @app.command(epilog=EXIT_STATUS)

@@ -198,6 +198,10 @@ class HookFailed(CedarchestError, OSError):
     advice = "Correct the program, or take the hook out of the configuration; then run the command again."
 
 
+class ScheduleError(CedarchestError, OSError):
+    """Runs cannot be scheduled: what starts them may not be told of them."""
+
+
 class DiskFull(CedarchestError, OSError):
     """A file system of this machine is full."""
 

@@ -10,6 +10,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cedarchest.adapters.journald import JournalFormatter, is_journal, prioritized
+from cedarchest.adapters.log_file import open_log
 from cedarchest.errors import ExitCode, LoggingFailed
 from cedarchest.report.outcome import Result
 from cedarchest.report.progress import ProgressReporter
@@ -44,10 +46,31 @@ def conclude(invocation: Invocation, result: Result) -> int:
     invocation.reporter.finish()
     told = _tell(invocation, result)
     for problem in result.problems:
-        sys.stderr.write(f"cedarchest: {problem.message}\n")
+        _complain(f"cedarchest: {problem.message}")
         if problem.advice:
-            sys.stderr.write(f"  {problem.advice}\n")
+            _complain(f"  {problem.advice}")
     return result.exit_code or (ExitCode.OK if told else ExitCode.FAILED)
+
+
+def in_journal() -> bool:
+    """Whether standard error goes to systemd's journal."""
+    try:
+        return is_journal(sys.stderr.fileno())
+    except (OSError, ValueError):  # it is closed, or no file
+        return False
+
+
+def _complain(text: str) -> None:
+    """Say on standard error what is wrong."""
+    sys.stderr.write(f"{prioritized(logging.ERROR, text) if in_journal() else text}\n")
+
+
+def log_to_stderr(level: int) -> None:
+    """Have what is logged from a level on said on standard error; the journal gets it with its priority."""
+    handler = logging.StreamHandler(sys.stderr)
+    plain = logging.Formatter("%(levelname)s %(message)s")
+    handler.setFormatter(JournalFormatter("%(message)s") if in_journal() else plain)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
 def _tell(invocation: Invocation, result: Result) -> bool:
@@ -64,7 +87,7 @@ def _tell(invocation: Invocation, result: Result) -> bool:
 def could_not_tell(error: OSError) -> int:
     """Say, where that is still of use, that standard output cannot be written."""
     if not isinstance(error, BrokenPipeError):
-        sys.stderr.write(f"cedarchest: standard output cannot be written: {error.strerror}\n")
+        _complain(f"cedarchest: standard output cannot be written: {error.strerror}")
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:  # what is left goes there at the end
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
     return ExitCode.FAILED
@@ -79,21 +102,22 @@ def _write(invocation: Invocation, result: Result) -> None:
             sys.stdout.write(f"{line}\n")
 
 
-def log_to(path: Path) -> None:
-    """Have all that is logged written to a file as well.
+def log_to(path: Path, action: str, *, largest: int, keep: int) -> str:
+    """Have all that is logged written to a file as well; gives what kept the file from being turned.
 
     Raises:
         LoggingFailed: it cannot be opened.
     """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o640)
+        stream, problem = open_log(path, largest=largest, keep=keep)
     except OSError as error:
         raise LoggingFailed(f"the log {path} cannot be written: {error.strerror}") from error
-    handler = logging.StreamHandler(os.fdopen(descriptor, "a", encoding="utf-8", errors="surrogateescape"))
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter(f"%(asctime)s %(levelname)s {action}[%(process)d] %(message)s"))
     handler.setLevel(logging.INFO)
     logging.getLogger().addHandler(handler)
     if logging.getLogger().level > logging.INFO:
         for each in logging.getLogger().handlers[:-1]:
             each.setLevel(logging.getLogger().level)
         logging.getLogger().setLevel(logging.INFO)
+    return problem

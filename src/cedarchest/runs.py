@@ -12,7 +12,7 @@ from cedarchest.report.outcome import Result, combined, failed
 
 if TYPE_CHECKING:
     from cedarchest.config.model import Config
-    from cedarchest.ports import Ports
+    from cedarchest.ports import Ports, Reporter, Scope
 
 Run = Callable[[Path, "Config", "Ports"], Result]
 """What an action does with a configuration, its file, and the ports."""
@@ -76,6 +76,90 @@ def hooked(action: str, run: Run, path: Path, config: Config, ports: Ports) -> R
         result = failed(action, error)
     failures = run_after(config, action, result.exit_code, ports=ports)
     return result.with_left_out(failures)
+
+
+def planned_schedule(path: Path, config: Config, *, user: bool) -> Result:
+    """What an install of the schedule would write."""
+    from cedarchest.actions.schedule import show_schedule
+    from cedarchest.report.scheduling import scheduled
+    from cedarchest.wiring import scheduler
+
+    starts, clock = scheduler()
+    return scheduled("show", show_schedule(path, config, _scope(user=user), scheduler=starts, clock=clock))
+
+
+def schedule(path: Path, config: Config, *, user: bool, starter: str) -> Callable[[], Result]:
+    """Have the schedule's runs started."""
+    from cedarchest.actions.schedule import Starter, install_schedule
+    from cedarchest.report.scheduling import scheduled
+    from cedarchest.wiring import scheduler
+
+    starts, clock = scheduler()
+    chosen = Starter(starter) if starter else None
+    scope = _scope(user=user)
+    return lambda: scheduled(
+        "install", install_schedule(path, config, scope, chosen, scheduler=starts, clock=clock)
+    )
+
+
+def unschedule(*, user: bool) -> Result:
+    """No longer have the schedule's runs started; that needs no configuration."""
+    from cedarchest.actions.schedule import remove_schedule
+    from cedarchest.report.scheduling import scheduled
+    from cedarchest.wiring import scheduler
+
+    starts, _clock = scheduler()
+    return scheduled("remove", remove_schedule(_scope(user=user), scheduler=starts))
+
+
+def _scope(*, user: bool) -> Scope:
+    from cedarchest.ports import Scope
+
+    return Scope.USER if user else Scope.SYSTEM
+
+
+SUMMARY = 400
+"""Characters of a summary in the journal of runs."""
+
+
+def journalled(action: str, config: Config, reporter: Reporter, work: Callable[[], Result]) -> Result:
+    """A run with its lines in the journal; a journal that cannot be written is a warning.
+
+    Raises:
+        CedarchestError: what `work` raises; it is recorded as the end of the run.
+    """
+    from cedarchest.model.schedule import written
+    from cedarchest.wiring import journal_of
+
+    journal, clock = journal_of(config)
+    run = ""
+    try:
+        run = journal.began(action, clock.now(), written(config.schedule.at) if config.schedule else ())
+    except CedarchestError as error:
+        reporter.warn(f"this run is not recorded: {error.message}")
+    result = failed(action, Interrupted("the run was interrupted"))
+    try:
+        result = work()
+    except CedarchestError as error:
+        result = failed(action, error)
+        raise
+    except Exception as error:
+        result = failed(action, UnexpectedFailure(f"{type(error).__name__}: {error}"))
+        raise
+    finally:
+        if run:
+            try:
+                journal.ended(run, clock.now(), result.told_outcome, result.exit_code, _summary(result))
+            except CedarchestError as error:
+                reporter.warn(f"the end of this run is not recorded: {error.message}")
+    return result
+
+
+def _summary(result: Result) -> str:
+    """What was wrong, on one line."""
+    told = [problem.message for problem in result.problems] or list(result.left_out)
+    line = " ".join("; ".join(told).split())
+    return line if len(line) <= SUMMARY else f"{line[: SUMMARY - 1]}…"
 
 
 def everything(*, full: bool, dry_run: bool) -> Run:

@@ -17,13 +17,15 @@ from cedarchest.adapters.interrupts import Signals
 from cedarchest.adapters.locks import HeldLocks
 from cedarchest.adapters.receipts import StateReceipts
 from cedarchest.adapters.rsync import Address, Login, RsyncPeers
+from cedarchest.adapters.run_journal import StateRunJournal
+from cedarchest.adapters.schedule import SystemScheduler
 from cedarchest.adapters.sources import LocalSources
 from cedarchest.adapters.staging import StagingFolder
 from cedarchest.adapters.workspace import StateWorkspace
 from cedarchest.adapters.xorriso import Xorriso
 from cedarchest.config.model import Config, Peer
 from cedarchest.model.media import BLOCK, TRAITS, Medium
-from cedarchest.ports import Ports, Reporter
+from cedarchest.ports import Clock, Ports, Reporter, RunJournal, Scheduler
 
 
 class InstalledTools:
@@ -88,6 +90,7 @@ def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Po
                 sources=LocalSources(),
                 collect_dir=LocalCollectDir(config.options.user, config.options.group),
                 collect_states=StateFolder(config.options.state_dir),
+                journal=StateRunJournal(config.options.state_dir),
             )
     finally:
         catalog.close()
@@ -117,3 +120,13 @@ def _address(peer: Peer) -> Address:
 def without_configuration(directory: Path) -> Config:
     """A configuration for what needs none: reading a disc that is named by its path."""
     return Config.from_mapping({"options": {"state_dir": str(directory / "state")}}, directory)
+
+
+def journal_of(config: Config) -> tuple[RunJournal, Clock]:
+    """What records a run before and after all other ports are there."""
+    return StateRunJournal(config.options.state_dir), SystemClock()
+
+
+def scheduler() -> tuple[Scheduler, Clock]:
+    """What schedules runs; it needs neither configuration nor catalog."""
+    return SystemScheduler(), SystemClock()

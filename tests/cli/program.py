@@ -24,6 +24,7 @@ ACTIONS = (
     "status",
     "validate",
     "initialize",
+    "schedule",
 )
 SCHEMA = REPOSITORY / "docs/reference/json.schema.json"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -85,7 +86,7 @@ def test_every_run_adds_to_the_log(project: Project) -> None:
     first, second = project.run("-q", "store"), project.run("status")
     assert (first.status, first.out, first.err, second.status) == (0, "", "", 0)
     lines = (project.root / "run.log").read_text().splitlines()
-    assert [line for line in lines if "INFO store, configured by" in line]
+    assert [line for line in lines if re.search(r" INFO store\[\d+\] store, configured by", line)]
     assert [line for line in lines if "no problems found" in line]
     assert (project.root / "run.log").stat().st_mode & 0o777 & ~0o640 == 0
 

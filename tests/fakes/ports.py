@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
 from tests.fakes.catalog import MemoryCatalog
+from tests.fakes.run_journal import MemoryRunJournal
 from tests.fakes.writer import MemoryDrives, Tray
 
 from cedarchest.adapters.arrivals import StagingArrivals
@@ -46,9 +47,13 @@ class SettableClock:
 
     at: datetime = NOON
     ticks: int = 0
+    zone: tzinfo = UTC
 
     def now(self) -> datetime:
         return self.at
+
+    def local(self, wall: datetime) -> datetime:
+        return wall.replace(tzinfo=self.zone)
 
     def monotonic(self) -> float:
         self.ticks += 1
@@ -136,6 +141,7 @@ def memory_ports(root: Path, *trays: Tray) -> Ports:
         sources=LocalSources(),
         collect_dir=LocalCollectDir(None, None),
         collect_states=StateFolder(root / "state"),
+        journal=MemoryRunJournal(),
     )
 
 

@@ -106,6 +106,7 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
         str(path): (path.stat().st_size, path.stat().st_mtime_ns)
         for path in folder.rglob("*")
         if not path.name.startswith("catalog.sqlite")  # its shared memory is every reader's
+        and path.name != "runs.jsonl"  # which tells of the run that was turned away as well
     }
 
 

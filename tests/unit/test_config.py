@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -165,6 +165,8 @@ def test_every_key_of_every_table_is_taken() -> None:
         state_dir = "s"
         working_dir = "w"
         log_file = "l"
+        log_size = "1 MiB"
+        log_keep = 3
         user = "u"
         group = "g"
         [catalog]
@@ -251,6 +253,8 @@ def test_every_key_of_every_table_is_taken() -> None:
         every = "24 months"
         sample = "5 %"
         time_limit = "2 h"
+        [schedule]
+        at = ["14:00", "02:30"]
         """
     )
     assert made.peer[1].bwlimit == 2_000_000
@@ -259,10 +263,37 @@ def test_every_key_of_every_table_is_taken() -> None:
     assert made.require_store().new_disc is NewDisc.WEEKLY
     assert made.notify[0].on == ("failed",)
     assert made.audit.time_limit == timedelta(hours=2)
-    for table in (made.options, made.collect, made.stage, made.peer[1], made.store, made.audit):
+    assert (made.options.log_size, made.options.log_keep) == (1 << 20, 3)
+    assert made.require_schedule().at == (time(2, 30), time(14))
+    for table in (
+        made.options,
+        made.collect,
+        made.stage,
+        made.peer[1],
+        made.store,
+        made.audit,
+        made.schedule,
+    ):
         assert table is not None
         left = set(type(table).model_fields) - table.model_fields_set
         assert left <= {"encrypt", "s3", "ignore_failures", "max_size"}
+
+
+@pytest.mark.parametrize(
+    "at", ['"2:30"', '"24:00"', '"02:60"', '"02:30:00"', "02:30:00", "230", "[]", '""', '["02:30", 3]']
+)
+def test_what_is_no_time_of_day_is_refused(at: str) -> None:
+    line = problem(f"[schedule]\nat = {at}")
+    assert line.startswith("schedule.at: ")
+    assert line.endswith('; a time of day such as "02:30", or a list of them')
+
+
+def test_a_schedule_names_each_time_once_and_has_no_default() -> None:
+    assert "02:30 is named twice" in problem('[schedule]\nat = ["02:30", "02:30"]')
+    assert problem("[schedule]").startswith("schedule.at: is missing; ")
+    assert DEFAULTS.schedule is None
+    with pytest.raises(ConfigError, match=r"no \[schedule\] table"):
+        DEFAULTS.require_schedule()
 
 
 def test_one_device_or_a_list_becomes_a_tuple() -> None:

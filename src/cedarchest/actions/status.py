@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cedarchest.actions.facts import is_on_a_disc, is_whole, newest_written
 from cedarchest.actions.loading import CurrentDisc, find_current
 from cedarchest.actions.marks import awaits_check, is_proven
+from cedarchest.actions.past_runs import RunsReport, look_at_runs
 from cedarchest.actions.planning import indexes_of, plan_days
 from cedarchest.actions.reuse import ERASED
 from cedarchest.actions.store import create_writer
@@ -45,7 +46,8 @@ class DayStatus:
 class StatusReport:
     """How things stand; `problem` is that of drive or disc, and says which one to insert.
 
-    `day_problems` are what will keep the next store from taking certain days.
+    `day_problems` are what will keep the next store from taking certain days; `runs` is what the journal and
+    the schedule say.
     """
 
     days: tuple[DayStatus, ...]
@@ -55,6 +57,7 @@ class StatusReport:
     days_until_full: int | None
     problem: CedarchestError | None = None
     day_problems: tuple[CedarchestError, ...] = ()
+    runs: RunsReport = field(default_factory=RunsReport)
 
 
 def execute_status(config: Config, *, ports: Ports) -> StatusReport:
@@ -77,6 +80,7 @@ def execute_status(config: Config, *, ports: Ports) -> StatusReport:
         days_until_full=_days_until_full(current),
         problem=problem,
         day_problems=(*problems, *(plan.refused if plan else ())),
+        runs=look_at_runs(config, ports=ports),
     )
 
 

@@ -28,6 +28,10 @@ class SystemClock:
         """The time now, with the local offset."""
         return self._fixed or datetime.now().astimezone()
 
+    def local(self, wall: datetime) -> datetime:
+        """The instant of a wall time here."""
+        return wall.astimezone()
+
     def monotonic(self) -> float:
         """Seconds from an arbitrary point."""
         return time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ import threading
 import types
 from collections.abc import Iterator
 
+from cedarchest.adapters.journald import is_journal, prioritized
 from cedarchest.errors import Interrupted
 
 PATIENCE = 2
@@ -20,7 +22,9 @@ def _say(message: str) -> None:
     """Write a line on standard error, past its buffer: a signal may have come while that was in use."""
     with contextlib.suppress(OSError, ValueError):
         if sys.stderr is not None:
-            os.write(sys.stderr.fileno(), f"WARNING {message}\n".encode())
+            number = sys.stderr.fileno()
+            text = prioritized(logging.WARNING, message) if is_journal(number) else f"WARNING {message}"
+            os.write(number, f"{text}\n".encode())
 
 
 class Signals:

@@ -30,7 +30,7 @@ from cedarchest.errors import ToolFailed, ToolMissing, ToolTimeout
 log = logging.getLogger(__name__)
 
 GRACE_S = 20.0
-PACKAGES = {"xz": "xz-utils", "ssh": "openssh-client"}
+PACKAGES = {"xz": "xz-utils", "ssh": "openssh-client", "crontab": "cron", "systemctl": "systemd"}
 """Where a program's package has another name."""
 
 TAIL_LINES = 12

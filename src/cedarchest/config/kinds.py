@@ -14,6 +14,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import time
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -215,6 +216,25 @@ def _sqlite_url(value: object, info: ValidationInfo) -> str:
     return f"{prefix}{absolute(name, info)}"
 
 
+def _times_of_day(value: object) -> tuple[time, ...]:
+    items = value if isinstance(value, list | tuple) else [value]
+    if not items:
+        raise Malformed("is empty")
+    times = [_time_of_day(item) for item in items]
+    for each in times:
+        if times.count(each) > 1:
+            raise Malformed(f"{each:%H:%M} is named twice")
+    return tuple(sorted(times))
+
+
+def _time_of_day(value: object) -> time:
+    text = _text(value)
+    match = re.fullmatch(r"([01][0-9]|2[0-3]):([0-5][0-9])", text)
+    if match is None:
+        raise Malformed(f"{shown(text)} is no time of day")
+    return time(int(match[1]), int(match[2]))
+
+
 SHELF = "shelf:"
 """What the name of a device starts with when it is a shelf."""
 
@@ -293,4 +313,5 @@ CALENDAR = _duration(calendar=True)
 INTERVAL = _duration(calendar=True, positive=True)
 SHARE = plain('a percentage such as "10 %"', _share)
 MARGIN = plain('a percentage such as "0.5 %", or a size such as "64 MiB"', parse_margin)
+TIMES_OF_DAY = plain('a time of day such as "02:30", or a list of them', _times_of_day)
 RESERVED = plain("nothing yet", _reserved)

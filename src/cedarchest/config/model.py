@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NoReturn, Self
@@ -104,6 +104,14 @@ class Options(_Table):
         json_schema_extra={"default": "`work` in `state_dir`"},
     )
     log_file: AbsolutePath | None = Field(default=None, description="A file that every run adds its log to.")
+    log_size: Size = Field(
+        default=10 << 20,
+        description="A run that finds the log this large begins a new one; the old ones get numbers.",
+        json_schema_extra={"default": '`"10 MiB"`'},
+    )
+    log_keep: Annotated[int, kinds.whole(0, 1000)] = Field(
+        default=5, description="How many old logs are kept."
+    )
     user: Text | None = Field(
         default=None,
         description="Who owns what root collects: the user whom the master logs in as.",
@@ -489,6 +497,17 @@ class Audit(_Table):
     )
 
 
+class Schedule(_Table):
+    """When `cedarchest all` is run: `cedarchest schedule install` has systemd or cron do so.
+
+    `status` tells the next run, and those that were missed.
+    """
+
+    at: Annotated[tuple[time, ...], kinds.TIMES_OF_DAY] = Field(
+        description="The time or times of day, by the clock of this machine."
+    )
+
+
 def _empty() -> Any:
     return {}
 
@@ -506,6 +525,7 @@ class Config(_Table):
     hook: tuple[Hook, ...] = ()
     notify: tuple[Notify, ...] = ()
     audit: Audit = Field(default_factory=_empty, validate_default=True)
+    schedule: Schedule | None = None
 
     @field_validator("catalog")
     @classmethod
@@ -555,6 +575,14 @@ class Config(_Table):
             ConfigError: there is none.
         """
         return self.store or _absent("store", '`device`, such as "/dev/sr0" or "shelf:DIR"')
+
+    def require_schedule(self) -> Schedule:
+        """The `[schedule]` table.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        return self.schedule or _absent("schedule", '`at`, such as "02:30"')
 
 
 def told(problems: Iterable[str]) -> str:

@@ -20,6 +20,9 @@ state_dir = {state}
 #working_dir = {working}
 # A file that every run adds its log to.
 #log_file = "/var/log/cedarchest.log"
+# A run that finds it this large begins a new one, and so many old ones are kept.
+#log_size = "10 MiB"
+#log_keep = 5
 
 [stage]
 # Days wait for the disc below this folder, as YYYY/MM/DD.
@@ -102,6 +105,10 @@ device = {device}
 #every = "12 months"
 # How much of a disc an audit reads.
 #sample = "100 %"
+
+# When `cedarchest all` is to run; then `cedarchest schedule install --system` (or --user) sees to it.
+#[schedule]
+#at = "02:30"
 """
 
 

@@ -13,6 +13,7 @@ from cedarchest.ports.drive import Burnt, Drives, Graft, SessionSource, Writer
 from cedarchest.ports.peers import Handover, PeerFolder, PeerItem, PeerLook, Peers, Receipts
 from cedarchest.ports.records import Catalog, SavedSession, Workspace
 from cedarchest.ports.run import Clock, Hooks, Interrupts, Locks, Reporter, Tools
+from cedarchest.ports.scheduling import RunJournal, Scheduler, Scope
 from cedarchest.ports.staging import Arrivals, DayIndex, Digest, FolderItem, Folders, StagedDay, Staging
 
 
@@ -37,6 +38,7 @@ class Ports:
     sources: Sources
     collect_dir: CollectDir
     collect_states: CollectStates
+    journal: RunJournal
 
 
 __all__ = [
@@ -64,7 +66,10 @@ __all__ = [
     "Ports",
     "Receipts",
     "Reporter",
+    "RunJournal",
     "SavedSession",
+    "Scheduler",
+    "Scope",
     "SessionSource",
     "SourceLook",
     "Sources",

@@ -16,6 +16,10 @@ class Clock(Protocol):
         """The time now, with the local offset."""
         ...
 
+    def local(self, wall: datetime) -> datetime:
+        """The instant of a wall time here, given without offset; `fold` as in PEP 495."""
+        ...
+
     def monotonic(self) -> float:
         """Seconds from an arbitrary point, for rates and limits."""
         ...

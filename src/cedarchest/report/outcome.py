@@ -39,6 +39,13 @@ class Result:
             codes.append(ExitCode.PARTIAL)
         return worst(codes)
 
+    @property
+    def told_outcome(self) -> Outcome:
+        """How it ended, with its problems and what was left out."""
+        if self.problems:
+            return Outcome.PARTIAL if self.days else Outcome.FAILED
+        return Outcome.PARTIAL if self.left_out else self.outcome
+
     def with_left_out(self, lines: Sequence[str]) -> Result:
         """The same with further things that should have been done and were not."""
         if not lines:
@@ -49,14 +56,9 @@ class Result:
     def as_json(self, warnings: Sequence[str]) -> dict[str, object]:
         """The one object on standard output; described in `docs/reference/json.schema.json`."""
         problem = _worst_problem(self.problems)
-        outcome = self.outcome
-        if problem is not None:
-            outcome = Outcome.PARTIAL if self.days else Outcome.FAILED
-        elif self.left_out:
-            outcome = Outcome.PARTIAL
         return {
             "action": self.action,
-            "outcome": outcome.value,
+            "outcome": self.told_outcome.value,
             "days": list(self.days),
             "discs": list(self.discs),
             "left_out": list(self.left_out),

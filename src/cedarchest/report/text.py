@@ -20,6 +20,7 @@ from cedarchest.model.media import BLOCK
 from cedarchest.model.plan import StorePlan
 from cedarchest.model.size import shown, shown_bytes
 from cedarchest.report.outcome import Outcome, Result, describe
+from cedarchest.report.scheduling import run_figures, run_lines
 
 SHOWN_FINDINGS = 20
 _NOWHERE = (
@@ -357,6 +358,7 @@ def status(report: StatusReport) -> Result:
         lines += [_volume_line(volume) for volume in _volumes(report.plan)]
     for problem in (*report.day_problems, *([report.problem] if report.problem else [])):
         lines += [problem.message, f"  {problem.advice}"]
+    lines += run_lines(report.runs)
     due = [day.day for day in report.days if day.due]
     return Result(
         "status",
@@ -384,6 +386,7 @@ def status(report: StatusReport) -> Result:
             "insert": report.problem.advice if report.problem else "",
             "day_problems": [problem.message for problem in report.day_problems],
             "lost": [day.day for day in report.days if day.was_on],
+            **run_figures(report.runs),
         },
         text=lines or ["nothing is staged and nothing is stored"],
     )
