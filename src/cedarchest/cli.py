@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cedarchest import __version__, runs
+from cedarchest.config.choices import ManagedAction
 from cedarchest.errors import CedarchestError, ConfigError, ExitCode, Interrupted, UnexpectedFailure
 from cedarchest.invocation import (
     Invocation,
@@ -75,6 +76,8 @@ def hoist(arguments: Sequence[str]) -> list[str]:
             front.append(argument)
         else:
             rest.append(argument)
+    if rest[:1] == ["--full"]:  # it belongs to the action, wherever it was given
+        rest.append(rest.pop(0))
     return front + rest
 
 
@@ -156,22 +159,22 @@ def _act(
     read_only: bool = False,
     dry_run: bool = False,
     looks: bool = False,
+    hooks: bool = True,
 ) -> None:
     """Run an action with a configuration and its ports; keep the result for the end.
 
-    Its hooks are run with it, unless it only says what it would do. It is recorded in the journal of runs,
-    unless it says so or `looks` only.
+    Its hooks are run with it, unless it sees to them itself. It is recorded in the journal of runs, unless it
+    only says what it would do, or `looks` only.
     """
     from cedarchest.wiring import wired
 
     invocation: Invocation = context.obj
     path, config = _configured(invocation)
+    complete = runs.hooked(invocation.action, act, dry_run=dry_run) if hooks else act
 
     def work() -> Result:
         with wired(config, invocation.reporter, read_only=read_only or dry_run) as ports:
-            if dry_run:
-                return act(path, config, ports)
-            return runs.hooked(invocation.action, act, path, config, ports)
+            return complete(path, config, ports)
 
     if looks or dry_run:
         invocation.result = work()
@@ -182,6 +185,8 @@ def _act(
 Days = Annotated[
     list[str] | None, typer.Option("--day", metavar="YYYY-MM-DD", help="Only this day; may be repeated.")
 ]
+Managed = Annotated[bool, typer.Option("--managed", help="Run it on managed peers as well.")]
+ManagedOnly = Annotated[bool, typer.Option("--managed-only", help="Run it on managed peers, and not here.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
 
 
@@ -191,10 +196,19 @@ def run_all(
     full: Annotated[
         bool, typer.Option("--full", help="As on the starting day, and today on a new disc.")
     ] = False,
+    managed: Managed = False,
+    managed_only: ManagedOnly = False,
     dry_run: DryRun = False,
 ) -> None:
     """Collect, stage, store and purge, as far as they are configured; one that fails stops no other."""
-    _act(context, runs.everything(full=full, dry_run=dry_run), dry_run=dry_run)
+    where = _where(managed=managed, managed_only=managed_only)
+    _act(context, runs.everything(where, full=full, dry_run=dry_run), dry_run=dry_run)
+
+
+def _where(*, managed: bool, managed_only: bool) -> runs.Where:
+    if managed and managed_only:
+        raise UsageError("--managed and --managed-only cannot both be given")
+    return runs.Where.PEERS if managed_only else runs.Where.BOTH if managed else runs.Where.HERE
 
 
 @app.command(epilog=EXIT_STATUS)
@@ -203,10 +217,15 @@ def collect(
     full: Annotated[
         bool, typer.Option("--full", help="Everything whole, whatever the day, as on the starting day.")
     ] = False,
+    managed: Managed = False,
+    managed_only: ManagedOnly = False,
     dry_run: DryRun = False,
 ) -> None:
     """Archive what this machine has into its collect dir, for the master to stage."""
-    _act(context, runs.collect(full=full, dry_run=dry_run), read_only=True, dry_run=dry_run)
+    where = _where(managed=managed, managed_only=managed_only)
+    run = runs.collect(full=full, dry_run=dry_run)
+    act = runs.reaching(ManagedAction.COLLECT, run, where, full=full, dry_run=dry_run)
+    _act(context, act, read_only=True, dry_run=dry_run, hooks=False)
 
 
 @app.command(epilog=EXIT_STATUS)
@@ -261,9 +280,16 @@ def rebuild(context: typer.Context, dry_run: DryRun = False) -> None:
 
 
 @app.command(epilog=EXIT_STATUS)
-def purge(context: typer.Context, dry_run: DryRun = False) -> None:
+def purge(
+    context: typer.Context,
+    managed: Managed = False,
+    managed_only: ManagedOnly = False,
+    dry_run: DryRun = False,
+) -> None:
     """Delete what is old in the configured folders and proven to be on disc."""
-    _act(context, runs.purge(dry_run=dry_run), read_only=True, dry_run=dry_run)
+    where = _where(managed=managed, managed_only=managed_only)
+    act = runs.reaching(ManagedAction.PURGE, runs.purge(dry_run=dry_run), where, full=False, dry_run=dry_run)
+    _act(context, act, read_only=True, dry_run=dry_run, hooks=False)
 
 
 @app.command(epilog=EXIT_STATUS)

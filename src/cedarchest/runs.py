@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import enum
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cedarchest.config.choices import ManagedAction
 from cedarchest.errors import CedarchestError, ConfigError, Interrupted, UnexpectedFailure
 from cedarchest.report.outcome import Result, combined, failed
 
@@ -61,21 +63,55 @@ def purge(*, dry_run: bool) -> Run:
     )
 
 
-def hooked(action: str, run: Run, path: Path, config: Config, ports: Ports) -> Result:
+class Where(enum.Enum):
+    """On which machines an action is run."""
+
+    HERE = enum.auto()
+    BOTH = enum.auto()
+    PEERS = enum.auto()
+
+
+def reaching(action: ManagedAction, run: Run, where: Where, *, full: bool, dry_run: bool) -> Run:
+    """An action with its hooks here, on the peers that are managed for it, or on both.
+
+    What fails here holds up no peer, and the other way round.
+    """
+
+    def reach(path: Path, config: Config, ports: Ports) -> Result:
+        from cedarchest.actions.managed import execute_managed, require_managed
+        from cedarchest.report import text
+
+        here = hooked(action, run, dry_run=dry_run)
+        if where is Where.HERE:
+            return here(path, config, ports)
+        require_managed(config, [action])
+        if where is Where.PEERS:
+            result = text.nothing_here(action, dry_run=dry_run)
+        elif _is_interrupted(result := _attempt(action, here, path, config, ports)):
+            return result
+        peers = execute_managed(config, action, full=full, dry_run=dry_run, ports=ports)
+        return text.with_managed(result, peers)
+
+    return reach
+
+
+def hooked(action: str, run: Run, *, dry_run: bool) -> Run:
     """An action between its hooks: one before that fails stops it, one after is something left out.
 
-    Raises:
-        HookFailed: a hook before it failed.
+    What only says what it would do has none.
     """
-    from cedarchest.actions.hooks import run_after, run_before
 
-    run_before(config, action, ports=ports)
-    try:
-        result = run(path, config, ports)
-    except CedarchestError as error:
-        result = failed(action, error)
-    failures = run_after(config, action, result.exit_code, ports=ports)
-    return result.with_left_out(failures)
+    def between(path: Path, config: Config, ports: Ports) -> Result:
+        from cedarchest.actions.hooks import run_after, run_before
+
+        run_before(config, action, ports=ports)
+        try:
+            result = run(path, config, ports)
+        except CedarchestError as error:
+            result = failed(action, error)
+        return result.with_left_out(run_after(config, action, result.exit_code, ports=ports))
+
+    return run if dry_run else between
 
 
 def planned_schedule(path: Path, config: Config, *, user: bool) -> Result:
@@ -162,47 +198,65 @@ def _summary(result: Result) -> str:
     return line if len(line) <= SUMMARY else f"{line[: SUMMARY - 1]}…"
 
 
-def everything(*, full: bool, dry_run: bool) -> Run:
-    """Collect, stage, store and purge, as far as they are configured.
+def everything(where: Where, *, full: bool, dry_run: bool) -> Run:
+    """Collect, stage, store and purge, as far as they are configured, here, on managed peers, or on both.
 
     Each goes by what it finds and not by what the one before it said, so one that fails stops no other,
     but for a purge of what nobody has to prove: it waits for a store that worked.
     """
-    night = {
-        "collect": collect(full=full, dry_run=dry_run),
-        "stage": stage(full=full, dry_run=dry_run),
-        "store": store(full=full, dry_run=dry_run),
-        "purge": purge(dry_run=dry_run),
-    }
+
+    def night(action: str, place: Where) -> Run:
+        match action:
+            case ManagedAction.COLLECT:
+                run = collect(full=full, dry_run=dry_run)
+                return reaching(ManagedAction.COLLECT, run, place, full=full, dry_run=dry_run)
+            case ManagedAction.PURGE:
+                run = purge(dry_run=dry_run)
+                return reaching(ManagedAction.PURGE, run, place, full=full, dry_run=dry_run)
+            case "stage":
+                return hooked("stage", stage(full=full, dry_run=dry_run), dry_run=dry_run)
+            case _:
+                return hooked("store", store(full=full, dry_run=dry_run), dry_run=dry_run)
 
     def run(path: Path, config: Config, ports: Ports) -> Result:
         results: dict[str, Result] = {}
-        for action in _configured(config):
-            if action == "purge" and (reason := _must_wait(config, results)):
-                results[action] = Result(action).with_left_out([reason])
-                continue
-            results[action] = _attempt(action, night[action], path, config, ports, dry_run=dry_run)
-            if any(isinstance(problem, Interrupted) for problem in results[action].problems):
+        for action, place in _places(config, where).items():
+            if action == "purge" and place is not Where.PEERS and (why := _must_wait(config, results)):
+                results[action] = Result(action).with_left_out([why])
+            else:
+                results[action] = _attempt(action, night(action, place), path, config, ports)
+            if _is_interrupted(results[action]):
                 break
         return combined("all", list(results.values()))
 
     return run
 
 
-def _configured(config: Config) -> list[str]:
-    """The actions that the configuration has tables for, in order.
+def _places(config: Config, where: Where) -> dict[str, Where]:
+    """The actions that the configuration has tables or managed peers for, in order, and where each is run.
 
     Raises:
         ConfigError: there is none.
     """
+    from cedarchest.actions.managed import managed_peers, require_managed
+
     tables = {
         "collect": config.collect and (config.collect.source or config.collect.command),
         "stage": config.peer,
         "store": config.store,
         "purge": config.purge.dir,
     }
-    if named := [action for action, table in tables.items() if table]:
-        return named
+    if where is not Where.HERE:
+        require_managed(config, list(ManagedAction))
+    reached = {action.value for action in ManagedAction if managed_peers(config, action)}
+    places = {}
+    for action, table in tables.items():
+        here = bool(table) and where is not Where.PEERS
+        away = action in reached and where is not Where.HERE
+        if here or away:
+            places[action] = Where.BOTH if here and away else Where.HERE if here else Where.PEERS
+    if places:
+        return places
     raise ConfigError(
         "the configuration says nothing of collect, stage, store or purge",
         advice="Add [[collect.source]], [[peer]], [store] or [[purge.dir]].",
@@ -217,11 +271,13 @@ def _must_wait(config: Config, results: Mapping[str, Result]) -> str:
     return ""
 
 
-def _attempt(action: str, run: Run, path: Path, config: Config, ports: Ports, *, dry_run: bool) -> Result:
+def _is_interrupted(result: Result) -> bool:
+    return any(isinstance(problem, Interrupted) for problem in result.problems)
+
+
+def _attempt(action: str, run: Run, path: Path, config: Config, ports: Ports) -> Result:
     try:
-        if dry_run:
-            return run(path, config, ports)
-        return hooked(action, run, path, config, ports)
+        return run(path, config, ports)
     except CedarchestError as error:
         return failed(action, error)
     except Exception as error:

@@ -16,10 +16,11 @@ from cedarchest.adapters.hooks import HookPrograms
 from cedarchest.adapters.interrupts import Signals
 from cedarchest.adapters.locks import HeldLocks
 from cedarchest.adapters.receipts import StateReceipts
-from cedarchest.adapters.rsync import Address, Login, RsyncPeers
+from cedarchest.adapters.rsync import Address, RsyncPeers
 from cedarchest.adapters.run_journal import StateRunJournal
 from cedarchest.adapters.schedule import SystemScheduler
 from cedarchest.adapters.sources import LocalSources
+from cedarchest.adapters.ssh import Login
 from cedarchest.adapters.staging import StagingFolder
 from cedarchest.adapters.workspace import StateWorkspace
 from cedarchest.adapters.xorriso import Xorriso

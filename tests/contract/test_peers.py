@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from tests.sshd import Sshd
 
-from cedarchest.adapters.rsync import Address, Login, RsyncPeers
+from cedarchest.adapters.rsync import Address, RsyncPeers
+from cedarchest.adapters.ssh import Login
 from cedarchest.errors import PeerError
 from cedarchest.model.index import Kind
 from cedarchest.ports import PeerFolder

@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -20,6 +21,7 @@ from tests.conftest import Project
 from tests.pool import peers
 from tests.sshd import Sshd
 
+PROGRAM = Path(sys.executable).with_name("cedarchest")
 MONDAY = date(2026, 11, 23)
 LOST = date(2026, 11, 26)
 """The day on which the staging disk is lost between stage and store."""
@@ -108,14 +110,18 @@ def machines(project: Project) -> list[Machine]:
 
 @contextlib.contextmanager
 def pool(project: Project, machines: list[Machine], tmp_path: Path, **store: object) -> Iterator[None]:
-    """The master collects itself and stages all; the other two are reached by ssh."""
+    """The master collects itself, has the other two collect by ssh, and stages all."""
     with Sshd(tmp_path / "sshd") as server:
         tables: list[dict[str, object]] = []
         for machine in machines:
             away = {} if machine.name == "here" else server.peer
+            config = machine.root / "cedarchest.toml"
+            if away:
+                away |= {"managed": True, "managed_command": [str(PROGRAM), "-c", str(config)]}
             tables.append({"name": machine.name, **away, "collect_dir": str(machine.collect_dir)})
-            (machine.root / "cedarchest.toml").write_text(
+            config.write_text(
                 f'[options]\nstate_dir = "state"\n{machine.tables()}'
+                f'[[purge.dir]]\npath = "{machine.collect_dir}"\nretain_days = 2\n'
             )
         peers(project, *tables)
         text = project.config.read_text() + machines[0].tables()
@@ -127,21 +133,17 @@ def pool(project: Project, machines: list[Machine], tmp_path: Path, **store: obj
 
 
 def night(project: Project, machines: list[Machine], day: date, environ: Mapping[str, str]) -> None:
-    """Everybody works, the others collect, the master does the rest."""
+    """Everybody works, and the master has everything done."""
     project.environ["CEDARCHEST_NOW"] = f"{day}T23:00"
     for machine in machines:
         machine.live()
         machine.sleep(day)
-    for machine in machines[1:]:
-        client = Project(machine.root, dict(project.environ))
-        ran = client.run("collect")
-        assert ran.status == 0, ran.err
     if day == LOST:
-        for action in ("collect", "stage"):
-            assert project.run(action).status == 0
+        for action in (["collect", "--managed"], ["stage"]):
+            assert project.run(*action).status == 0
         shutil.rmtree(project.staging / f"{day:%Y/%m/%d}")
         return
-    ran = project.run("--json", "all", environ=environ)
+    ran = project.run("--json", "all", "--managed", environ=environ)
     assert ran.status == 0, ran.out + ran.err
     assert [each["action"] for each in json.loads(ran.out)["actions"]] == [
         "collect",

@@ -219,6 +219,7 @@ def test_every_key_of_every_table_is_taken() -> None:
         receipts = false
         managed = true
         managed_actions = ["collect"]
+        managed_command = ["sudo", "cedarchest"]
         [store]
         device = ["/dev/sr0", "shelf:x"]
         device_type = "auto"
@@ -431,6 +432,7 @@ def test_two_peers_of_one_name_are_told_along_with_all_else() -> None:
         'timeout = "1 s"',
         "managed = true",
         'managed_actions = ["collect"]',
+        'managed_command = ["cback3"]',
     ],
 )
 def test_what_is_for_remote_peers_needs_a_host(line: str) -> None:

@@ -11,19 +11,17 @@ from __future__ import annotations
 import functools
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
 
 from cedarchest.actions.offers import Fetched, Offer, ask, fetch
+from cedarchest.actions.pool import may_fail, side_by_side
 from cedarchest.actions.receipts import leave_receipts, proven_files
-from cedarchest.config.choices import IgnoreFailures
 from cedarchest.config.model import Config, Peer
-from cedarchest.errors import CedarchestError, ConfigError, DiskFull, PeerError, StagingError
+from cedarchest.errors import CedarchestError, ConfigError, DiskFull, StagingError
 from cedarchest.model.days import format_day
 from cedarchest.model.index import Entry, Fingerprint, Kind
 from cedarchest.model.size import shown_bytes
@@ -31,11 +29,8 @@ from cedarchest.ports import DayIndex, Digest, Ports
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.2
 STALE = timedelta(hours=36)
 """A collect that ended longer ago than this did not run as it should."""
-
-Came = TypeVar("Came")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +144,7 @@ def _offers(
     for peer in peers:
         proven = proven_files(config, peer.name, ports)
         jobs[peer.name] = functools.partial(ask, peer, root, day, staged, proven, ports)
-    offers: dict[str, Offer | CedarchestError] = dict(_side_by_side(config, jobs, ports))
+    offers: dict[str, Offer | CedarchestError] = dict(side_by_side(config, jobs, ports))
     for name, offer in offers.items():
         if isinstance(offer, Offer) and ports.clock.now() - offer.handover.at > STALE:
             ports.reporter.warn(
@@ -203,7 +198,7 @@ def _fetch_all(
         name: functools.partial(fetch, name, offer, root, counted.add, ports)
         for name, offer in wanted.items()
     }
-    return dict(_side_by_side(config, jobs, ports, counted.tell))
+    return dict(side_by_side(config, jobs, ports, counted.tell))
 
 
 class _Counted:
@@ -220,36 +215,6 @@ class _Counted:
 
     def tell(self) -> None:
         self._ports.reporter.advance(self._bytes)
-
-
-def _side_by_side(
-    config: Config,
-    jobs: Mapping[str, Callable[[], Came]],
-    ports: Ports,
-    tell: Callable[[], None] = lambda: None,
-) -> Iterator[tuple[str, Came | CedarchestError]]:
-    """What came of each job, in order; an interrupt ends them all."""
-    with ThreadPoolExecutor(config.require_stage().parallel) as pool:
-        futures = {name: pool.submit(job) for name, job in jobs.items()}
-        pending = set(futures.values())
-        try:
-            while pending:
-                pending = wait(pending, POLL_S).not_done
-                ports.interrupts.check()
-                tell()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            ports.peers.stop()
-            raise
-    for name, future in futures.items():
-        error = future.exception()
-        if isinstance(error, CedarchestError):
-            yield name, error
-        elif isinstance(error, Exception):  # whatever it is, it holds up no other peer
-            log.debug("unexpected, of %s", name, exc_info=error)
-            yield name, PeerError(f"{name} failed: {type(error).__name__}: {error}", peer=name)
-        else:
-            yield name, future.result()
 
 
 # -- into the day -----------------------------------------------------------------------------------
@@ -339,7 +304,7 @@ def _report(
     outcome: Mapping[str, Offer | Fetched | CedarchestError],
     ports: Ports,
 ) -> StageReport:
-    ignored = _ignored(config, options, ports)
+    ignored = may_fail(config, full=options.full, ports=ports)
     peers = []
     for name, came in outcome.items():
         told = _told(name, came)
@@ -362,10 +327,3 @@ def _told(name: str, came: Offer | Fetched | CedarchestError) -> StagedPeer:
     left_out = tuple(f"{name}: {line}" for line in came.left_out)
     outcome = PeerOutcome.STAGED if is_new else PeerOutcome.NOTHING_NEW
     return StagedPeer(name, outcome, len(files), sum(files), left_out)
-
-
-def _ignored(config: Config, options: StageOptions, ports: Ports) -> set[str]:
-    """Peers that may fail in this run."""
-    starting = options.full or ports.clock.now().weekday() == config.options.weekday
-    now = IgnoreFailures.WEEKLY if starting else IgnoreFailures.DAILY
-    return {peer.name for peer in config.peer if peer.ignore_failures in (IgnoreFailures.ALL, now)}

@@ -8,6 +8,7 @@ to a folder that is ours alone, where they are looked at before they come into a
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import tempfile
 import threading
@@ -17,10 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cedarchest.adapters.process import Completed, Running, running
+from cedarchest.adapters.ssh import CANNOT_LOG_IN, PASSED_ON, Login, remote
 from cedarchest.errors import DiskFull, PeerError
 from cedarchest.model.handover import COLLECTED_LIST, COLLECTED_MARK
 from cedarchest.model.index import Kind
-from cedarchest.ports import Handover, PeerItem, PeerLook
+from cedarchest.ports import Handover, PeerItem, PeerLook, PeerRun
 
 PARTIAL = b".rsync-partial"
 """Where rsync keeps what it has of a file that is not whole."""
@@ -51,41 +53,6 @@ _WHO_SAYS = re.compile(r"^rsync: (?:\[\w+\] )?")
 _CONSEQUENCE = re.compile(r"rsync error: |rsync: .*(?:connection unexpectedly closed|Broken pipe)")
 _NO_FOLDER = re.compile(r"rsync: (?:\[\w+\] )?change_dir .* failed: .*")
 _NO_ROOM = re.compile(r"rsync: (?!\[sender\]).*: No space left on device \(28\)")
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """How a remote machine is reached; `timeout_s` is how long it may be silent."""
-
-    host: str
-    user: str = ""
-    port: int | None = None
-    identity: Path | None = None
-    options: Sequence[str] = ()
-    bytes_a_second: int | None = None
-    timeout_s: float = 300
-
-    @property
-    def seconds(self) -> int:
-        """How long it may be silent, as ssh and rsync take it."""
-        return max(1, round(self.timeout_s))
-
-    @property
-    def ssh(self) -> list[str]:
-        """The remote shell and its arguments; nothing is ever asked on a terminal."""
-        words = ["ssh", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={self.seconds}"]
-        words += ["-o", "ServerAliveInterval=15"]
-        if self.port:
-            words += ["-p", str(self.port)]
-        if self.identity:
-            words += ["-i", str(self.identity), "-o", "IdentitiesOnly=yes"]
-        return [*words, *self.options]
-
-    @property
-    def target(self) -> str:
-        """The machine as rsync takes it."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.user}@{host}" if self.user else host
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +103,23 @@ class RsyncPeers:
         """The collect dir of a configured peer."""
         return RsyncFolder(name, self._addresses[name], self._run, self._scratch)
 
+    def act(self, name: str, argv: Sequence[str]) -> PeerRun:
+        """Run a program on a remote peer to its end."""
+        login = self._addresses[name].login
+        if login is None:
+            raise PeerError(f"{name} is a local peer; nothing can be run there", peer=name)
+        variables = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        done = self._run(remote(login, argv), lambda _: None, **variables)
+        if done.returncode == CANNOT_LOG_IN:
+            said = next((line for line in reversed(done.lines) if line.strip()), "ssh said nothing")
+            raise PeerError(
+                f"{name} cannot be logged in to ({login.account}), or the line broke: {said}",
+                advice=login.advice,
+                peer=name,
+                transcript=done.tail,
+            )
+        return PeerRun(done.returncode, done.lines)
+
     def stop(self) -> None:
         """End what is on its way."""
         with self._lock:
@@ -143,8 +127,11 @@ class RsyncPeers:
             for child in self._running:
                 child.ask_to_end()
 
-    def _run(self, argv: Sequence[str], heard: Callable[[str], None]) -> Completed:
-        with running(argv, stall_s=_SILENT_S, variables={"TZ": "UTC"}) as child, self._stoppable(child):
+    def _run(self, argv: Sequence[str], heard: Callable[[str], None], **variables: str) -> Completed:
+        with (
+            running(argv, stall_s=_SILENT_S, variables={"TZ": "UTC", **variables}) as child,
+            self._stoppable(child),
+        ):
             for line in child.lines():
                 heard(line)
             return child.finish()
@@ -261,8 +248,7 @@ class RsyncFolder:
             return DiskFull(f"there is no room for what comes from {self._name}: {why}", peer=self._name)
         advice = "See that its collect_dir is there and that you may read it."
         if login := self._address.login:
-            by_hand = " ".join([*login.ssh, login.target])
-            advice = f"See that it is up and that this works without a question: {by_hand} true"
+            advice = login.advice
         return PeerError(
             f"{self._name} cannot be read ({self._address}): {why}",
             advice=advice,

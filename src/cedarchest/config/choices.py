@@ -102,6 +102,13 @@ class ActionName(StrEnum):
     AUDIT = "audit"
 
 
+class ManagedAction(StrEnum):
+    """Actions that a master may run on a peer."""
+
+    COLLECT = "collect"
+    PURGE = "purge"
+
+
 class Outcome(StrEnum):
     """How a run ended, as in the JSON output."""
 

@@ -184,13 +184,6 @@ def _remote_name(value: object) -> str:
     return name
 
 
-def _action_name(value: object) -> str:
-    name = _text(value)
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
-        raise Malformed(f"{shown(name)} is not the name of an action")
-    return name
-
-
 def _regex(value: object) -> str:
     pattern = _text(value)
     try:
@@ -302,7 +295,6 @@ PATH = Kind("a path", absolute)
 FILE_NAME = plain("the name of a file, without folders", _file_name)
 OWN_NAME = plain("a name that a folder can have, not one of ours (`cback.…`)", _own_name)
 REMOTE_NAME = plain("a name without spaces, `/`, `@` or a leading dash", _remote_name)
-ACTION_NAME = plain("the name of an action in lower case", _action_name)
 REGEX = plain("a regular expression", _regex)
 NOTIFY_URL = plain("an address as apprise takes it, such as `mailto://…`", _secret_url)
 CATALOG_URL = Kind("`sqlite:///PATH`", _sqlite_url)

@@ -28,6 +28,7 @@ from cedarchest.config.choices import (
     DeviceType,
     HookTime,
     IgnoreFailures,
+    ManagedAction,
     NewDisc,
     Outcome,
     Weekday,
@@ -286,8 +287,14 @@ class Peer(_Table):
     managed: Flag = Field(
         default=False, description="Whether the master runs actions on this peer; needs `host`."
     )
-    managed_actions: tuple[Annotated[str, kinds.ACTION_NAME], ...] = Field(
-        default=("collect", "purge"), description="The actions that the master may run there; needs `host`."
+    managed_actions: tuple[Annotated[ManagedAction, kinds.one_of(ManagedAction)], ...] = Field(
+        default=(ManagedAction.COLLECT, ManagedAction.PURGE),
+        description="The actions that the master runs there; needs `host`.",
+    )
+    managed_command: Argv = Field(
+        default=("cedarchest",),
+        description="The program that does them there, and its first arguments, as in "
+        '`["sudo", "/opt/cedarchest/bin/cedarchest"]`; needs `host`.',
     )
 
     @field_validator("collect_dir", mode="before")
@@ -298,7 +305,15 @@ class Peer(_Table):
         return value
 
     @field_validator(
-        "user", "port", "identity", "ssh_options", "bwlimit", "timeout", "managed", "managed_actions"
+        "user",
+        "port",
+        "identity",
+        "ssh_options",
+        "bwlimit",
+        "timeout",
+        "managed",
+        "managed_actions",
+        "managed_command",
     )
     @classmethod
     def _remote_only(cls, value: object, info: ValidationInfo) -> object:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from cedarchest.ports.collecting import CollectDir, CollectStates, Packed, SourceLook, Sources
 from cedarchest.ports.drive import Burnt, Drives, Graft, SessionSource, Writer
-from cedarchest.ports.peers import Handover, PeerFolder, PeerItem, PeerLook, Peers, Receipts
+from cedarchest.ports.peers import Handover, PeerFolder, PeerItem, PeerLook, PeerRun, Peers, Receipts
 from cedarchest.ports.records import Catalog, SavedSession, Workspace
 from cedarchest.ports.run import Clock, Hooks, Interrupts, Locks, Reporter, Tools
 from cedarchest.ports.scheduling import RunJournal, Scheduler, Scope
@@ -62,6 +62,7 @@ __all__ = [
     "PeerFolder",
     "PeerItem",
     "PeerLook",
+    "PeerRun",
     "Peers",
     "Ports",
     "Receipts",

@@ -79,11 +79,28 @@ class PeerFolder(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class PeerRun:
+    """A program that ended on a peer: its exit status, and what it said, line by line."""
+
+    status: int
+    said: tuple[str, ...]
+
+
 class Peers(Protocol):
     """The machines that are backed up."""
 
     def named(self, name: str) -> PeerFolder:
         """The collect dir of a configured peer."""
+        ...
+
+    def act(self, name: str, argv: Sequence[str]) -> PeerRun:
+        """Run a program on a configured remote peer to its end.
+
+        Raises:
+            PeerError: nobody can log in there, or the line broke; the program may still be at work.
+            ToolMissing: there is no ssh here.
+        """
         ...
 
     def stop(self) -> None:

@@ -10,12 +10,14 @@ from cedarchest.actions.archiving import CollectedArchive, CollectOutcome
 from cedarchest.actions.collect import CollectReport
 from cedarchest.actions.discs import DiscSummary, LossReport
 from cedarchest.actions.initialize import InitializeReport
+from cedarchest.actions.managed import ManagedOutcome, ManagedPeer
 from cedarchest.actions.purge import PurgeReport
 from cedarchest.actions.stage import PeerOutcome, StagedPeer, StageReport
 from cedarchest.actions.status import DayStatus, StatusReport
 from cedarchest.actions.store import StoreReport
 from cedarchest.actions.validate import CheckedThing
 from cedarchest.actions.verify import VerifyReport
+from cedarchest.config.choices import ManagedAction
 from cedarchest.model.media import BLOCK
 from cedarchest.model.plan import StorePlan
 from cedarchest.model.size import shown, shown_bytes
@@ -195,6 +197,57 @@ def purged(report: PurgeReport, *, dry_run: bool) -> Result:
         text=lines or ["nothing is old enough to be deleted"],
         problems=report.problems,
     )
+
+
+def nothing_here(action: ManagedAction, *, dry_run: bool) -> Result:
+    """The result of an action that is run on peers only."""
+    if action is ManagedAction.PURGE:
+        result = purged(PurgeReport(()), dry_run=dry_run)
+    else:
+        result = collected(CollectReport(()), dry_run=dry_run)
+    return replace(result, text=())
+
+
+def with_managed(result: Result, peers: Sequence[ManagedPeer]) -> Result:
+    """The same with what it came to on peers: 11 when one that may not fail did, 6 when nothing worked."""
+    failures = [peer.problem for peer in peers if peer.problem is not None]
+    here = result.outcome is Outcome.OK and not result.problems
+    worked = here or any(peer.outcome is not ManagedOutcome.FAILED for peer in peers)
+    done = any(peer.outcome in (ManagedOutcome.DONE, ManagedOutcome.PLANNED) for peer in peers)
+    left_out = [line for peer in peers for line in peer.left_out]
+    missing = [problem.message for problem in failures if worked]
+    advice = dict.fromkeys(problem.advice for problem in failures if worked)
+    return replace(
+        result,
+        outcome=Outcome.OK if done and result.outcome is Outcome.NOTHING_TO_DO else result.outcome,
+        left_out=[*result.left_out, *left_out, *missing],
+        figures={**result.figures, "managed": [_managed_peer(peer) for peer in peers]},
+        text=[
+            *result.text,
+            *(_managed_line(peer) for peer in peers if not peer.problem),
+            *(f"left out: {each}" for each in (*left_out, *missing)),
+            *advice,
+        ],
+        problems=[*result.problems, *(() if worked else failures)],
+    )
+
+
+def _managed_peer(peer: ManagedPeer) -> dict[str, object]:
+    return {
+        "name": peer.name,
+        "command": peer.command,
+        "outcome": peer.outcome.value,
+        "left_out": list(peer.left_out),
+        "error": describe(peer.problem) if peer.problem else None,
+    }
+
+
+def _managed_line(peer: ManagedPeer) -> str:
+    told = {
+        ManagedOutcome.DONE: f"ran `{peer.command}` on {peer.name}",
+        ManagedOutcome.PLANNED: f"would run `{peer.command}` on {peer.name}",
+    }
+    return told.get(peer.outcome, f"{peer.name}: failed, ignored")
 
 
 def verified(report: VerifyReport) -> Result:
