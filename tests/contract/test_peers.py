@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import socket
 import threading
 import time
@@ -56,7 +57,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
 @pytest.fixture
 def collected(tmp_path: Path) -> Path:
     """A collect dir whose name is none that a shell would leave alone."""
-    folder = tmp_path / "it's; a $(dir) *"
+    folder = tmp_path / "it's; a $(dir) `of`\nall [*]\\"
     folder.mkdir()
     return folder
 
@@ -218,6 +219,40 @@ def test_a_host_that_nobody_knows_is_not_trusted(server: Sshd, collected: Path, 
     with pytest.raises(PeerError, match="alpha cannot be read") as caught:
         peers.named("alpha").handover()
     assert "works without a question: ssh -o BatchMode=yes" in caught.value.advice
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "`touch$IFS{ran}`",
+        "$(touch {ran})",
+        "x;touch {ran}",
+        "two\ntouch {ran}\n",
+        "st[ab]r*",
+        "back\\sl ash",
+        "~",
+    ],
+)
+def test_no_shell_of_another_machine_takes_part_in_the_name_of_a_collect_dir(
+    server: Sshd, tmp_path: Path, name: str
+) -> None:
+    ran = Path(pwd.getpwuid(os.geteuid()).pw_dir, "@cedarchest-test-ran")
+    (tmp_path / "star").mkdir()  # what wildcards would find
+    collected = tmp_path / name.format(ran=ran.name)
+    collected.mkdir()
+    (collected / "cback.collect").touch()
+    (collected / "file").write_bytes(b"content")
+    for kind in ("into", "told"):
+        (tmp_path / kind).mkdir()
+    (tmp_path / "told/receipt").write_bytes(b"receipt")
+    folder = RsyncPeers({"alpha": Address(collected, login(server))}, tmp_path / "scratch").named("alpha")
+    assert folder.handover() is not None
+    assert {item.path for item in folder.look().items} == {b"cback.collect", b"file"}
+    assert folder.fetch([b"file"], tmp_path / "into", nothing) == ()
+    folder.put(tmp_path / "told")
+    assert (tmp_path / "into/file").read_bytes() == b"content"
+    assert (collected / "receipt").read_bytes() == b"receipt"
+    assert not ran.exists()
 
 
 def test_a_machine_that_is_down_is_an_error(server: Sshd, collected: Path, tmp_path: Path) -> None:

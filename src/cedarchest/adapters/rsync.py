@@ -22,6 +22,7 @@ from cedarchest.adapters.ssh import CANNOT_LOG_IN, PASSED_ON, Login, remote
 from cedarchest.errors import DiskFull, PeerError
 from cedarchest.model.handover import COLLECTED_LIST, COLLECTED_MARK
 from cedarchest.model.index import Kind
+from cedarchest.model.names import to_text
 from cedarchest.ports import Handover, PeerItem, PeerLook, PeerRun
 
 PARTIAL = b".rsync-partial"
@@ -52,6 +53,9 @@ _ARRIVED = re.compile(r"arrived ([\d,]+)")
 _WHO_SAYS = re.compile(r"^rsync: (?:\[\w+\] )?")
 _CONSEQUENCE = re.compile(r"rsync error: |rsync: .*(?:connection unexpectedly closed|Broken pipe)")
 _NO_FOLDER = re.compile(r"rsync: (?:\[\w+\] )?change_dir .* failed: .*")
+_PLAIN = re.compile(r"[\w/.,:=@%+-]+")
+_WILDCARD = re.compile(r"[*?[]")
+_SPECIAL_BESIDE_WILDCARDS = re.compile(r"[*?\[\\]")
 _NO_ROOM = re.compile(r"rsync: (?!\[sender\]).*: No space left on device \(28\)")
 
 
@@ -63,14 +67,31 @@ class Address:
     login: Login | None = None
 
     def __str__(self) -> str:
-        return f"{self.login.target}:{self.collect_dir}" if self.login else str(self.collect_dir)
+        folder = to_text(os.fsencode(self.collect_dir))
+        return f"{self.login.target}:{folder}" if self.login else folder
+
+    @property
+    def place(self) -> str:
+        """The folder as rsync takes it: all that is in it, or where things go."""
+        folder = f"{self.collect_dir}/"
+        if self.login is None:
+            return folder
+        if _WILDCARD.search(folder):  # which the other rsync expands; it takes backslashes for it only then
+            folder = _SPECIAL_BESIDE_WILDCARDS.sub(r"\\\g<0>", folder)
+        return f"{self.login.target}:{folder}"
 
     @property
     def options(self) -> list[str]:
-        """What rsync has to be told of the way there."""
+        """What rsync has to be told of the way there.
+
+        A path that a shell might not leave alone is kept from it (`--protect-args`, as `-s` since rsync
+        3.0); any other goes past it, so that a key that may run nothing but `rrsync`, which refuses `-s`,
+        is enough.
+        """
         if self.login is None:
             return []
-        words = [
+        words = [] if _PLAIN.fullmatch(str(self.collect_dir)) else ["-s"]
+        words += [
             "-e",
             " ".join(map(_word, self.login.ssh)),
             f"--timeout={max(1, round(self.login.timeout_s))}",
@@ -189,7 +210,7 @@ class RsyncFolder:
             elif _LIKE_LISTED.fullmatch(line):
                 unclear.append(f"cannot be told apart: {line}")
 
-        done = self._rsync(["-r", "--links", "--list-only"], [f"{self._address}/"], "", heard)
+        done = self._rsync(["-r", "--links", "--list-only"], [self._address.place], "", heard)
         if any(map(_NO_FOLDER.fullmatch, done.lines)):
             raise self._failure(done)
         mode = next((item.mode for item in items if item.path == b"."), 0o700)
@@ -215,10 +236,10 @@ class RsyncFolder:
     def put(self, folder: Path) -> None:
         """Copy all below a folder of ours into the collect dir, in the place of what has their names."""
         # One that is not there is not made, as rsync would: its disk may not be mounted.
-        done = self._rsync(["--list-only", "--dirs"], [f"{self._address}/"], "", lambda _: None)
+        done = self._rsync(["--list-only", "--dirs"], [self._address.place], "", lambda _: None)
         if done.returncode:
             raise self._failure(done)
-        done = self._rsync(["-rt", "--omit-dir-times"], [f"{folder}/"], f"{self._address}/", lambda _: None)
+        done = self._rsync(["-rt", "--omit-dir-times"], [f"{folder}/"], self._address.place, lambda _: None)
         if done.returncode:
             raise self._failure(done)
 
@@ -231,7 +252,7 @@ class RsyncFolder:
     def _copy(
         self, options: Sequence[str], into: Path, heard: Callable[[str], None] = lambda _: None
     ) -> Completed:
-        return self._rsync(options, [f"{self._address}/"], f"{into}/", heard)
+        return self._rsync(options, [self._address.place], f"{into}/", heard)
 
     def _rsync(
         self, options: Sequence[str], sources: Sequence[str], target: str, heard: Callable[[str], None]
