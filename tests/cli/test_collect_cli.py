@@ -156,6 +156,7 @@ def test_an_archive_holds_everything_and_is_ours_alone_to_read(
     subprocess.run(["tar", *options, "-xf", str(left[name]), "-C", str(back)], check=True)
     (home / "socket").unlink()
     assert picture(back / str(home).strip("/")) == picture(home)
+    assert (back / str(home).strip("/") / "sparse").stat().st_blocks * 512 < 1_000_000
     with Path(f"{left[name]}.index.jsonl.gz").open("rb") as stream:
         index = read_index(stream)
     assert {b"/" + entry.path for entry in index.entries} == {
@@ -510,6 +511,39 @@ def test_a_state_that_is_damaged_is_not_rested_on(project: Project, home: Path) 
     assert "what an earlier collect found cannot be read any more" in found["warnings"][0]
 
 
+SHA1_SAME = bytes.fromhex(
+    "255044462d312e330a25e2e3cfd30a0a0a312030206f626a0a3c3c2f57696474682032203020522f4865696768742033"
+    "203020522f547970652034203020522f537562747970652035203020522f46696c7465722036203020522f436f6c6f72"
+    "53706163652037203020522f4c656e6774682038203020522f42697473506572436f6d706f6e656e7420383e3e0a7374"
+    "7265616d0affd8fffe00245348412d3120697320646561642121212121852fec092339759c39b1a1c63c4c97e1fffe01"
+)
+SHA1_ONE = SHA1_SAME + bytes.fromhex(
+    "7f46dc93a6b67e013b029aaa1db2560b45ca67d688c7f84b8c4c791fe02b3df614f86db1690901c56b45c1530afedfb7"
+    "6038e972722fe7ad728f0e4904e046c230570fe9d41398abe12ef5bc942be33542a4802d98b5d70f2a332ec37fac3514"
+    "e74ddc0f2cc1a874cd0c78305a21566461309789606bd0bf3f98cda8044629a1"
+)
+SHA1_OTHER = SHA1_SAME + bytes.fromhex(
+    "7346dc9166b67e118f029ab621b2560ff9ca67cca8c7f85ba84c79030c2b3de218f86db3a90901d5df45c14f26fedfb3"
+    "dc38e96ac22fe7bd728f0e45bce046d23c570feb141398bb552ef5a0a82be331fea48037b8b5d71f0e332edf93ac3500"
+    "eb4ddc0decc1a864790c782c76215660dd309791d06bd0af3f98cda4bc4629b1"
+)
+"""Two contents of one SHA-1: the first 320 bytes of the files at shattered.io."""
+
+
+def test_a_change_that_sha1_does_not_see_is_archived(project: Project, home: Path) -> None:
+    assert SHA1_ONE != SHA1_OTHER
+    assert hashlib.sha1(SHA1_ONE).digest() == hashlib.sha1(SHA1_OTHER).digest()
+    (home / "a").write_bytes(SHA1_ONE)
+    sources(project, {"path": str(home)}, mode="incr")
+    project.run("collect")
+    proven(project)
+    project.environ["CEDARCHEST_NOW"] = WEDNESDAY
+    with (home / "a").open("r+b") as stream:
+        stream.write(SHA1_OTHER)
+    project.run("collect")
+    assert members(collected(project)[archive_of(home)], home) == {"a"}
+
+
 def test_a_folder_that_cannot_be_looked_at_is_not_taken_for_deleted(of_user: Project) -> None:
     home = of_user.root / "home"
     (home / "shut").mkdir(parents=True)
@@ -574,14 +608,15 @@ def test_another_packing_takes_the_place_of_the_old_one(project: Project, home: 
 # -- what goes wrong --------------------------------------------------------------------------------
 
 
-def test_what_cannot_be_read_is_named_and_harms_no_neighbour(of_user: Project) -> None:
+@pytest.mark.parametrize("mode", ["daily", "incr"])
+def test_what_cannot_be_read_is_named_and_harms_no_neighbour(of_user: Project, mode: str) -> None:
     home = of_user.root / "home"
     (home / "shut").mkdir(parents=True)
     for name in ("a", "secret", "shut/in", "z"):
         (home / name).write_bytes(name.encode())
     (home / "secret").chmod(0)
     (home / "shut").chmod(0)
-    sources(of_user, {"path": str(home)})
+    sources(of_user, {"path": str(home)}, mode=mode)
     ran = of_user.run_as_user("collect")
     (home / "shut").chmod(0o755)
     assert ran.status == 11, ran.err
@@ -645,6 +680,25 @@ def test_a_file_that_changes_once_while_it_is_read_is_read_again(project: Projec
     subprocess.run(["tar", "-xf", str(archive), "-C", str(back)], check=True)
     assert (back / str(home)[1:] / "a").read_bytes() == (home / "a").read_bytes()
     assert picture(back / str(home)[1:]).keys() == picture(home).keys()
+
+
+def test_a_file_that_shrinks_while_it_is_read_harms_no_neighbour(project: Project, home: Path) -> None:
+    """As when a log is turned: tar has begun with the file when it is cut, and is held up until then."""
+    (home / "b/large").write_bytes(os.urandom(20 << 20))
+    tools = project.root / "tools"
+    tools.mkdir()
+    real = shutil.which("zstd")
+    cut = f'truncate -s $(($(stat -c %s "{home}/b/large") / 3)) "{home}/b/large"'
+    (tools / "zstd").write_text(f'#!/bin/sh\n{cut}\nexec {real} "$@"\n')
+    (tools / "zstd").chmod(0o755)
+    sources(project, {"path": str(home)})
+    ran = project.run("collect", environ={"PATH": f"{tools}:{os.environ['PATH']}"})
+    assert (ran.status, (home / "b/large").stat().st_size) == (0, (20 << 20) // 3), ran.out
+    back = project.root / "back"
+    back.mkdir()
+    archive = collected(project)[archive_of(home)]
+    subprocess.run(["tar", "-xf", str(archive), "-C", str(back)], check=True)
+    assert picture(back / str(home)[1:]) == picture(home)
 
 
 def test_a_source_that_fails_holds_up_no_other(project: Project, home: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import os
 import random
 import resource
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -153,6 +155,38 @@ def keep(left: dict[str, Path], into: Path) -> Path:
     return into
 
 
+def test_what_a_killed_collect_began_is_not_staged(project: Project) -> None:
+    """Killed in the midst of an archive, while the mark and the archive of an earlier collect stand there."""
+    home, tools, begun = (project.root / name for name in ("home", "tools", "begun"))
+    home.mkdir()
+    tools.mkdir()
+    (home / "letter").write_bytes(b"one")
+    sources(project, {"path": str(home)})
+    assert project.run("collect").status == 0
+    before = collected(project)[archive_of(home)].read_bytes()
+    (home / "letter").write_bytes(os.urandom(1 << 20))
+    (tools / "zstd").write_text(f'#!/bin/sh\nhead -c 100000; touch "{begun}"; sleep 60\n')
+    (tools / "zstd").chmod(0o755)
+    project.environ["PATH"] = f"{tools}:{os.environ['PATH']}"
+    process = started(project, "collect")
+    while not begun.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    ended(process)
+    assert list((project.root / "collect").glob(".*.unfinished"))
+    ran = project.run("stage")
+    assert (ran.status, list(project.staging.glob("2*"))) == (6, [])
+    assert "here is not ready: there is no cback.collect" in ran.err
+    assert (project.root / "collect" / archive_of(home)).read_bytes() == before
+    del project.environ["PATH"]
+    for action in ("collect", "stage"):
+        assert project.run(action).status == 0
+    assert not list((project.root / "collect").glob(".*"))
+    (archive,) = project.staging.rglob("*.tar.zst")
+    assert archive.read_bytes() == collected(project)[archive_of(home)].read_bytes() != before
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
 def test_a_collect_that_is_asked_to_end_ends_and_leaves_what_was_there(
@@ -195,3 +229,55 @@ def test_a_full_disk_leaves_what_was_there_and_is_named(project: Project) -> Non
     assert (project.root / "collect" / archive_of(home)).read_bytes() == before
     assert not (project.root / "collect/cback.collect").exists()
     assert not list((project.root / "collect").glob(".*"))
+
+
+# -- what others left there -------------------------------------------------------------------------
+
+
+def test_a_link_in_the_collect_dir_is_replaced_and_never_followed(project: Project) -> None:
+    """Whoever may write there, such as the user whom the master logs in as, gets no other file by it."""
+    home, secret, folder = (project.root / name for name in ("home", "secret", "collect"))
+    home.mkdir()
+    folder.mkdir()
+    secret.write_bytes(b"secret")
+    secret.chmod(0o600)
+    owner = secret.stat().st_uid
+    sources(
+        project, {"path": str(home)}, commands=[{"name": "dump", "argv": ["echo", "x"], "archive": "tar"}]
+    )
+    text = project.config.read_text()
+    project.config.write_text(text.replace("[options]\n", '[options]\nuser = "nobody"\n'))
+    archive = archive_of(home)
+    names = {archive, f"{archive}.index.jsonl.gz", "dump", "cback.collect", "cback.collect.jsonl"}
+    for name in (*names, f"{archive}.deleted"):
+        (folder / name).symlink_to(secret)
+    assert project.run("collect").status == 0
+    status = secret.stat()
+    assert (secret.read_bytes(), stat.S_IMODE(status.st_mode), status.st_uid) == (b"secret", 0o600, owner)
+    assert {path.name for path in folder.iterdir()} == names
+    assert not any(path.is_symlink() for path in folder.iterdir())
+
+
+def test_a_state_is_never_run(project: Project) -> None:
+    """What an earlier collect found, and what receipts tell, is data; a pickle in its place is of no use."""
+    home = project.root / "home"
+    home.mkdir()
+    (home / "letter").write_bytes(b"one")
+    sources(project, {"path": str(home)}, mode="incr")
+    project.environ["CEDARCHEST_NOW"] = "2026-11-24T03:00"
+    assert project.run("collect").status == 0
+    proven(project)
+    code = b"cos\nsystem\n(S'touch %s'\ntR." % os.fsencode(project.root / "ran")
+    states = [path for path in (project.root / "state/collect").rglob("*") if path.is_file()]
+    receipts = list((project.root / "collect/cback.receipts").iterdir())
+    assert states
+    assert receipts
+    for path in (*states, *receipts):
+        path.write_bytes(gzip.compress(code) if path.suffix == ".gz" else code)
+    project.environ["CEDARCHEST_NOW"] = "2026-11-25T03:00"
+    assert project.run("collect").status == 0
+    back = project.root / "back"
+    back.mkdir()
+    subprocess.run(["tar", "-xf", str(collected(project)[archive_of(home)]), "-C", str(back)], check=True)
+    assert contents(back / str(home)[1:]) == {"letter": b"one"}
+    assert not (project.root / "ran").exists()
