@@ -6,8 +6,10 @@ import contextlib
 import hashlib
 import os
 import random
+import resource
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -178,16 +180,23 @@ def test_two_runs_at_once_are_one(pool: Project, slow_peer: Sshd) -> None:
     assert slow_peer.port
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
-def test_a_staging_disk_that_is_full_is_an_error_and_the_next_run_goes_on(pool: Project) -> None:
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(pool.staging)],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip("this machine lets nobody mount")
+# -- no room ----------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[None]:
+    """A disk of its own for a folder; only root may have one."""
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets us mount nothing")
     try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_staging_disk_that_is_full_is_an_error_and_the_next_run_goes_on(pool: Project) -> None:
+    with small_disk(pool.staging, "1m"):
         list_all(collect(pool, "alpha", {"small": b"x"}))
         list_all(collect(pool, "beta", {"big": bytes(2_000_000)}))
         ran = pool.run("stage")
@@ -197,5 +206,46 @@ def test_a_staging_disk_that_is_full_is_an_error_and_the_next_run_goes_on(pool: 
         subprocess.run(["mount", "-o", "remount,size=9m", str(pool.staging)], check=True)
         assert pool.run("stage").status == 0
         assert len(staged(pool)["beta/big"]) == 2_000_000
-    finally:
-        subprocess.run(["umount", str(pool.staging)], check=True)
+
+
+@pytest.mark.slow
+def test_a_staging_disk_that_others_fill_meanwhile_is_an_error_and_the_next_run_goes_on(
+    pool: Project, slow_peer: Sshd
+) -> None:
+    with small_disk(pool.staging, "5m"):
+        process = started(pool, "stage")
+        wait_for_arrival(pool)
+        with (pool.staging / "of others").open("wb", buffering=0) as stream, contextlib.suppress(OSError):
+            while stream.write(bytes(65536)) == 65536:
+                pass
+        _, said = process.communicate(timeout=30)
+        assert process.returncode == 6
+        assert b"cedarchest: there is no room for what comes from away: " in said
+        assert not (pool.staging / TODAY).exists()
+        (pool.staging / "of others").unlink()
+        peers(pool, {"name": "away", **slow_peer.peer})
+        assert pool.run("stage").status == 0
+        assert staged(pool) == {"away/big": (pool.root / "collect" / "away" / "big").read_bytes()}
+
+
+def test_a_file_that_staging_cannot_take_is_an_error_and_the_next_run_goes_on(pool: Project) -> None:
+    """As on a disk that is full: nothing longer than 1 MiB can be written."""
+    list_all(collect(pool, "alpha", {"small": b"x"}))
+    list_all(collect(pool, "beta", {"big": os.urandom(2_000_000), "small": b"y"}))
+    done = subprocess.run(
+        [sys.executable, "-m", "cedarchest", "-c", str(pool.config), "stage"],
+        env={**os.environ, **pool.environ},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)),
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 11
+    assert b"left out: there is no room for what comes from beta: " in done.stdout
+    assert b'/.arriving/beta/big": File too large (27)' in done.stdout
+    assert staged(pool) == {"alpha/small": b"x"}
+    assert pool.run("stage").status == 0
+    assert staged(pool) == {
+        "alpha/small": b"x",
+        "beta/small": b"y",
+        "beta/big": (pool.root / "collect/beta/big").read_bytes(),
+    }

@@ -56,7 +56,9 @@ _NO_FOLDER = re.compile(r"rsync: (?:\[\w+\] )?change_dir .* failed: .*")
 _PLAIN = re.compile(r"[\w/.,:=@%+-]+")
 _WILDCARD = re.compile(r"[*?[]")
 _SPECIAL_BESIDE_WILDCARDS = re.compile(r"[*?\[\\]")
-_NO_ROOM = re.compile(r"rsync: (?!\[sender\]).*: No space left on device \(28\)")
+_NO_ROOM = re.compile(
+    r"rsync: (?!\[sender\]).*: (?:No space left on device|Disk quota exceeded|File too large) \(\d+\)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,9 @@ class Address:
     def options(self) -> list[str]:
         """What rsync has to be told of the way there.
 
-        A path that a shell might not leave alone is kept from it (`--protect-args`, as `-s` since rsync
-        3.0); any other goes past it, so that a key that may run nothing but `rrsync`, which refuses `-s`,
-        is enough.
+        A path that a shell might not leave alone is kept from it (`--protect-args`, known as `-s` to all
+        since 3.0). Any other needs no such care, and must have none where a key may run nothing but
+        `rrsync`, which refuses `-s`.
         """
         if self.login is None:
             return []
