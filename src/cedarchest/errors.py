@@ -202,6 +202,12 @@ class ScheduleError(CedarchestError, OSError):
     """Runs cannot be scheduled: what starts them may not be told of them."""
 
 
+class NewsFailed(CedarchestError, OSError):
+    """News of a run, or a ping, could not be sent."""
+
+    advice = "See that the service is there and takes the address; the run itself is not concerned."
+
+
 class DiskFull(CedarchestError, OSError):
     """A file system of this machine is full."""
 

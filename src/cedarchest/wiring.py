@@ -15,6 +15,7 @@ from cedarchest.adapters.folders import LocalFolders
 from cedarchest.adapters.hooks import HookPrograms
 from cedarchest.adapters.interrupts import Signals
 from cedarchest.adapters.locks import HeldLocks
+from cedarchest.adapters.messenger import WebMessenger
 from cedarchest.adapters.receipts import StateReceipts
 from cedarchest.adapters.rsync import Address, RsyncPeers
 from cedarchest.adapters.run_journal import StateRunJournal
@@ -26,7 +27,7 @@ from cedarchest.adapters.workspace import StateWorkspace
 from cedarchest.adapters.xorriso import Xorriso
 from cedarchest.config.model import Config, Peer
 from cedarchest.model.media import BLOCK, TRAITS, Medium
-from cedarchest.ports import Clock, Ports, Reporter, RunJournal, Scheduler
+from cedarchest.ports import Clock, Messenger, Ports, Reporter, RunJournal, Scheduler
 
 
 class InstalledTools:
@@ -92,6 +93,7 @@ def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Po
                 collect_dir=LocalCollectDir(config.options.user, config.options.group),
                 collect_states=StateFolder(config.options.state_dir),
                 journal=StateRunJournal(config.options.state_dir),
+                messenger=WebMessenger(),
             )
     finally:
         catalog.close()
@@ -126,6 +128,13 @@ def without_configuration(directory: Path) -> Config:
 def journal_of(config: Config) -> tuple[RunJournal, Clock]:
     """What records a run before and after all other ports are there."""
     return StateRunJournal(config.options.state_dir), SystemClock()
+
+
+@contextlib.contextmanager
+def messenger() -> Iterator[Messenger]:
+    """What tells of a run before and after all other ports are there; a signal ends it as it ends a run."""
+    with Signals().installed():
+        yield WebMessenger()
 
 
 def scheduler() -> tuple[Scheduler, Clock]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fakes.catalog import MemoryCatalog
+from tests.fakes.messenger import MemoryMessenger
 from tests.fakes.run_journal import MemoryRunJournal
 from tests.fakes.writer import MemoryDrives, Tray
 
@@ -142,6 +143,7 @@ def memory_ports(root: Path, *trays: Tray) -> Ports:
         collect_dir=LocalCollectDir(None, None),
         collect_states=StateFolder(root / "state"),
         journal=MemoryRunJournal(),
+        messenger=MemoryMessenger(),
     )
 
 

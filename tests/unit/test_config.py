@@ -250,6 +250,16 @@ def test_every_key_of_every_table_is_taken() -> None:
         [[notify]]
         url = "mailto://me@example.org"
         on = "failed"
+        action = ["all", "verify"]
+        timeout = "5 s"
+        [[notify]]
+        url_file = "notify.url"
+        [[ping]]
+        url = "https://hc.example/x?y=1"
+        start = ""
+        failure = "?status=down"
+        action = "collect"
+        timeout = "2 s"
         [audit]
         every = "24 months"
         sample = "5 %"
@@ -263,6 +273,8 @@ def test_every_key_of_every_table_is_taken() -> None:
     assert made.require_store().retention == 2 * MONTH
     assert made.require_store().new_disc is NewDisc.WEEKLY
     assert made.notify[0].on == ("failed",)
+    assert made.notify[1].address == BASE / "notify.url"
+    assert made.ping[0].action == ("collect",)
     assert made.audit.time_limit == timedelta(hours=2)
     assert (made.options.log_size, made.options.log_keep) == (1 << 20, 3)
     assert made.require_schedule().at == (time(2, 30), time(14))
@@ -274,10 +286,40 @@ def test_every_key_of_every_table_is_taken() -> None:
         made.store,
         made.audit,
         made.schedule,
+        made.notify[0],
+        made.ping[0],
     ):
         assert table is not None
         left = set(type(table).model_fields) - table.model_fields_set
-        assert left <= {"encrypt", "s3", "ignore_failures", "max_size"}
+        assert left <= {"encrypt", "s3", "ignore_failures", "max_size", "url_file"}
+
+
+@pytest.mark.parametrize("table", ["notify", "ping"])
+def test_news_and_pings_have_one_address(table: str) -> None:
+    line = f"{table}[0].url_file: url and url_file: one of them has to be set, not both"
+    assert problem(f"[[{table}]]") == line
+    assert problem(f'[[{table}]]\nurl = "https://h/x"\nurl_file = "f"') == line
+    made = config(f'[[{table}]]\nurl = "https://h/secret"')
+    assert "secret" not in repr(made)
+
+
+def test_only_the_whole_night_is_watched_and_every_run_is_news() -> None:
+    made = config('[[notify]]\nurl = "ntfy://h/x"\n[[ping]]\nurl = "https://h/x"')
+    assert (made.ping[0].action, made.ping[0].start, made.ping[0].failure) == (("all",), "/start", "/fail")
+    assert {"all", "verify", "schedule"} <= set(made.notify[0].action)
+    assert made.notify[0].on == ("partial", "failed")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://h/secret", "secret", "https://", "http://u:secret@h/", "http://h:99999/secret", "http://[secret",
+     "https://h/secret secret", "https://h/secreté", "https://h/\\u0000secret"],
+)  # fmt: skip
+def test_what_cannot_be_pinged_is_refused_and_not_shown(url: str) -> None:
+    for text in (f'url = "{url}"', f'url = "https://h/"\nstart = "{url}"'):
+        line = problem(f"[[ping]]\n{text}")
+        assert "is not an address" in line
+        assert "secret" not in line
 
 
 @pytest.mark.parametrize(
@@ -742,6 +784,8 @@ def test_the_example_tables_in_the_template_are_right() -> None:
     assert [peer.name for peer in made.peer] == ["here", "other"]
     assert made.purge.dir[0].path == made.require_stage().dir
     assert made.hook[0].argv[1] == "--again"
+    assert made.notify[0].on == config('[[notify]]\nurl = "x://y"').notify[0].on
+    assert made.ping[0].url == "https://hc-ping.com/your-uuid"
     assert made.require_collect().source[0].path == Path("/etc")
 
 

@@ -28,7 +28,6 @@ def refuse_unbuilt(config: Config, ports: Ports) -> None:
             advice="Take it out of the configuration until it can be done.",
         )
     without_effect = {
-        "notify": bool(config.notify),
         "options.user": config.options.user is not None,
         "options.group": config.options.group is not None,
         "store.load_delay": "load_delay" in store.model_fields_set,

@@ -54,6 +54,14 @@ def execute_validate(config: Config, *, ports: Ports) -> tuple[CheckedThing, ...
         steps.append(("drive and disc", lambda: _drive(config, ports)))
     if config.purge.dir:
         steps.append(("folders to purge", lambda: _purged(config)))
+    steps += [
+        (f"notify[{number}]", partial(ports.messenger.check_notify, notify.address))
+        for number, notify in enumerate(config.notify)
+    ]
+    steps += [
+        (f"ping[{number}]", partial(ports.messenger.check_ping, ping.address))
+        for number, ping in enumerate(config.ping)
+    ]
     return tuple(_checked(what, step) for what, step in steps)
 
 

@@ -109,6 +109,21 @@ class ManagedAction(StrEnum):
     PURGE = "purge"
 
 
+class RecordedAction(StrEnum):
+    """Actions whose runs are recorded, and may be told of."""
+
+    ALL = "all"
+    COLLECT = "collect"
+    STAGE = "stage"
+    STORE = "store"
+    REBUILD = "rebuild"
+    PURGE = "purge"
+    INITIALIZE = "initialize"
+    VERIFY = "verify"
+    DISCS = "discs"
+    SCHEDULE = "schedule"
+
+
 class Outcome(StrEnum):
     """How a run ended, as in the JSON output."""
 
@@ -130,5 +145,6 @@ __all__ = [
     "IgnoreFailures",
     "NewDisc",
     "Outcome",
+    "RecordedAction",
     "Weekday",
 ]

@@ -7,6 +7,7 @@ comes as validation context.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import math
 import os
@@ -18,6 +19,7 @@ from datetime import time
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
@@ -194,10 +196,38 @@ def _regex(value: object) -> str:
     return pattern
 
 
-def _secret_url(value: object) -> str:
+def notify_url(value: object) -> str:
+    """An address for apprise; in messages none is shown, for such addresses hold tokens.
+
+    Raises:
+        Malformed: it is none.
+    """
     if not isinstance(value, str) or not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://.", value):
-        raise Malformed("is not an address")  # not shown: such addresses hold tokens
-    return _text(value)
+        raise Malformed("is not an address")
+    try:
+        return _text(value)
+    except Malformed:
+        raise Malformed("is not an address") from None
+
+
+def ping_url(value: object) -> str:
+    """An address to ping; it is not shown either.
+
+    Raises:
+        Malformed: it is none.
+    """
+    if isinstance(value, str) and re.fullmatch(r"https?://[!-~]+", value):
+        with contextlib.suppress(ValueError):
+            split = urlsplit(value)
+            if split.hostname and "@" not in split.netloc and split.port != 0:
+                return value
+    raise Malformed("is not an address")
+
+
+def _ping_part(value: object) -> str:
+    if value == "" or (isinstance(value, str) and re.fullmatch(r"[/?][!-~]+", value)):
+        return value
+    return ping_url(value)
 
 
 def _sqlite_url(value: object, info: ValidationInfo) -> str:
@@ -296,7 +326,9 @@ FILE_NAME = plain("the name of a file, without folders", _file_name)
 OWN_NAME = plain("a name that a folder can have, not one of ours (`cback.…`)", _own_name)
 REMOTE_NAME = plain("a name without spaces, `/`, `@` or a leading dash", _remote_name)
 REGEX = plain("a regular expression", _regex)
-NOTIFY_URL = plain("an address as apprise takes it, such as `mailto://…`", _secret_url)
+NOTIFY_URL = plain("an address as apprise takes it, such as `mailto://…`", notify_url)
+PING_URL = plain("an address `https://…` or `http://…`, without a name and password in it", ping_url)
+PING_PART = plain("what begins with `/` or `?`, an address, or an empty text for none", _ping_part)
 CATALOG_URL = Kind("`sqlite:///PATH`", _sqlite_url)
 DEVICES = Kind("the absolute path of a drive, `shelf:DIR`, or a list of them", _devices)
 DURATION = _duration()

@@ -100,6 +100,16 @@ device = {device}
 #when = "after"
 #argv = ["/usr/local/bin/label-the-disc", "--again"]
 
+# Where news of a run is sent, a [[notify]] for each: any address that apprise takes. Keep this file, or the
+# one that url_file names, to yourself. Outcomes are ok, nothing-to-do, partial, failed.
+#[[notify]]
+#url_file = "notify.url"
+#on = ["partial", "failed"]
+
+# A service that complains when no run came, such as healthchecks.io.
+#[[ping]]
+#url = "https://hc-ping.com/your-uuid"
+
 [audit]
 # How long a proof is good before a disc is due again.
 #every = "12 months"

@@ -12,7 +12,7 @@ from cedarchest.ports.collecting import CollectDir, CollectStates, Packed, Sourc
 from cedarchest.ports.drive import Burnt, Drives, Graft, SessionSource, Writer
 from cedarchest.ports.peers import Handover, PeerFolder, PeerItem, PeerLook, PeerRun, Peers, Receipts
 from cedarchest.ports.records import Catalog, SavedSession, Workspace
-from cedarchest.ports.run import Clock, Hooks, Interrupts, Locks, Reporter, Tools
+from cedarchest.ports.run import Address, Clock, Hooks, Interrupts, Locks, Messenger, News, Reporter, Tools
 from cedarchest.ports.scheduling import RunJournal, Scheduler, Scope
 from cedarchest.ports.staging import Arrivals, DayIndex, Digest, FolderItem, Folders, StagedDay, Staging
 
@@ -39,9 +39,11 @@ class Ports:
     collect_dir: CollectDir
     collect_states: CollectStates
     journal: RunJournal
+    messenger: Messenger
 
 
 __all__ = [
+    "Address",
     "Arrivals",
     "Burnt",
     "Catalog",
@@ -58,6 +60,8 @@ __all__ = [
     "Hooks",
     "Interrupts",
     "Locks",
+    "Messenger",
+    "News",
     "Packed",
     "PeerFolder",
     "PeerItem",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -93,5 +94,59 @@ class Hooks(Protocol):
 
         Raises:
             HookFailed: it cannot be run, or ended with another status than 0.
+        """
+        ...
+
+
+Address = str | Path
+"""Where something is sent: an address, or the file that it stands in. It may hold a token."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What is told of a run; `outcome` is one of the texts of the JSON output."""
+
+    title: str
+    body: str
+    outcome: str
+
+
+class Messenger(Protocol):
+    """Tells of a run outside this machine. No error of it shows any of an address."""
+
+    def check_notify(self, address: Address) -> str:
+        """See that news can be sent there, and send nothing; gives the kind of the service.
+
+        Raises:
+            ConfigError: there is no address, or one that is not understood.
+        """
+        ...
+
+    def check_ping(self, address: Address) -> str:
+        """See that it is an address to ping, and send nothing; gives its scheme.
+
+        Raises:
+            ConfigError: there is no address, or one that is not understood.
+        """
+        ...
+
+    def notify(self, address: Address, news: News, timeout_s: float) -> None:
+        """Send news; ends in that time.
+
+        Raises:
+            ConfigError: there is no address, or one that is not understood.
+            NewsFailed: it did not get there, or nothing was heard of it in time.
+        """
+        ...
+
+    def ping(self, address: Address, part: str, body: str, timeout_s: float) -> None:
+        """Ask for an address: with GET, with a body by POST; a few tries, each of that time at most.
+
+        `part` is added to the path when it begins with `/`, takes the place of the query when it begins with
+        `?`, and of the whole address when it is one.
+
+        Raises:
+            ConfigError: there is no address, or one that is not understood.
+            NewsFailed: there was no answer, or none that means success.
         """
         ...
