@@ -25,6 +25,9 @@ progress, warnings and errors to standard error. With `--json` standard output i
 happens, described in [json.schema.json](json.schema.json); `--help` and `--version` are no actions and
 stay text. Which file is the configuration, and what stands in it: [Configuration](configuration.md).
 
+An installed [extension](../how-to/write-an-extension.md) that has its table in the configuration is an
+action of its name, with `--full` and `--dry-run`.
+
 `CEDARCHEST_NOW` (as in `2026-11-22T02:00:00+01:00`) takes the place of the clock for one run.
 """
 

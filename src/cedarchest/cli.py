@@ -11,11 +11,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from cedarchest import __version__, runs
+from cedarchest import __version__, night, runs
 from cedarchest.config.choices import ManagedAction
 from cedarchest.errors import CedarchestError, ConfigError, ExitCode, Interrupted, UnexpectedFailure
 from cedarchest.invocation import (
@@ -46,8 +47,17 @@ class UsageError(CedarchestError):
     advice = "`cedarchest --help` and `cedarchest ACTION --help` say what there is."
 
 
+class ActionGroup(TyperGroup):
+    """Our actions; where none of them is meant, those of installed packages."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # typer keeps the types of these to itself
+        """The action of a name; None when there is none."""
+        return super().get_command(ctx, cmd_name) or _extension_command(cmd_name)
+
+
 app = typer.Typer(
     name="cedarchest",
+    cls=ActionGroup,
     help="Backups you can hold: staged days on discs, read back and proven." + EXIT_STATUS,
     no_args_is_help=True,
     add_completion=True,
@@ -200,9 +210,9 @@ def run_all(
     managed_only: ManagedOnly = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Collect, stage, store and purge, as far as they are configured; one that fails stops no other."""
+    """Collect, stage, store, purge, as configured, and extensions; a failure stops only what needs it."""
     where = _where(managed=managed, managed_only=managed_only)
-    _act(context, runs.everything(where, full=full, dry_run=dry_run), dry_run=dry_run)
+    _act(context, night.everything(where, full=full, dry_run=dry_run), dry_run=dry_run)
 
 
 def _where(*, managed: bool, managed_only: bool) -> runs.Where:
@@ -394,6 +404,26 @@ def validate(context: typer.Context) -> None:
         read_only=True,
         looks=True,
     )
+
+
+_extensions = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+def _extension_command(name: str) -> object:
+    from cedarchest.adapters.extensions import InstalledExtensions
+
+    return typer.main.get_command(_extensions) if name in InstalledExtensions().installed() else None
+
+
+@_extensions.command(epilog=EXIT_STATUS)
+def _extension(
+    context: typer.Context,
+    full: Annotated[bool, typer.Option("--full", help="As on the starting day.")] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Run this extension by itself, with the settings of its table in the configuration."""
+    action = context.find_root().invoked_subcommand or ""
+    _act(context, night.extension(action, full=full, dry_run=dry_run), read_only=True, dry_run=dry_run)
 
 
 @app.command(epilog=EXIT_STATUS)

@@ -198,6 +198,12 @@ class HookFailed(CedarchestError, OSError):
     advice = "Correct the program, or take the hook out of the configuration; then run the command again."
 
 
+class ExtensionFailed(CedarchestError, OSError):
+    """An extension cannot be loaded, or failed."""
+
+    advice = "Correct what it says, or take its table out of the configuration; then run the command again."
+
+
 class ScheduleError(CedarchestError, OSError):
     """Runs cannot be scheduled: what starts them may not be told of them."""
 

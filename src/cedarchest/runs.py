@@ -1,4 +1,4 @@
-"""The actions of a night as the command line runs them: each by itself with its hooks, or all in order."""
+"""The actions of a night as the command line runs them: each by itself, with its hooks and in the journal."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import contextlib
 import enum
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cedarchest.config.choices import ManagedAction
 from cedarchest.errors import CedarchestError, ConfigError, Interrupted, NewsFailed, UnexpectedFailure
-from cedarchest.report.outcome import Result, combined, failed
+from cedarchest.report.outcome import Result, failed
 
 if TYPE_CHECKING:
     from cedarchest.config.model import Config, Ping
@@ -90,7 +90,7 @@ def reaching(action: ManagedAction, run: Run, where: Where, *, full: bool, dry_r
         require_managed(config, [action])
         if where is Where.PEERS:
             result = text.nothing_here(action, dry_run=dry_run)
-        elif _is_interrupted(result := _attempt(action, here, path, config, ports)):
+        elif is_interrupted(result := attempt(action, here, path, config, ports)):
             return result
         peers = execute_managed(config, action, full=full, dry_run=dry_run, ports=ports)
         return text.with_managed(result, peers)
@@ -221,7 +221,7 @@ def _tell(action: str, result: Result, config: Config, reporter: ProgressReporte
     hearing = {
         f"notify[{number}]": each
         for number, each in enumerate(config.notify)
-        if action in each.action and outcome in each.on
+        if each.hears_of(action) and outcome in each.on
     }
     watching = {
         place: each
@@ -258,84 +258,13 @@ def _warned(place: str, reporter: Reporter) -> Iterator[None]:
         reporter.warn(f"{place} was not told: {error.message}")
 
 
-def everything(where: Where, *, full: bool, dry_run: bool) -> Run:
-    """Collect, stage, store and purge, as far as they are configured, here, on managed peers, or on both.
-
-    Each goes by what it finds and not by what the one before it said, so one that fails stops no other,
-    but for a purge of what nobody has to prove: it waits for a store that worked.
-    """
-
-    def night(action: str, place: Where) -> Run:
-        match action:
-            case ManagedAction.COLLECT:
-                run = collect(full=full, dry_run=dry_run)
-                return reaching(ManagedAction.COLLECT, run, place, full=full, dry_run=dry_run)
-            case ManagedAction.PURGE:
-                run = purge(dry_run=dry_run)
-                return reaching(ManagedAction.PURGE, run, place, full=full, dry_run=dry_run)
-            case "stage":
-                return hooked("stage", stage(full=full, dry_run=dry_run), dry_run=dry_run)
-            case _:
-                return hooked("store", store(full=full, dry_run=dry_run), dry_run=dry_run)
-
-    def run(path: Path, config: Config, ports: Ports) -> Result:
-        results: dict[str, Result] = {}
-        for action, place in _places(config, where).items():
-            if action == "purge" and place is not Where.PEERS and (why := _must_wait(config, results)):
-                results[action] = Result(action).with_left_out([why])
-            else:
-                results[action] = _attempt(action, night(action, place), path, config, ports)
-            if _is_interrupted(results[action]):
-                break
-        return combined("all", list(results.values()))
-
-    return run
-
-
-def _places(config: Config, where: Where) -> dict[str, Where]:
-    """The actions that the configuration has tables or managed peers for, in order, and where each is run.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    from cedarchest.actions.managed import managed_peers, require_managed
-
-    tables = {
-        "collect": config.collect and (config.collect.source or config.collect.command),
-        "stage": config.peer,
-        "store": config.store,
-        "purge": config.purge.dir,
-    }
-    if where is not Where.HERE:
-        require_managed(config, list(ManagedAction))
-    reached = {action.value for action in ManagedAction if managed_peers(config, action)}
-    places = {}
-    for action, table in tables.items():
-        here = bool(table) and where is not Where.PEERS
-        away = action in reached and where is not Where.HERE
-        if here or away:
-            places[action] = Where.BOTH if here and away else Where.HERE if here else Where.PEERS
-    if places:
-        return places
-    raise ConfigError(
-        "the configuration says nothing of collect, stage, store or purge",
-        advice="Add [[collect.source]], [[peer]], [store] or [[purge.dir]].",
-    )
-
-
-def _must_wait(config: Config, results: Mapping[str, Result]) -> str:
-    """Why nothing is to be purged now; empty where it may be."""
-    unproven = [str(folder.path) for folder in config.purge.dir if not folder.require_stored]
-    if unproven and "store" in results and results["store"].problems:
-        return f"purge: nothing was stored, and {unproven[0]} would be purged without a proof"
-    return ""
-
-
-def _is_interrupted(result: Result) -> bool:
+def is_interrupted(result: Result) -> bool:
+    """Whether the operator asked a run to end."""
     return any(isinstance(problem, Interrupted) for problem in result.problems)
 
 
-def _attempt(action: str, run: Run, path: Path, config: Config, ports: Ports) -> Result:
+def attempt(action: str, run: Run, path: Path, config: Config, ports: Ports) -> Result:
+    """What comes of a run that is one of several: a failure is a result, too."""
     try:
         return run(path, config, ports)
     except CedarchestError as error:

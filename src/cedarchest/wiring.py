@@ -11,6 +11,7 @@ from cedarchest.adapters.catalog import open_catalog
 from cedarchest.adapters.clock import SystemClock
 from cedarchest.adapters.collect_dir import LocalCollectDir, StateFolder
 from cedarchest.adapters.drives import LocalDrives
+from cedarchest.adapters.extensions import InstalledExtensions
 from cedarchest.adapters.folders import LocalFolders
 from cedarchest.adapters.hooks import HookPrograms
 from cedarchest.adapters.interrupts import Signals
@@ -89,6 +90,7 @@ def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Po
                 reporter=reporter,
                 tools=InstalledTools(xorriso),
                 hooks=HookPrograms(),
+                extensions=InstalledExtensions(),
                 sources=LocalSources(),
                 collect_dir=LocalCollectDir(config.options.user, config.options.group),
                 collect_states=StateFolder(config.options.state_dir),

@@ -39,6 +39,13 @@ def test_the_schema_has_a_definition_for_every_action() -> None:
     assert described == {*actions(), ""} == {*ACTIONS, ""}
 
 
+def test_no_extension_may_have_the_name_of_an_action() -> None:
+    from cedarchest.config.choices import OWN_ACTIONS
+
+    assert actions().keys() <= OWN_ACTIONS
+    assert set(DESCRIPTION["$defs"]["extension"]["properties"]["action"]["not"]["enum"]) == {*ACTIONS, ""}
+
+
 @pytest.mark.slow
 def test_every_action_that_does_something_is_described(project: Project, tmp_path: Path) -> None:
     project.configure(new_disc="daily")

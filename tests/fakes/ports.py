@@ -20,6 +20,7 @@ from tests.fakes.writer import MemoryDrives, Tray
 
 from cedarchest.adapters.arrivals import StagingArrivals
 from cedarchest.adapters.collect_dir import LocalCollectDir, StateFolder
+from cedarchest.adapters.extensions import InstalledExtensions
 from cedarchest.adapters.folders import LocalFolders
 from cedarchest.adapters.hooks import HookPrograms
 from cedarchest.adapters.receipts import StateReceipts
@@ -139,6 +140,7 @@ def memory_ports(root: Path, *trays: Tray) -> Ports:
         reporter=RecordingReporter(),
         tools=OneTool(),
         hooks=HookPrograms(),
+        extensions=InstalledExtensions(),
         sources=LocalSources(),
         collect_dir=LocalCollectDir(None, None),
         collect_states=StateFolder(root / "state"),

@@ -247,6 +247,13 @@ def test_every_key_of_every_table_is_taken() -> None:
         action = "store"
         when = "before"
         argv = ["true"]
+        [extension.label]
+        dir = "labels"
+        [extension.packages]
+        [[hook]]
+        action = "label"
+        when = "after"
+        argv = ["true"]
         [[notify]]
         url = "mailto://me@example.org"
         on = "failed"
@@ -278,6 +285,7 @@ def test_every_key_of_every_table_is_taken() -> None:
     assert made.audit.time_limit == timedelta(hours=2)
     assert (made.options.log_size, made.options.log_keep) == (1 << 20, 3)
     assert made.require_schedule().at == (time(2, 30), time(14))
+    assert (made.extension, made.hook[1].action) == ({"label": {"dir": "labels"}, "packages": {}}, "label")
     for table in (
         made.options,
         made.collect,
@@ -519,6 +527,30 @@ def test_a_host_that_ssh_could_mistake_is_refused(host: str) -> None:
         (
             '[[hook]]\naction = "store"\nwhen = "before"\nargv = ["x", 1]',
             "hook[0].argv[1]: 1 is not a text; a text",
+        ),
+        (
+            '[extension.label]\n[[hook]]\naction = "lable"\nwhen = "before"\nargv = ["x"]',
+            (
+                'hook[0].action: "lable" is not known, did you mean "label"?; one of "all", "collect", '
+                '"stage", "store", "rebuild", "purge", "validate", "initialize", "verify", "find", '
+                '"restore", "audit", or an extension that has its table'
+            ),
+        ),
+        (
+            "[extension.find]",
+            'extension: "find" is an action of cedarchest itself; tables, each written as [extension.NAME]',
+        ),
+        (
+            "[extension.Label]",
+            'extension: "Label" is not the name of an action; tables, each written as [extension.NAME]',
+        ),
+        (
+            "[extension]\nlabel = 1",
+            'extension: "label" is not a table; tables, each written as [extension.NAME]',
+        ),
+        (
+            "[[extension]]",
+            "extension: a list is not allowed here; tables, each written as [extension.NAME]",
         ),
         (
             "[audit]\nevery = 2024-01-01",
@@ -786,6 +818,7 @@ def test_the_example_tables_in_the_template_are_right() -> None:
     assert made.hook[0].argv[1] == "--again"
     assert made.notify[0].on == config('[[notify]]\nurl = "x://y"').notify[0].on
     assert made.ping[0].url == "https://hc-ping.com/your-uuid"
+    assert made.extension == {"label": {"dir": "labels"}}
     assert made.require_collect().source[0].path == Path("/etc")
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from cedarchest.actions.collect import check_collected
+from cedarchest.actions.extensions import NIGHT, check_extension, plan_night
 from cedarchest.actions.loading import find_current, warn_of_strangers
 from cedarchest.actions.marks import warn_of_unproven_marks
 from cedarchest.actions.purge import refuse_dangerous
@@ -62,6 +63,12 @@ def execute_validate(config: Config, *, ports: Ports) -> tuple[CheckedThing, ...
         (f"ping[{number}]", partial(ports.messenger.check_ping, ping.address))
         for number, ping in enumerate(config.ping)
     ]
+    for name in config.extension:
+        steps.append((f"extension {name}", partial(check_extension, name, config, ports=ports)))
+    if unused := sorted(ports.extensions.installed() - config.extension.keys()):
+        steps.append(("extensions without a table", lambda: f"{', '.join(unused)}; not run"))
+    if config.extension:
+        steps.append(("order of a night", lambda: ", ".join(plan_night(NIGHT, config, ports=ports).order)))
     return tuple(_checked(what, step) for what, step in steps)
 
 

@@ -122,6 +122,11 @@ class RecordedAction(StrEnum):
     VERIFY = "verify"
     DISCS = "discs"
     SCHEDULE = "schedule"
+    BACKUP = "backup"
+
+
+OWN_ACTIONS = frozenset({*map(str, ActionName), "backup", "discs", "init", "schedule", "status"})
+"""Names that no extension may have."""
 
 
 class Outcome(StrEnum):
@@ -134,6 +139,7 @@ class Outcome(StrEnum):
 
 
 __all__ = [
+    "OWN_ACTIONS",
     "ActionName",
     "AdvanceOn",
     "ArchiveFormat",

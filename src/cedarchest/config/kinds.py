@@ -13,19 +13,22 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import time
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
+from cedarchest.config.choices import OWN_ACTIONS, ActionName
 from cedarchest.config.units import parse_duration, parse_margin, parse_percent, parse_size
 from cedarchest.config.wording import Malformed, shown
+from cedarchest.model.names import ACTION
 
 
 class Rule(ValueError):
@@ -186,6 +189,28 @@ def _remote_name(value: object) -> str:
     return name
 
 
+def _action_name(value: object) -> str:
+    name = _text(value)
+    if not ACTION.fullmatch(name):
+        raise Malformed(f"{shown(name)} is not the name of an action")
+    return name
+
+
+def _hooked(value: object, info: ValidationInfo) -> str:
+    return choose(value, (*ActionName, *(info.context or {}).get("extensions", ())))
+
+
+def _extensions(value: object) -> Mapping[str, Mapping[str, object]]:
+    if not isinstance(value, Mapping):
+        raise Malformed(f"{shown(value)} is not allowed here")
+    for name, table in value.items():
+        if _action_name(name) in OWN_ACTIONS:
+            raise Malformed(f"{shown(name)} is an action of cedarchest itself")
+        if not isinstance(table, Mapping):
+            raise Malformed(f"{shown(name)} is not a table")
+    return MappingProxyType({name: MappingProxyType(dict(table)) for name, table in value.items()})
+
+
 def _regex(value: object) -> str:
     pattern = _text(value)
     try:
@@ -325,6 +350,8 @@ PATH = Kind("a path", absolute)
 FILE_NAME = plain("the name of a file, without folders", _file_name)
 OWN_NAME = plain("a name that a folder can have, not one of ours (`cback.…`)", _own_name)
 REMOTE_NAME = plain("a name without spaces, `/`, `@` or a leading dash", _remote_name)
+HOOKED = Kind(either(ActionName, also=", or an extension that has its table"), _hooked)
+EXTENSIONS = plain("tables, each written as [extension.NAME]", _extensions)
 REGEX = plain("a regular expression", _regex)
 NOTIFY_URL = plain("an address as apprise takes it, such as `mailto://…`", notify_url)
 PING_URL = plain("an address `https://…` or `http://…`, without a name and password in it", ping_url)

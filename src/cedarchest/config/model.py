@@ -19,7 +19,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from cedarchest.config import kinds
 from cedarchest.config.choices import (
-    ActionName,
     AdvanceOn,
     ArchiveFormat,
     CheckTime,
@@ -479,7 +478,7 @@ class Hook(_Table):
     It has the environment of the run, and `CEDARCHEST_ACTION` and `CEDARCHEST_WHEN`.
     """
 
-    action: Annotated[ActionName, kinds.one_of(ActionName)] = Field(description="The action.")
+    action: Annotated[str, kinds.HOOKED] = Field(description="The action.")
     when: Annotated[HookTime, kinds.one_of(HookTime)] = Field(
         description="`before`: if it fails, the action does not begin. `after`: whatever came of the action, "
         "whose exit status is in `CEDARCHEST_STATUS`; if it fails, the run ends with 11."
@@ -520,14 +519,18 @@ class Notify(_Addressed):
     on: Annotated[tuple[Outcome, ...], kinds.some_of(Outcome)] = Field(
         default=(Outcome.PARTIAL, Outcome.FAILED), description="The outcomes that are told."
     )
-    action: Annotated[tuple[RecordedAction, ...], kinds.some_of(RecordedAction)] = Field(
-        default=tuple(RecordedAction),
+    action: Annotated[tuple[RecordedAction, ...], kinds.some_of(RecordedAction)] | None = Field(
+        default=None,
         description="The actions whose runs are told; those that `all` runs are told as one.",
         json_schema_extra={"default": "all of them"},
     )
     timeout: Annotated[timedelta, kinds.TIMEOUT] = Field(
         default=timedelta(seconds=30), description="How long the sending may take."
     )
+
+    def hears_of(self, action: str) -> bool:
+        """Whether runs of an action, or of an extension, are told here."""
+        return self.action is None or action in self.action
 
 
 class Ping(_Addressed):
@@ -602,6 +605,12 @@ class Config(_Table):
     peer: tuple[Peer, ...] = ()
     store: Store | None = None
     purge: Purge = Field(default_factory=_empty, validate_default=True)
+    extension: Annotated[Mapping[str, Mapping[str, object]], kinds.EXTENSIONS] = Field(
+        default_factory=_empty,
+        validate_default=True,
+        description="An extension that is to be run: an action of another package. Its keys are its own, and "
+        "it checks them itself. Without its table, if only an empty one, an extension is not run.",
+    )
     hook: tuple[Hook, ...] = ()
     notify: tuple[Notify, ...] = ()
     ping: tuple[Ping, ...] = ()
@@ -626,7 +635,8 @@ class Config(_Table):
         problems = _repeated_names(mapping.get("peer"))
         config: Self | None = None
         try:
-            config = cls.model_validate(dict(mapping), context={"base": base.absolute()})
+            context = {"base": base.absolute(), "extensions": _names(mapping.get("extension"))}
+            config = cls.model_validate(dict(mapping), context=context)
         except ValidationError as error:
             problems = (*problem_lines(error, cls), *problems)
         if problems or config is None:
@@ -679,6 +689,10 @@ def _absent(table: str, needed: str) -> NoReturn:
         problems=[problem],
         advice=f"Add a [{table}] table with {needed}.",
     )
+
+
+def _names(tables: object) -> tuple[str, ...]:
+    return tuple(map(str, tables)) if isinstance(tables, Mapping) else ()
 
 
 def _repeated_names(peers: object) -> tuple[str, ...]:

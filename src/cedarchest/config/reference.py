@@ -49,9 +49,11 @@ def reference() -> str:
 def _tables(parent: type[BaseModel], path: str) -> Iterator[str]:
     for name, field in parent.model_fields.items():
         table = table_in(field)
+        place = f"{path}{name}"
+        if table is None and not path:
+            yield f"## `[{place}.NAME]`\n\n{field.description}\n"
         if table is None:
             continue
-        place = f"{path}{name}"
         yield f"## `{f'[[{place}]]' if is_list(field) else f'[{place}]'}`\n\n{_described(table)}\n"
         rows = [_row(key, each) for key, each in table.model_fields.items() if table_in(each) is None]
         if rows:

@@ -110,6 +110,10 @@ device = {device}
 #[[ping]]
 #url = "https://hc-ping.com/your-uuid"
 
+# Actions of other packages: an [extension.NAME] for each that is to be run, with its own keys.
+#[extension.label]
+#dir = "labels"
+
 [audit]
 # How long a proof is good before a disc is due again.
 #every = "12 months"

@@ -68,5 +68,8 @@ def shell_word(path: bytes) -> bytes:
     return b"'" + path.replace(b"'", b"'\"'\"'") + b"'"
 
 
+ACTION = re.compile(r"[a-z0-9][a-z0-9_-]*")
+"""What an action may be called."""
+
 LABEL = re.compile(r"[A-Z0-9_]{1,16}")
 """What a disc's label may be: Joliet keeps 16 characters, ISO 9660 these letters."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from cedarchest.ports.collecting import CollectDir, CollectStates, Packed, SourceLook, Sources
 from cedarchest.ports.drive import Burnt, Drives, Graft, SessionSource, Writer
+from cedarchest.ports.extending import Extensions
 from cedarchest.ports.peers import Handover, PeerFolder, PeerItem, PeerLook, PeerRun, Peers, Receipts
 from cedarchest.ports.records import Catalog, SavedSession, Workspace
 from cedarchest.ports.run import Address, Clock, Hooks, Interrupts, Locks, Messenger, News, Reporter, Tools
@@ -35,6 +36,7 @@ class Ports:
     reporter: Reporter
     tools: Tools
     hooks: Hooks
+    extensions: Extensions
     sources: Sources
     collect_dir: CollectDir
     collect_states: CollectStates
@@ -53,6 +55,7 @@ __all__ = [
     "DayIndex",
     "Digest",
     "Drives",
+    "Extensions",
     "FolderItem",
     "Folders",
     "Graft",

@@ -9,6 +9,7 @@ from pathlib import Path
 from cedarchest.actions.archiving import CollectedArchive, CollectOutcome
 from cedarchest.actions.collect import CollectReport
 from cedarchest.actions.discs import DiscSummary, LossReport
+from cedarchest.actions.extensions import ExtensionReport
 from cedarchest.actions.initialize import InitializeReport
 from cedarchest.actions.managed import ManagedOutcome, ManagedPeer
 from cedarchest.actions.purge import PurgeReport
@@ -459,6 +460,18 @@ def validated(path: Path, things: Sequence[CheckedThing]) -> Result:
         text=[f"ok     configuration: {path}", *lines],
         problems=tuple(each.problem for each in things if each.problem),
     )
+
+
+def extended(report: ExtensionReport, *, dry_run: bool) -> Result:
+    """The result of an extension."""
+    done = report.done
+    lines = list(done.lines)
+    return Result(
+        report.name,
+        Outcome.NOTHING_TO_DO if done.nothing_to_do else Outcome.OK,
+        figures={"dry_run": dry_run, "package": report.package, "lines": lines},
+        text=[f"{report.name}: {line}" for line in lines],
+    ).with_left_out(list(done.left_out))
 
 
 def initialized(report: InitializeReport) -> Result:
