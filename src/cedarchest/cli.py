@@ -152,8 +152,12 @@ def _configured(invocation: Invocation) -> tuple[Path, Config]:
     from cedarchest.config.load import find_config, load_config
 
     path = find_config(invocation.config_path, os.environ, cwd=Path.cwd(), uid=os.geteuid())
+    return _logged(invocation, path, load_config(path))
+
+
+def _logged(invocation: Invocation, path: Path, config: Config) -> tuple[Path, Config]:
+    """The same, said, and with the log that it names."""
     logging.getLogger(__name__).info("configuration: %s", path)
-    config = load_config(path)
     options = config.options
     if options.log_file:
         problem = log_to(options.log_file, invocation.action, largest=options.log_size, keep=options.log_keep)
@@ -170,6 +174,7 @@ def _act(
     dry_run: bool = False,
     looks: bool = False,
     hooks: bool = True,
+    configured: tuple[Path, Config] | None = None,
 ) -> None:
     """Run an action with a configuration and its ports; keep the result for the end.
 
@@ -179,7 +184,7 @@ def _act(
     from cedarchest.wiring import wired
 
     invocation: Invocation = context.obj
-    path, config = _configured(invocation)
+    path, config = configured or _configured(invocation)
     complete = runs.hooked(invocation.action, act, dry_run=dry_run) if hooks else act
 
     def work() -> Result:
@@ -219,6 +224,32 @@ def _where(*, managed: bool, managed_only: bool) -> runs.Where:
     if managed and managed_only:
         raise UsageError("--managed and --managed-only cannot both be given")
     return runs.Where.PEERS if managed_only else runs.Where.BOTH if managed else runs.Where.HERE
+
+
+@app.command(epilog=EXIT_STATUS)
+def backup(
+    context: typer.Context,
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", show_default=False)],
+    device: Annotated[
+        str,
+        typer.Option(metavar="DEVICE", help="The drive, or shelf:DIR for disc images in a folder; else the"
+                     " configured one, or the only one of this machine."),
+    ] = "",
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Left out, as in .gitignore; may be repeated."),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Today again, on a new disc.")] = False,
+    dry_run: DryRun = False,
+) -> None:  # fmt: skip
+    """Bring folders of this machine to a proven disc at once; needs no pool and no configuration."""
+    invocation: Invocation = context.obj
+    sources = [folder.absolute() for folder in folders]
+    path, config = runs.find_backup_config(
+        invocation.config_path, sources, device, exclude or (), dry_run=dry_run
+    )
+    configured = _logged(invocation, path, config)
+    _act(context, runs.backup(full=full, dry_run=dry_run), dry_run=dry_run, configured=configured)
 
 
 @app.command(epilog=EXIT_STATUS)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from cedarchest.adapters.arrivals import StagingArrivals
 from cedarchest.adapters.catalog import open_catalog
 from cedarchest.adapters.clock import SystemClock
 from cedarchest.adapters.collect_dir import LocalCollectDir, StateFolder
-from cedarchest.adapters.drives import LocalDrives
+from cedarchest.adapters.drives import LocalDrives, burners, only_one
+from cedarchest.adapters.durable import durable_file
 from cedarchest.adapters.extensions import InstalledExtensions
 from cedarchest.adapters.folders import LocalFolders
 from cedarchest.adapters.hooks import HookPrograms
@@ -27,6 +31,8 @@ from cedarchest.adapters.staging import StagingFolder
 from cedarchest.adapters.workspace import StateWorkspace
 from cedarchest.adapters.xorriso import Xorriso
 from cedarchest.config.model import Config, Peer
+from cedarchest.config.template import left_by_backup
+from cedarchest.errors import ConfigError, DiskFull
 from cedarchest.model.media import BLOCK, TRAITS, Medium
 from cedarchest.ports import Clock, Messenger, Ports, Reporter, RunJournal, Scheduler
 
@@ -142,3 +148,43 @@ def messenger() -> Iterator[Messenger]:
 def scheduler() -> tuple[Scheduler, Clock]:
     """What schedules runs; it needs neither configuration nor catalog."""
     return SystemScheduler(), SystemClock()
+
+
+def apart(ports: Ports, folder: Path) -> Ports:
+    """The ports of a run whose collects have nothing to do with those of the pool."""
+    return replace(ports, collect_states=StateFolder(folder))
+
+
+def only_burner() -> Path:
+    """The drive of a machine that has one.
+
+    Raises:
+        DriveMissing: it has none, or several.
+    """
+    return only_one(burners())
+
+
+def host_name() -> str:
+    """What this machine calls itself, as the name of its folder in a day."""
+    return socket.gethostname().partition(".")[0] or "here"
+
+
+def leave_config(path: Path, staging: Path, device: str) -> None:
+    """Write the configuration of one who has none.
+
+    Raises:
+        ConfigError, DiskFull: it cannot be written.
+    """
+    try:
+        content = left_by_backup(str(path.parent), str(staging), device).encode()
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with durable_file(path) as stream:
+            stream.write(content)
+    except DiskFull:
+        raise
+    except (OSError, UnicodeEncodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "one of its paths is not UTF-8"
+        raise ConfigError(
+            f"{os.fsencode(path).decode(errors='backslashreplace')} cannot be written: {reason}",
+            advice="Name a configuration with -c, or another place with XDG_STATE_HOME.",
+        ) from error

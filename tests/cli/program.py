@@ -14,6 +14,7 @@ from tests.forked import run_program
 ACTIONS = (
     "init",
     "all",
+    "backup",
     "collect",
     "stage",
     "store",
@@ -26,6 +27,9 @@ ACTIONS = (
     "initialize",
     "schedule",
 )
+NEEDED = {"backup": (".",)}
+"""Arguments that an action cannot do without."""
+
 SCHEMA = REPOSITORY / "docs/reference/json.schema.json"
 
 
@@ -34,7 +38,7 @@ def program(*arguments: str, cwd: Path, environ: Mapping[str, str] | None = None
     bare = {
         name: value
         for name, value in os.environ.items()
-        if name not in {"CEDARCHEST_CONFIG", "CEDARCHEST_NOW", "XDG_CONFIG_HOME"}
+        if name not in {"CEDARCHEST_CONFIG", "CEDARCHEST_NOW", "XDG_CONFIG_HOME", "XDG_STATE_HOME"}
     }
     done = run_program(
         arguments, environ={**bare, "HOME": str(cwd / "home"), "COLUMNS": "80", **(environ or {})}, cwd=cwd

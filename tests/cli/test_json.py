@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from scripts.command_line_reference import actions
-from tests.cli.program import ACTIONS, SCHEMA, error_of, program, told
+from tests.cli.program import ACTIONS, NEEDED, SCHEMA, error_of, program, told
 from tests.conftest import REPOSITORY, Project, Ran
 from tests.pool import collect, peers
 
@@ -93,7 +93,7 @@ def test_a_wrong_configuration_is_described_with_every_problem(project: Project,
     project.config.write_text(
         '[options]\nstarting_day = "someday"\n[stage]\n[store]\ndevice = "sr0"\ncopies = 0\nspeeed = 4\n'
     )
-    ran = project.run(action, "--json")
+    ran = project.run(action, "--json", *NEEDED.get(action, ()))
     error = error_of(ran)
     assert (error["kind"], error["code"], told(ran)["action"]) == ("ConfigError", 4, action)
     places = ["options.starting_day", "stage.dir", "store.copies", "store.device", "store.speeed"]
@@ -128,7 +128,7 @@ def test_whatever_goes_wrong_is_described(
     project: Project, make: Callable[[Project], None], action: str
 ) -> None:
     make(project)
-    ran = project.run("--json", action)
+    ran = project.run("--json", action, *NEEDED.get(action, ()))
     if told(ran)["error"] is not None:
         error_of(ran)
     assert "Traceback" not in ran.err

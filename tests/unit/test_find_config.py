@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cedarchest.config.load import NAME, VARIABLE, find_config
+from cedarchest.config.load import NAME, SYSTEM_STATE, VARIABLE, find_config, state_folder
 from cedarchest.errors import ConfigError
 
 USER = 1000 if os.getuid() == 0 else os.getuid()
@@ -106,12 +106,35 @@ def test_the_system_file_is_the_last(home: Home) -> None:
     assert home.find() == home.system
 
 
+def test_what_a_backup_left_comes_after_the_system(home: Home) -> None:
+    left = home.file(home.home / ".local/state/cedarchest" / NAME)
+    assert home.find() == left
+    home.environ["XDG_STATE_HOME"] = str(home.root / "states")
+    with pytest.raises(ConfigError):
+        home.find()
+    left = home.file(home.root / "states/cedarchest" / NAME)
+    assert home.find() == left
+    left.chmod(0o666)
+    assert "others may write the file" in home.refused().problems[-1]
+    home.file(home.system)
+    assert home.find() == home.system
+
+
+def test_the_state_of_root_is_that_of_the_system_unless_it_says_otherwise() -> None:
+    assert state_folder({"HOME": "/root"}, 0) == SYSTEM_STATE
+    assert state_folder({"HOME": "/root", "XDG_STATE_HOME": "/x"}, 0) == Path("/x/cedarchest")
+    assert state_folder({"HOME": "/home/ann", "XDG_STATE_HOME": "x"}, 1000) == Path(
+        "/home/ann/.local/state/cedarchest"
+    )
+
+
 def test_nothing_found_lists_where_was_looked_and_advises_init(home: Home) -> None:
     error = home.refused()
     assert error.problems == (
         f"{home.cwd / NAME}: not there",
         f"{home.home}/.config/cedarchest/{NAME}: not there",
         f"{home.system}: not there",
+        f"{home.home}/.local/state/cedarchest/{NAME}: not there",
     )
     assert all(problem in error.message for problem in error.problems)
     assert "cedarchest init" in error.advice

@@ -6,7 +6,7 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cedarchest.adapters.locks import HeldLocks
@@ -25,6 +25,32 @@ LOOKING_S = 10.0
 LOOKING_POLL_S = 0.1
 OPTICAL_TYPES = ("cdwriter", "dvdwriter", "bdwriter")
 DEVICE_TYPES = ("auto", *OPTICAL_TYPES, "shelf")
+
+_NAMES = [Path(f"/dev/sr{number}") for number in range(16)]
+
+
+def burners() -> list[Path]:
+    """The optical drives of this machine, by the names that the kernel gives them."""
+    return [path for path in _NAMES if path.is_block_device()]
+
+
+def only_one(found: Sequence[Path]) -> Path:
+    """The drive, where there is no choice.
+
+    Raises:
+        DriveMissing: there is none, or there are several.
+    """
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise DriveMissing(
+            f"this machine has several drives: {', '.join(map(str, found))}",
+            advice=f"Say which one: --device {found[0]}",
+        )
+    raise DriveMissing(
+        f"this machine has no optical drive (there is no {_NAMES[0]})",
+        advice="Connect one and name it with --device, or have disc images: --device shelf:DIR",
+    )
 
 
 class LocalDrives:

@@ -44,8 +44,14 @@ class HeldLocks:
 
     @contextlib.contextmanager
     def hold(self, state_dir: Path) -> Iterator[None]:
-        """Hold the lock of a state folder, and with it all locks taken until the end."""
+        """Hold the lock of a state folder, and with it all locks taken until the end.
+
+        One that this run holds already is held on.
+        """
         path = state_dir / "lock"
+        if self.has(path):
+            yield
+            return
         try:
             state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

@@ -32,7 +32,7 @@ class LocalSources:
         except OSError as error:
             raise CollectError(
                 f"{source.path} cannot be collected: {error.strerror}",
-                advice="Correct [[collect.source]] path, or run as a user who may read it.",
+                advice="Correct the path (of [[collect.source]]), or run as a user who may read it.",
                 path=str(source.path),
             ) from error
 

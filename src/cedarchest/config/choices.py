@@ -89,6 +89,7 @@ class ActionName(StrEnum):
     """Actions that hooks may be tied to."""
 
     ALL = "all"
+    BACKUP = "backup"
     COLLECT = "collect"
     STAGE = "stage"
     STORE = "store"

@@ -22,12 +22,22 @@ from cedarchest.errors import ConfigError
 NAME = "cedarchest.toml"
 VARIABLE = "CEDARCHEST_CONFIG"
 SYSTEM = Path("/etc/cedarchest") / NAME
+SYSTEM_STATE = Path("/var/lib/cedarchest")
 LARGEST = 1 << 20
 
 _PLACE = re.compile(r"^(?P<what>.*) \(at (?P<place>line \d+, column \d+|end of document)\)$", re.DOTALL)
 
 
 _ROOT_REASON = "root takes no file from the current folder"
+
+
+class NoConfiguration(ConfigError):
+    """None was named, and none stands where one is looked for; to a script it is a ConfigError."""
+
+    @property
+    def kind(self) -> str:
+        """The name scripts see in the JSON output."""
+        return ConfigError.__name__
 
 
 def find_config(
@@ -37,34 +47,45 @@ def find_config(
 
     A file that `explicit` or the variable names is taken unseen: `load_config` says what is wrong with it.
 
+    The last one is what a `backup` left that had none.
+
     Raises:
-        ConfigError: there is none; its `problems` say where was looked and what was passed over.
+        NoConfiguration: there is none; its `problems` say where was looked and what was passed over.
     """
     if explicit is not None:
         return cwd / explicit
     if named := environ.get(VARIABLE):
         return cwd / named
-    user_file = _user_folder(environ, uid) / NAME
+    user_file = _user_folder(environ, uid, "XDG_CONFIG_HOME", ".config") / NAME
+    left_file = state_folder(environ, uid) / NAME
     root = uid == 0
     looked: list[str] = []
     for path, reason in (
         (cwd / NAME, _ROOT_REASON if root else _passed_over(cwd / NAME, uid, ours_only=True)),
         (user_file, _passed_over(user_file, uid, ours_only=root)),
         (system, _passed_over(system, uid, ours_only=False)),
+        (left_file, _passed_over(left_file, uid, ours_only=True)),
     ):
         if not reason:
             return path
         looked.append(f"{readable(path)}: {reason}")
-    raise ConfigError(
+    raise NoConfiguration(
         "\n  ".join(["no configuration was found:", *looked]),
         problems=looked,
         advice=f"Name one with -c or in {VARIABLE}, or write one with `cedarchest init DIR`.",
     )
 
 
-def _user_folder(environ: Mapping[str, str], uid: int) -> Path:
+def state_folder(environ: Mapping[str, str], uid: int) -> Path:
+    """Where those who have no configuration have catalog, journal and what is on its way to a disc."""
+    if uid == 0 and not environ.get("XDG_STATE_HOME", "").startswith("/"):
+        return SYSTEM_STATE
+    return _user_folder(environ, uid, "XDG_STATE_HOME", ".local/state")
+
+
+def _user_folder(environ: Mapping[str, str], uid: int, variable: str, in_home: str) -> Path:
     # Source: XDG Base Directory Specification 0.8: a relative path is to be ignored.
-    folder = environ.get("XDG_CONFIG_HOME", "")
+    folder = environ.get(variable, "")
     if folder.startswith("/"):
         return Path(folder) / "cedarchest"
     home = environ.get("HOME", "")
@@ -73,7 +94,7 @@ def _user_folder(environ: Mapping[str, str], uid: int) -> Path:
             home = pwd.getpwuid(uid).pw_dir
         except KeyError:
             home = "/nonexistent"
-    return Path(home) / ".config" / "cedarchest"
+    return Path(home) / in_home / "cedarchest"
 
 
 def _passed_over(path: Path, uid: int, *, ours_only: bool) -> str:

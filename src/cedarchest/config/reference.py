@@ -28,7 +28,9 @@ A TOML file. It is the one named with `-c`, else in `$CEDARCHEST_CONFIG`, else t
 1. `./cedarchest.toml`: never for root, and only when file and folder belong to the user (or to root)
    and nobody else may write them,
 2. `cedarchest/cedarchest.toml` in `$XDG_CONFIG_HOME`, or in `~/.config`; for root under the same condition,
-3. `/etc/cedarchest/cedarchest.toml`.
+3. `/etc/cedarchest/cedarchest.toml`,
+4. `cedarchest/cedarchest.toml` in `$XDG_STATE_HOME`, or in `~/.local/state`, for root in `/var/lib`: what a
+   `cedarchest backup` left that had none; under the same condition.
 
 `cedarchest init DIR` writes one to begin with, `cedarchest validate` names everything that is wrong with one.
 

@@ -139,3 +139,27 @@ def quoted(text: str) -> str:
     Source: TOML 1.0, "String"; it differs from JSON in that DEL has to be escaped as well.
     """
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+_LEFT = """\
+# Written by `cedarchest backup`, which had no configuration: with this one `discs`, `status` and `verify`
+# find what it stored. `cedarchest backup --device` writes it anew. For one of your own: `cedarchest init`.
+
+[options]
+state_dir = {state}
+
+[stage]
+dir = {staging}
+
+[store]
+device = {device}
+"""
+
+
+def left_by_backup(state: str, staging: str, device: str) -> str:
+    """The configuration that a `backup` leaves where there is none; all absolute."""
+    return _LEFT.format(
+        state=json.dumps(state, ensure_ascii=False),
+        staging=json.dumps(staging, ensure_ascii=False),
+        device=json.dumps(device, ensure_ascii=False),
+    )
