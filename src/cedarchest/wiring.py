@@ -28,6 +28,7 @@ from cedarchest.adapters.schedule import SystemScheduler
 from cedarchest.adapters.sources import LocalSources
 from cedarchest.adapters.ssh import Login
 from cedarchest.adapters.staging import StagingFolder
+from cedarchest.adapters.tools import InstalledTools
 from cedarchest.adapters.workspace import StateWorkspace
 from cedarchest.adapters.xorriso import Xorriso
 from cedarchest.config.model import Config, Peer
@@ -35,19 +36,6 @@ from cedarchest.config.template import left_by_backup
 from cedarchest.errors import ConfigError, DiskFull
 from cedarchest.model.media import BLOCK, TRAITS, Medium
 from cedarchest.ports import Clock, Messenger, Ports, Reporter, RunJournal, Scheduler
-
-
-class InstalledTools:
-    """The programs of this machine; asked once a run."""
-
-    def __init__(self, xorriso: Xorriso) -> None:
-        self._xorriso = xorriso
-        self._version = ""
-
-    def xorriso_version(self) -> str:
-        """The version of xorriso, found to be new enough."""
-        self._version = self._version or self._xorriso.version()
-        return self._version
 
 
 @contextlib.contextmanager

@@ -111,6 +111,9 @@ class OneTool:
     def xorriso_version(self) -> str:
         return "xorriso 1.5.6"
 
+    def version(self, name: str) -> str:
+        return f"{name} 9.9"
+
 
 def memory_config(root: Path, **store: object) -> Config:
     """A configuration with staging and state below `root` and the drive `/dev/sr0`."""

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from cedarchest.actions.collect import check_collected
 from cedarchest.actions.extensions import NIGHT, check_extension, plan_night
-from cedarchest.actions.loading import find_current, warn_of_strangers
+from cedarchest.actions.loading import CurrentDisc, find_current, warn_of_strangers
 from cedarchest.actions.marks import warn_of_unproven_marks
 from cedarchest.actions.purge import refuse_dangerous
 from cedarchest.actions.store import create_writer
 from cedarchest.actions.unbuilt import refuse_unbuilt
-from cedarchest.config.model import Collect, Config
-from cedarchest.errors import CedarchestError, CollectError, DriveForbidden, StagingError
+from cedarchest.config.choices import ArchiveFormat
+from cedarchest.config.model import Collect, Config, Peer, Stage
+from cedarchest.errors import (
+    CedarchestError,
+    CollectError,
+    DriveForbidden,
+    HookFailed,
+    StagingError,
+    ToolMissing,
+)
 from cedarchest.model.media import BLOCK
-from cedarchest.model.names import first_few
-from cedarchest.model.size import shown
-from cedarchest.ports import Ports
+from cedarchest.model.names import first_few, to_text
+from cedarchest.model.size import shown, shown_bytes
+from cedarchest.ports import Ports, Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,43 +42,115 @@ class CheckedThing:
 
 
 def execute_validate(config: Config, *, ports: Ports) -> tuple[CheckedThing, ...]:
-    """Look at tools, folders, catalog, drive and disc; nothing is written and a blank disc stays blank."""
-    steps: list[tuple[str, Callable[[], str]]] = [
-        ("xorriso", ports.tools.xorriso_version),
-        ("state folder", lambda: _writable(config.options.state_dir)),
-        ("catalog", lambda: f"{len(ports.catalog.discs())} discs"),
-    ]
-    if config.collect is not None:
-        collect = config.collect
-        steps.append(("what is collected", lambda: _collected(collect)))
-    if config.stage is None:
-        steps.append(("staging folder", lambda: "there is no table [stage]; store, rebuild, status need it"))
+    """Look at all that a night needs; nothing is written and a blank disc stays blank.
+
+    What a night would only meet later, such as a disc that is nearly full, is warned of.
+    """
+    return tuple(_checked(what, step) for what, step in _steps(config, ports))
+
+
+Step = tuple[str, Callable[[], str]]
+
+
+def _steps(config: Config, ports: Ports) -> Iterator[Step]:
+    yield "xorriso", ports.tools.xorriso_version
+    for name in _tools(config):
+        yield name, partial(ports.tools.version, name)
+    yield from _programs(config)
+    if config.options.user or config.options.group:
+        yield "user and group", lambda: _owner(config, ports)
+    yield "state folder", lambda: _writable(config.options.state_dir)
+    if not config.options.working_dir.is_relative_to(config.options.state_dir):
+        yield "working folder", lambda: _writable(config.options.working_dir)
+    yield "catalog", lambda: f"{len(ports.catalog.discs())} discs"
+    if (collect := config.collect) is not None:
+        yield "what is collected", lambda: _collected(collect)
+    if (stage := config.stage) is None:
+        yield "staging folder", lambda: "there is no table [stage]; store, rebuild, status need it"
     else:
-        root = config.stage.dir
-        steps.append(("staging folder", lambda: _staging(root, ports)))
-    steps += [(f"peer {peer.name}", partial(_peer, peer.name, ports)) for peer in config.peer]
+        yield "staging folder", lambda: _staging(stage.dir, config, ports)
+        yield "space for the next day", lambda: _space(stage, ports)
+    for peer in config.peer:
+        yield f"peer {peer.name}", partial(_peer, peer, config, ports)
     if config.store is None:
-        steps.append(("drive and disc", lambda: "there is no table [store]; all but discs needs it"))
+        yield "drive and disc", lambda: "there is no table [store]; all but discs needs it"
     else:
-        steps.append(("store settings", lambda: _built(config, ports)))
-        steps.append(("drive and disc", lambda: _drive(config, ports)))
+        yield "store settings", lambda: _built(config, ports)
+        yield "drive and disc", lambda: _drive(config, ports)
     if config.purge.dir:
-        steps.append(("folders to purge", lambda: _purged(config)))
-    steps += [
-        (f"notify[{number}]", partial(ports.messenger.check_notify, notify.address))
-        for number, notify in enumerate(config.notify)
-    ]
-    steps += [
-        (f"ping[{number}]", partial(ports.messenger.check_ping, ping.address))
-        for number, ping in enumerate(config.ping)
-    ]
+        yield "folders to purge", lambda: _purged(config)
+    yield from _told(config, ports)
+    yield from _extensions(config, ports)
+
+
+def _told(config: Config, ports: Ports) -> Iterator[Step]:
+    """Those who hear of runs; nothing is sent."""
+    for number, notify in enumerate(config.notify):
+        yield f"notify[{number}]", partial(ports.messenger.check_notify, notify.address)
+    for number, ping in enumerate(config.ping):
+        yield f"ping[{number}]", partial(ports.messenger.check_ping, ping.address)
+
+
+def _extensions(config: Config, ports: Ports) -> Iterator[Step]:
     for name in config.extension:
-        steps.append((f"extension {name}", partial(check_extension, name, config, ports=ports)))
+        yield f"extension {name}", partial(check_extension, name, config, ports=ports)
     if unused := sorted(ports.extensions.installed() - config.extension.keys()):
-        steps.append(("extensions without a table", lambda: f"{', '.join(unused)}; not run"))
+        yield "extensions without a table", lambda: f"{', '.join(unused)}; not run"
     if config.extension:
-        steps.append(("order of a night", lambda: ", ".join(plan_night(NIGHT, config, ports=ports).order)))
-    return tuple(_checked(what, step) for what, step in steps)
+        yield "order of a night", lambda: ", ".join(plan_night(NIGHT, config, ports=ports).order)
+
+
+def _tools(config: Config) -> list[str]:
+    """The programs that the configured tables need besides xorriso."""
+    needed: list[str] = []
+    if (collect := config.collect) is not None:
+        own = [source.archive for source in collect.source] + [each.archive for each in collect.command]
+        forms = [form or collect.archive for form in own]
+        needed += ["tar"] if collect.source else []
+        needed += [_COMPRESSORS[form] for form in forms if form in _COMPRESSORS]
+    if config.peer:
+        needed.append("rsync")
+    if any(peer.host for peer in config.peer):
+        needed.append("ssh")
+    return list(dict.fromkeys(needed))
+
+
+_COMPRESSORS = {
+    ArchiveFormat.TAR_GZ: "gzip",
+    ArchiveFormat.TAR_BZ2: "bzip2",
+    ArchiveFormat.TAR_XZ: "xz",
+    ArchiveFormat.TAR_ZST: "zstd",
+}
+
+
+def _programs(config: Config) -> Iterator[Step]:
+    """The programs of the administrator."""
+    for hook in config.hook:
+        yield f"hook {hook.when} {hook.action}", partial(_program, hook.argv[0], HookFailed)
+    if config.collect is None:
+        return
+    for source in config.collect.source:
+        for when, argv in (("before", source.before), ("after", source.after)):
+            if argv:
+                yield f"program {when} {source.path}", partial(_program, argv[0], HookFailed)
+    for command in config.collect.command:
+        yield f"command {command.name}", partial(_program, command.argv[0], ToolMissing)
+
+
+def _program(name: str, kind: type[CedarchestError]) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise kind(
+            f"there is no program {to_text(os.fsencode(name))} that can be run",
+            advice="Install it, make it executable, or correct argv; without a `/` it is looked for on PATH.",
+            tool=name,
+        )
+    return found
+
+
+def _owner(config: Config, ports: Ports) -> str:
+    ports.collect_dir.owner()
+    return ":".join(filter(None, (config.options.user, config.options.group)))
 
 
 def _checked(what: str, step: Callable[[], str]) -> CheckedThing:
@@ -104,7 +185,9 @@ def _collected(collect: Collect) -> str:
     return f"{len(collect.source)} sources and {len(collect.command)} commands, into {collect.dir}"
 
 
-def _staging(root: Path, ports: Ports) -> str:
+def _staging(root: Path, config: Config, ports: Ports) -> str:
+    if config.peer and not root.exists() and not ports.catalog.days():
+        return _writable(root)  # the first stage makes it
     days = ports.staging.days(root)
     warn_of_unproven_marks(days, ports)
     if not os.access(root, os.W_OK):
@@ -112,8 +195,32 @@ def _staging(root: Path, ports: Ports) -> str:
     return f"{root}, {sum(day.staged for day in days)} days staged"
 
 
-def _peer(name: str, ports: Ports) -> str:
-    handover = ports.peers.named(name).handover()
+def _newest_bytes(stage: Stage, ports: Ports) -> int:
+    """What the newest staged day took, in bytes of its files; 0 where nothing is staged."""
+    if not stage.dir.is_dir():
+        return 0
+    staged = [day for day in ports.staging.days(stage.dir) if day.staged]
+    return ports.staging.look(staged[-1].directory, staged[-1].day).data_bytes if staged else 0
+
+
+def _space(stage: Stage, ports: Ports) -> str:
+    """What is free in staging beside what the newest day took: the next one will take about as much."""
+    needed = _newest_bytes(stage, ports)
+    free = max(0, _free_bytes(stage.dir) - stage.reserve)
+    if needed > free:
+        ports.reporter.warn(
+            f"{stage.dir} has room for {shown_bytes(free)} besides the reserve, and the newest day took"
+            f" {shown_bytes(needed)}: the next one may not fit; `cedarchest purge` makes room"
+        )
+    took = f"the newest day took {shown_bytes(needed)}" if needed else "nothing is staged yet"
+    return f"{took}, {shown_bytes(free)} free"
+
+
+def _peer(peer: Peer, config: Config, ports: Ports) -> str:
+    own = config.collect.dir if config.collect else None
+    if peer.host is None and peer.collect_dir == own and not own.exists():
+        return "not collected yet"  # the first collect makes it
+    handover = ports.peers.named(peer.name).handover()
     return f"collected {handover.at:%Y-%m-%d %H:%M} UTC" if handover else "not collected yet"
 
 
@@ -135,6 +242,8 @@ def _drive(config: Config, ports: Ports) -> str:
     try:
         current = find_current(config, writer, ports)
         next_one = current.disc.label if current else "a new disc is begun next"
+        if current:
+            _warn_if_nearly_full(config, writer, current, ports)
         if not writer.loads_itself:
             return f"{writer.device}, {next_one}"
         shelf = Path(writer.device.partition(":")[2])
@@ -148,9 +257,26 @@ def _drive(config: Config, ports: Ports) -> str:
         writer.close()
 
 
+def _warn_if_nearly_full(config: Config, writer: Writer, current: CurrentDisc, ports: Ports) -> None:
+    """Say that the next day will want a new disc, as far as the newest one tells."""
+    needed = _newest_bytes(config.stage, ports) // BLOCK if config.stage else 0
+    margin = config.require_store().margin_blocks(writer.device, current.seen.capacity)
+    free = max(0, current.seen.free - margin)
+    if needed > free:
+        ports.reporter.warn(
+            f"{current.disc.label} has room for {shown(free)}, and the newest day took {shown(needed)}:"
+            " have a blank disc at hand"
+        )
+
+
 def _room_at(folder: Path) -> str:
     """What is free where a shelf stands, or is going to."""
+    return f"{shown_bytes(_free_bytes(folder))} free"
+
+
+def _free_bytes(folder: Path) -> int:
+    """What is free where a folder stands, or is going to."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     status = os.statvfs(folder)
-    return f"{shown(status.f_bavail * status.f_frsize // BLOCK)} free"
+    return status.f_bavail * status.f_frsize

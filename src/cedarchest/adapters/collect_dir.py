@@ -99,11 +99,11 @@ class LocalCollectDir:
             yield stream
 
     def _give(self, what: Path | int) -> None:
-        uid, gid = self._owner()
+        uid, gid = self.owner()
         if os.geteuid() == 0 and (uid, gid) != (-1, -1):
             os.chown(what, uid, gid)
 
-    def _owner(self) -> tuple[int, int]:
+    def owner(self) -> tuple[int, int]:
         """The numbers of user and group; -1 for one that is to stay as it is."""
         try:
             uid = pwd.getpwnam(self._user).pw_uid if self._user else -1

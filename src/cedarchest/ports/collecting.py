@@ -62,6 +62,14 @@ class CollectDir(Protocol):
     Every method may raise CollectError (the folder cannot be used) and DiskFull.
     """
 
+    def owner(self) -> tuple[int, int]:
+        """The user and group that files are made for, by number; -1 for one that nobody chose.
+
+        Raises:
+            ConfigError: this machine has not the one that was chosen.
+        """
+        ...
+
     def begin(self, root: Path) -> None:
         """Make the folder where it is absent, take the mark away, and what killed runs left."""
         ...

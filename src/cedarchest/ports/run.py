@@ -85,6 +85,10 @@ class Tools(Protocol):
         """
         ...
 
+    def version(self, name: str) -> str:
+        """That of another program that we run: `rsync`, `ssh`, `tar`, or a compressor; raises the same."""
+        ...
+
 
 class Hooks(Protocol):
     """Programs of the administrator."""
