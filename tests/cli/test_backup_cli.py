@@ -210,7 +210,7 @@ def test_a_dry_run_says_what_and_where_and_writes_nothing(person: Person) -> Non
     assert f"would store it on {person.images()[0].stem}" in person.backup("letters", "--dry-run").out
 
 
-def test_a_day_that_could_not_be_stored_is_stored_by_the_next(person: Person) -> None:
+def test_a_day_that_could_not_be_stored_is_stored_by_the_next(person: Person, tmp_path: Path) -> None:
     config = person.root / "home/.config/cedarchest/cedarchest.toml"
     config.parent.mkdir(parents=True)
     tables = f'[options]\nstate_dir = "{person.state}"\n[store]\ndevice = "shelf:{person.root}/discs"\n'
@@ -226,6 +226,8 @@ def test_a_day_that_could_not_be_stored_is_stored_by_the_next(person: Person) ->
     assert ran.status == 0, ran.err
     assert found["days"] == [DAY, NEXT_DAY]
     assert person.on_the_way() == []
+    held = members(person.images()[0], NEXT_DAY, tmp_path / "out")
+    assert not any(path.startswith(str(person.letters)) for path in held)
 
 
 def test_two_at_once_do_not_meet(person: Person) -> None:
@@ -266,6 +268,15 @@ def test_with_a_configuration_it_goes_by_that_and_leaves_the_pool_alone(configur
     assert configured.run("all").status == 0
     assert configured.is_marked(DAY)
     assert (waiting / "cback.store").exists()
+
+
+def test_all_of_it_is_stored_whatever_the_pool_collects_today(configured: Project) -> None:
+    configured.config.write_text(configured.config.read_text().replace('"incr"', '"weekly"'))
+    for name in ("b", "c"):
+        (configured.root / "home" / name).write_bytes(b"new")
+        ran = configured.run("backup", "home")
+        assert ran.status == 0, ran.err
+        assert f"stored {DAY}" in ran.out
 
 
 def test_a_staging_disk_without_room_is_said_with_how_much_is_needed(configured: Project) -> None:
