@@ -24,7 +24,7 @@ class Sshd:
 
     def __init__(self, folder: Path, *, key_options: str = "") -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self.identity = folder / "id"
         self.known_hosts = folder / "known_hosts"
         folder.mkdir(mode=0o700)
@@ -94,7 +94,8 @@ class Sshd:
         self._server.wait(10)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -787,6 +787,8 @@ def test_validate_looks_at_what_is_collected(project: Project, home: Path) -> No
     ran = project.run("validate")
     assert ran.status == 6
     assert f"what is to be collected is not there, or may not be read: {home}/gone" in ran.err
+    sources(project, {"path": str(home)}, {"path": str(home / "gone"), "before": ["true"]})
+    assert "ok     what is collected: 2 sources and 0 commands" in project.run("validate").out
 
 
 def test_a_dry_run_writes_nothing(project: Project, home: Path) -> None:

@@ -177,7 +177,8 @@ def _writable(folder: Path) -> str:
 def _collected(collect: Collect) -> str:
     check_collected(collect)
     _writable(collect.dir)
-    if wrong := [str(each.path) for each in collect.source if not os.access(each.path, os.R_OK)]:
+    there = [str(each.path) for each in collect.source if not each.before]  # a snapshot is yet to be made
+    if wrong := [path for path in there if not os.access(path, os.R_OK)]:
         raise CollectError(
             f"what is to be collected is not there, or may not be read: {first_few(wrong)}",
             advice="Correct [[collect.source]] path, or run as a user who may read it.",

@@ -164,7 +164,7 @@ def pack_output(packed: Packing, argv: Sequence[str]) -> None:
             packed.write(piece)
         done = producer.finish()
     if done.returncode:
-        said = next((line for line in reversed(done.lines) if line.strip()), "it said nothing")
+        said = " ".join([line.strip() for line in done.lines if line.strip()][-3:]) or "it said nothing"
         raise CollectError(
             f"`{to_text(os.fsencode(argv[0]))}` ended with {done.returncode}: {said}",
             advice="Run it by hand as the same user; nothing of its output is kept.",
