@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cedarchest import __version__, night, runs
+from cedarchest import __version__, at_once, night, recorded, runs
 from cedarchest.config.choices import ManagedAction
 from cedarchest.errors import CedarchestError, ConfigError, ExitCode, Interrupted, UnexpectedFailure
 from cedarchest.invocation import (
@@ -194,7 +194,7 @@ def _act(
     if looks or dry_run:
         invocation.result = work()
     else:
-        invocation.result = runs.journalled(invocation.action, config, invocation.reporter, work)
+        invocation.result = recorded.journalled(invocation.action, config, invocation.reporter, work)
 
 
 Days = Annotated[
@@ -245,11 +245,11 @@ def backup(
     """Bring folders of this machine to a proven disc at once; needs no pool and no configuration."""
     invocation: Invocation = context.obj
     sources = [folder.absolute() for folder in folders]
-    path, config = runs.find_backup_config(
+    path, config = at_once.find_backup_config(
         invocation.config_path, sources, device, exclude or (), dry_run=dry_run
     )
     configured = _logged(invocation, path, config)
-    _act(context, runs.backup(full=full, dry_run=dry_run), dry_run=dry_run, configured=configured)
+    _act(context, at_once.backup(full=full, dry_run=dry_run), dry_run=dry_run, configured=configured)
 
 
 @app.command(epilog=EXIT_STATUS)
@@ -510,7 +510,7 @@ def schedule(
         return
     starter = "cron" if cron else "systemd" if systemd else ""
     work = runs.schedule(path, config, user=user, starter=starter)
-    invocation.result = runs.journalled(invocation.action, config, invocation.reporter, work)
+    invocation.result = recorded.journalled(invocation.action, config, invocation.reporter, work)
 
 
 @app.command(epilog=EXIT_STATUS)

@@ -19,9 +19,9 @@ from tests.web import Web, serving
 
 from cedarchest.config.choices import Outcome
 from cedarchest.config.load import load_config
+from cedarchest.recorded import journalled
 from cedarchest.report.outcome import Result
 from cedarchest.report.progress import ProgressReporter
-from cedarchest.runs import journalled
 
 DAY = "2026/11/24"
 TOKEN = "s3cr3tt0ken"

@@ -531,9 +531,9 @@ def test_a_host_that_ssh_could_mistake_is_refused(host: str) -> None:
         (
             '[extension.label]\n[[hook]]\naction = "lable"\nwhen = "before"\nargv = ["x"]',
             (
-                'hook[0].action: "lable" is not known, did you mean "label"?; one of "all", "collect", '
-                '"stage", "store", "rebuild", "purge", "validate", "initialize", "verify", "find", '
-                '"restore", "audit", or an extension that has its table'
+                'hook[0].action: "lable" is not known, did you mean "label"?; one of "all", "backup", '
+                '"collect", "stage", "store", "rebuild", "purge", "validate", "initialize", "verify", '
+                '"find", "restore", "audit", or an extension that has its table'
             ),
         ),
         (

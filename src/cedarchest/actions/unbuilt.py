@@ -27,10 +27,5 @@ def refuse_unbuilt(config: Config, ports: Ports) -> None:
             problems=problems,
             advice="Take it out of the configuration until it can be done.",
         )
-    without_effect = {
-        "options.user": config.options.user is not None,
-        "options.group": config.options.group is not None,
-        "store.load_delay": "load_delay" in store.model_fields_set,
-    }
-    if named := [key for key, is_set in without_effect.items() if is_set]:
-        ports.reporter.warn(f"set, but without effect yet: {', '.join(named)}")
+    if "load_delay" in store.model_fields_set:
+        ports.reporter.warn("set, but without effect yet: store.load_delay")
