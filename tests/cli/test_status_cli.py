@@ -16,6 +16,17 @@ def test_with_nothing_staged_there_is_nothing_to_tell(project: Project) -> None:
     assert (ran.status, ran.out) == (0, "nothing is staged and nothing is stored\n")
 
 
+def test_a_machine_that_only_collects_has_its_runs(project: Project) -> None:
+    home = project.root / "home"
+    home.mkdir()
+    project.config.write_text(
+        f'[options]\nstate_dir = "state"\n[collect]\ndir = "collect"\n[[collect.source]]\npath = "{home}"\n'
+    )
+    assert project.run("collect").status == 0
+    found = told(ran := project.run("--json", "status"))
+    assert (ran.status, found["last_run"]["action"], found["drive_problem"]) == (0, "collect", "")
+
+
 @pytest.mark.slow
 def test_every_day_has_its_line(project: Project) -> None:
     project.stage(FIRST)

@@ -62,30 +62,32 @@ def test_a_run_that_was_caught_up_with_is_not_missed() -> None:
     assert missed(runs("2026-11-20T02:30", "2026-11-21T19:00"), "2026-11-22T02:31") == []
 
 
-def test_the_last_time_is_missed_only_when_the_next_has_come() -> None:
+def test_the_last_time_is_missed_after_an_hour_until_it_is_caught_up_with() -> None:
     records = runs("2026-11-20T02:30")
-    assert missed(records, "2026-11-22T02:29") == []
-    assert missed(records, "2026-11-22T02:30") == ["2026-11-21 02:30"]
+    assert missed(records, "2026-11-21T03:29") == []
+    assert missed(records, "2026-11-21T03:30") == ["2026-11-21 02:30"]
+    assert missed(records, "2026-11-22T03:29") == ["2026-11-21 02:30"]
+    assert missed([*records, *runs("2026-11-21T12:00")], "2026-11-21T13:00") == []
 
 
 def test_other_actions_are_no_nights() -> None:
     records = [*runs("2026-11-20T02:30"), *runs("2026-11-21T02:30", action="store")]
-    assert missed(records, "2026-11-22T12:00") == ["2026-11-21 02:30"]
+    assert missed(records, "2026-11-21T12:00") == ["2026-11-21 02:30"]
 
 
 def test_nothing_is_missed_from_before_the_journal_or_the_schedule() -> None:
     assert missed([], "2026-11-22T12:00") == []
     before = runs("2026-11-01T02:30", schedule=())
     assert missed(before, "2026-11-22T12:00") == []
-    assert missed([*before, *runs("2026-11-20T12:00")], "2026-11-22T12:00") == ["2026-11-21 02:30"]
+    assert missed([*before, *runs("2026-11-20T12:00")], "2026-11-21T12:00") == ["2026-11-21 02:30"]
     other = runs("2026-11-01T02:30", "2026-11-19T23:00", schedule=["23:00"])
-    assert missed([*other, *runs("2026-11-21T02:30")], "2026-11-22T12:00") == []
+    assert missed([*other, *runs("2026-11-21T02:30")], "2026-11-22T02:00") == []
 
 
 def test_only_the_last_thirty_days_count() -> None:
     records = runs("2026-06-01T02:30")
     found = missed(records, "2026-11-30T12:00")
-    assert (found[0], found[-1], len(found)) == ("2026-11-01 02:30", "2026-11-29 02:30", 29)
+    assert (found[0], found[-1], len(found)) == ("2026-11-01 02:30", "2026-11-30 02:30", 30)
 
 
 @pytest.mark.parametrize("sunday", ["2026-03-29", "2026-10-25"])

@@ -67,6 +67,8 @@ def execute_status(config: Config, *, ports: Ports) -> StatusReport:
         StagingError: the staging folder cannot be read.
         CatalogError: the catalog cannot be read.
     """
+    if config.stage is None and config.store is None:  # a machine that only collects
+        return StatusReport((), None, "", 0, None, runs=look_at_runs(config, ports=ports))
     staged = ports.staging.days(config.require_stage().dir)
     due = [day for day in staged if day.staged and not _is_stored(config, day, ports)]
     days = _days(staged, {day.day for day in due}, ports)

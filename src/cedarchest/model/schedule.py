@@ -18,6 +18,9 @@ Local = Callable[[datetime], datetime]
 REMEMBERED = timedelta(days=30)
 """How far back missed runs are told."""
 
+LATE = timedelta(hours=1)
+"""How long the last run may be on its way: systemd starts some seconds after its time, or once it is on."""
+
 _DAY = timedelta(days=1)
 
 
@@ -63,7 +66,7 @@ def next_run(at: Sequence[time], now: datetime, local: Local) -> datetime | None
 def missed_runs(
     at: Sequence[time], records: Sequence[RunRecord], action: str, now: datetime, local: Local
 ) -> tuple[datetime, ...]:
-    """Times at which no run of an action began before the next of them, oldest first.
+    """Times at which no run of an action began before the next of them, or for an hour, oldest first.
 
     Looked at are the last thirty days, from when the journal first tells of a run under this very schedule.
     """
@@ -81,6 +84,8 @@ def missed_runs(
         if due is not None and not any(due.first <= each < following.last for each in begun):
             missed.append(due.shown)
         due = following if following.first > since else None
+    if due is not None and now >= due.last + LATE and not any(due.first <= each for each in begun):
+        missed.append(due.shown)
     return tuple(missed)
 
 
