@@ -6,23 +6,21 @@ storage. `bench/collect.py --help`; it asserts nothing, the exit status says onl
 
 from __future__ import annotations
 
-import argparse
-import json
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # it is run as a file
 
-from bench.processes import Sample, environment, measure, median
+from bench.compare import Medians, Prepared, compare
+from bench.processes import environment, measure
 from bench.report import Goal
-from bench.subjects import cedar_version, make, program, shapes
+from bench.subjects import cedar_version, program
 
 from cedarchest.model.handover import Received, read_collected, write_receipt
 from cedarchest.model.index import Kind
@@ -61,12 +59,12 @@ class Subjects:
     place: Path
 
     @cached_property
-    def all(self) -> dict[str, tuple[Callable[[], None], list[list[str]]]]:
+    def all(self) -> dict[str, Prepared]:
         """By name: what is done before the clock starts, and the commands."""
         ours = [*program(), "--config", str(self.place / "run/cedarchest.toml"), "--quiet", "collect"]
         archive = str(self.place / "tree.tar.zst")
         tar = ["tar", "--create", "--zstd", f"--file={archive}", f"--directory={self.place}", "tree"]
-        subjects: dict[str, tuple[Callable[[], None], list[list[str]]]] = {
+        subjects: dict[str, Prepared] = {
             TAR: (lambda: Path(archive).unlink(missing_ok=True), [tar, ["sync", archive]]),
             WHOLE: (self._fresh, [[*ours, "--full"]]),
             UNCHANGED: (self._proven, [ours]),
@@ -117,7 +115,7 @@ def _not_today() -> str:
     return f"{datetime.now(UTC).astimezone() + timedelta(days=3):%A}".lower()
 
 
-def goals(found: Mapping[str, Mapping[str, Sample]]) -> Iterator[Goal]:
+def goals(found: Medians) -> Iterator[Goal]:
     """What the program is to reach, with what was measured."""
 
     def ratio(name: str, what: str, other: str) -> float | None:
@@ -130,40 +128,5 @@ def goals(found: Mapping[str, Mapping[str, Sample]]) -> Iterator[Goal]:
     yield Goal("small: unchanged x Cedar Backup", ratio("small", UNCHANGED, CEDAR_UNCHANGED), 0.5)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="all samples, as JSON")
-    parser.add_argument("--scale", type=float, default=1.0, help="how large the trees are (1.0)")
-    parser.add_argument("--runs", type=int, default=3, help="runs of which the median is taken (3)")
-    parser.add_argument("--dir", type=Path, default=Path("/var/tmp"), help="where the trees are made")
-    options = parser.parse_args()
-    samples: dict[str, dict[str, list[Sample]]] = {}
-    with tempfile.TemporaryDirectory(prefix="cedarchest-bench-", dir=options.dir) as folder:
-        for name in ("big", "small"):
-            subjects = Subjects(Path(folder) / name)
-            count, size = make(shapes(options.scale)[name], subjects.place / "tree")
-            print(f"{name}: {count:,} files, {size / 1e6:,.0f} MB")
-            samples[name] = {what: [] for what in subjects.all}
-            for _ in range(options.runs):
-                for what, (prepare, commands) in subjects.all.items():
-                    prepare()
-                    samples[name][what].append(measure(commands))
-            shutil.rmtree(subjects.place)
-    found = {name: {what: median(runs) for what, runs in rows.items()} for name, rows in samples.items()}
-    line = "{:<6} {:<38} {:>8} {:>8} {:>8} {:>8}".format
-    print(line("set", "what", "seconds", "cpu s", "x tar", "peak MB"))
-    for name, rows in found.items():
-        for what, own in rows.items():
-            times = f"{own.seconds / rows[TAR].seconds:.2f}"
-            print(line(name, what, f"{own.seconds:.2f}", f"{own.cpu_s:.2f}", times, f"{own.own_mb:.0f}"))
-    print("\nGoals\n" + "\n".join(aim.line() for aim in goals(found)))
-    if options.json:
-        content = {
-            name: {what: [asdict(each) for each in runs] for what, runs in rows.items()}
-            for name, rows in samples.items()
-        }
-        options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    compare(__doc__, Subjects, TAR, goals)

@@ -67,6 +67,22 @@ def _sees_machine_and_goals(told: dict[str, Any]) -> None:
         assert open_for_want_of_the_peer == (goal["reached"] is None), goal
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["collect", "stage"])
+def test_the_others_run_and_leave_nothing_behind(tmp_path: Path, name: str) -> None:
+    command = [sys.executable, str(REPOSITORY / f"bench/{name}.py"), "--dir", str(tmp_path)]
+    command += ["--scale", "0.002", "--runs", "1", "--json", str(tmp_path / "told.json")]
+    answer = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["told.json"]
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert set(told) == {"big", "small"}
+    for rows in told.values():
+        assert all(what in answer.stdout for what in rows)
+        assert all(len(samples) == 1 and samples[0]["seconds"] > 0 for samples in rows.values())
+    assert "not measured" not in answer.stdout or not cedar_version()
+
+
 def test_a_subject_that_was_not_measured_is_not_installed_and_its_goals_are_open() -> None:
     found = {"small": {INDEXED: Sample(2.0, 1.0, 90.0, 5.0, 90.0), BARE: Sample(1.0, 1.0, 5.0, 0.0, 5.0)}}
     lines = {line[7:41].strip(): line for line in table(found)}
