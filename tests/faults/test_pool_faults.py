@@ -274,17 +274,21 @@ def purged(project: Project, tmp_path: Path) -> Purged:
 def test_a_purge_killed_at_any_moment_takes_nothing_unproven_and_is_seen_to_its_end(
     purged: Purged, seed: int
 ) -> None:
-    """Ten times, at moments that close in on those when it is at work."""
+    """Ten times and until one was half done, at moments that close in on those when it is at work."""
     dice, halfway = random.Random(seed), 0
     project, collect = purged.project, purged.project.root / "collect"
     soonest, latest = 0.0, 0.3
-    for _ in range(10):
+    for number in range(60):
+        if number >= 10 and halfway:
+            break
         everything = purged.renew()
         moment = dice.uniform(soonest, latest)
         if purged.purge(moment):
             latest = (latest + moment) / 2
+            soonest *= 0.95  # machines are now faster, now slower
         elif purged.count() == everything:
             soonest = (soonest + moment) / 2
+            latest *= 1.1
         else:
             halfway += 1
         left = contents(collect)

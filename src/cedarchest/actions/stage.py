@@ -92,21 +92,11 @@ def execute_stage(config: Config, options: StageOptions, *, ports: Ports) -> Sta
         unfinished = _finish_earlier(config, day, ports)
         offers = _offers(config, peers, day, ports)
         fetched = _fetch_all(config, offers, ports)
-        problems = _into_day(config, day, fetched, ports)
-        leave_receipts(config, staged=_staged_now(config, day, fetched, ports), ports=ports)
+        staged, problems = _into_day(config, day, fetched, ports)
+        leave_receipts(config, staged=staged, ports=ports)
         outcome = {**offers, **fetched, **problems}
         report = _report(config, options, day, outcome, ports)
         return replace(report, unfinished=unfinished)
-
-
-def _staged_now(
-    config: Config, day: str, fetched: Mapping[str, Fetched | CedarchestError], ports: Ports
-) -> DayIndex | None:
-    """The day, when something came into it."""
-    directory = config.require_stage().dir / day
-    if directory.is_dir() and any(isinstance(came, Fetched) and came.entries for came in fetched.values()):
-        return ports.staging.look(directory, day)
-    return None
 
 
 def _chosen(config: Config, names: Sequence[str]) -> list[Peer]:
@@ -222,8 +212,11 @@ class _Counted:
 
 def _into_day(
     config: Config, day: str, fetched: Mapping[str, Fetched | CedarchestError], ports: Ports
-) -> dict[str, CedarchestError]:
-    """Bring what arrived into the day, index it and mark it staged; gives what went wrong, by peer."""
+) -> tuple[DayIndex | None, dict[str, CedarchestError]]:
+    """Bring what arrived into the day, index it and mark it staged.
+
+    Gives the day, when something came into it, and what went wrong, by peer.
+    """
     root = config.require_stage().dir
     known: dict[bytes, Digest] = {}
     problems: dict[str, CedarchestError] = {}
@@ -234,10 +227,8 @@ def _into_day(
             known |= _move(root, day, name, came.entries, ports)
         except (StagingError, DiskFull) as error:
             problems[name] = error
-    for unfinished in ports.arrivals.unfinished(root):
-        if unfinished == day:
-            _finish_day(root, day, ports, known)
-    return problems
+    staged = _finish_day(root, day, ports, known) if day in ports.arrivals.unfinished(root) else None
+    return staged, problems
 
 
 def _move(
@@ -277,11 +268,12 @@ def _finish_earlier(config: Config, today: str, ports: Ports) -> tuple[str, ...]
     return tuple(failures)
 
 
-def _finish_day(root: Path, day: str, ports: Ports, known: Mapping[bytes, Digest] | None = None) -> None:
+def _finish_day(root: Path, day: str, ports: Ports, known: Mapping[bytes, Digest] | None = None) -> DayIndex:
     """Index and mark a day that something came into, in this run or in one that was killed."""
-    ports.staging.index(root / day, day, known)
+    index = ports.staging.index(root / day, day, known)
     ports.staging.mark_staged(root / day)
     ports.arrivals.finish(root, day)
+    return index
 
 
 def _replaced(seen: DayIndex, prefix: bytes, entries: Sequence[Entry]) -> list[bytes]:
