@@ -26,6 +26,7 @@ from cedarchest.model.handover import Received, read_collected, write_receipt
 from cedarchest.model.index import Kind
 
 WHOLE = "collect, whole"
+PLAIN = "collect, whole, tar"
 UNCHANGED = "collect, incremental, unchanged"
 TAR = "tar --zstd and sync"
 CEDAR = "Cedar Backup collect, tar"
@@ -47,6 +48,7 @@ state_dir = "state"
 [collect]
 dir = "collect"
 mode = "incr"
+archive = "{archive}"
 [[collect.source]]
 path = "{place}/tree"
 """
@@ -67,21 +69,22 @@ class Subjects:
         subjects: dict[str, Prepared] = {
             TAR: (lambda: Path(archive).unlink(missing_ok=True), [tar, ["sync", archive]]),
             WHOLE: (self._fresh, [[*ours, "--full"]]),
+            PLAIN: (lambda: self._fresh("tar"), [[*ours, "--full"]]),
             UNCHANGED: (self._proven, [ours]),
         }
         if cedar_version():
             cedar = ["cback3", "--quiet", "--config", str(self.place / "cedar.xml")]
             cedar += ["--logfile", str(self.place / "cedar.log"), "collect"]
-            sync = ["sync", str(self.place / "cedar")]
+            sync = ["sync", "-f", str(self.place / "cedar")]
             subjects[CEDAR] = (lambda: self._cedar("daily"), [cedar, sync])
             subjects[CEDAR_UNCHANGED] = (lambda: self._cedar("incr", cedar), [cedar, sync])
         return subjects
 
-    def _fresh(self) -> None:
+    def _fresh(self, archive: str = "tar.zst") -> None:
         run = self.place / "run"
         shutil.rmtree(run, ignore_errors=True)
         run.mkdir()
-        text = _OURS.format(place=self.place, starting_day=_not_today())
+        text = _OURS.format(place=self.place, starting_day=_not_today(), archive=archive)
         (run / "cedarchest.toml").write_text(text, encoding="utf-8")
 
     def _proven(self) -> None:
@@ -124,7 +127,7 @@ def goals(found: Medians) -> Iterator[Goal]:
 
     for name, bound in (("big", 1.5), ("small", 4.0)):
         yield Goal(f"{name}: whole x tar --zstd", ratio(name, WHOLE, TAR), bound)
-        yield Goal(f"{name}: whole x Cedar Backup", ratio(name, WHOLE, CEDAR), 1.0)
+        yield Goal(f"{name}: whole, tar x Cedar Backup, tar", ratio(name, PLAIN, CEDAR), 1.0)
     yield Goal("small: unchanged x Cedar Backup", ratio("small", UNCHANGED, CEDAR_UNCHANGED), 0.5)
 
 

@@ -21,7 +21,7 @@ def test_members_are_read_as_tarfile_reads_them(tmp_path: Path, seed: int) -> No
     fill(tmp_path, random.Random(seed))
     stream = archived(tmp_path)
     passed_on = io.BytesIO()
-    members = list(read_members(io.BytesIO(stream), passed_on.write))
+    members = list(read_members(io.BytesIO(stream).readinto, passed_on.write))
     with tarfile.open(fileobj=io.BytesIO(stream)) as reference:
         expected = []
         for member in reference:
@@ -67,6 +67,6 @@ def test_a_stream_that_breaks_off_is_no_archive(tmp_path: Path) -> None:
     stream = archived(tmp_path).rstrip(b"\0")
     for cut in (0, 100, 512, 700, 5000, len(stream) // 2, len(stream)):
         with pytest.raises(EOFError):
-            list(read_members(io.BytesIO(stream[:cut]), lambda _: None))
+            list(read_members(io.BytesIO(stream[:cut]).readinto, lambda _: None))
     with pytest.raises(UnexpectedOutput):
-        list(read_members(io.BytesIO(b"x" * 2000), lambda _: None))
+        list(read_members(io.BytesIO(b"x" * 2000).readinto, lambda _: None))

@@ -71,7 +71,7 @@ class Packing:
         if compressor is not None:
             self._thread.start()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Take bytes in.
 
         Raises:
@@ -115,16 +115,17 @@ class Packing:
 
     def _drain(self) -> None:
         assert self._compressor is not None
+        buffer = memoryview(bytearray(PIPED))
         with contextlib.suppress(ValueError):  # it is closed: the rest is not wanted any more
-            while piece := self._compressor.data_out.read1(PIPED):
+            while count := self._compressor.data_out.raw.readinto(buffer):
                 if self._failure:
                     continue  # so that the compressor comes to its end
                 try:
-                    self._keep(piece)
+                    self._keep(buffer[:count])
                 except OSError as error:
                     self._failure = error
 
-    def _keep(self, data: bytes) -> None:
+    def _keep(self, data: bytes | memoryview) -> None:
         self._into.write(data)
         self._digest.update(data)
         self._size += len(data)
@@ -159,9 +160,10 @@ def pack_output(packed: Packing, argv: Sequence[str]) -> None:
         CollectError: it ended with another status than 0.
         ToolMissing, ToolFailed: it cannot be run.
     """
+    buffer = memoryview(bytearray(PIPED))
     with piped(argv, environment=os.environ) as producer:
-        while piece := producer.data_out.read(PIPED):
-            packed.write(piece)
+        while count := producer.data_out.raw.readinto(buffer):
+            packed.write(buffer[:count])
         done = producer.finish()
     if done.returncode:
         said = " ".join([line.strip() for line in done.lines if line.strip()][-3:]) or "it said nothing"
@@ -217,7 +219,9 @@ def _run_tar(
         listed = (*_TAR, f"--files-from=/dev/fd/{names.fileno()}")
         with piped(listed, pass_fds=(names.fileno(),), not_heard=_SAID_BY_US) as tar:
             try:
-                found = {member.path: member for member in read_members(tar.data_out, packed.write)}
+                found = {
+                    member.path: member for member in read_members(tar.data_out.raw.readinto, packed.write)
+                }
             except EOFError as error:
                 done = tar.finish()
                 raise _failed(f"{error}, with {done.returncode}: {done.tail}", "tar") from error

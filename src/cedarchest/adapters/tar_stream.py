@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from cedarchest.errors import UnexpectedOutput
 
@@ -35,14 +35,18 @@ class Member(NamedTuple):
     link: bytes = b""
 
 
-def read_members(stream: BinaryIO, pass_on: Callable[[bytes], object]) -> Iterator[Member]:
-    """The members of an archive as they come; all of it but its end is passed on.
+ReadInto = Callable[[memoryview], int | None]
+"""Fills a buffer from its start, and gives how many bytes there were; none at the end of a stream."""
+
+
+def read_members(read: ReadInto, pass_on: Callable[[memoryview], object]) -> Iterator[Member]:
+    """The members of an archive as they come; all of it but its end is passed on, to be used at once.
 
     Raises:
         EOFError: the stream breaks off.
         UnexpectedOutput: it is no archive of this format.
     """
-    source = _Source(stream, pass_on)
+    source = _Source(read, pass_on)
     extended: Mapping[bytes, bytes] = {}
     while (header := source.take(BLOCK)) != _ZEROS:
         if header[257:262] != b"ustar":
@@ -75,13 +79,18 @@ def end_of_archive(length: int) -> bytes:
 
 
 class _Source:
-    """The stream, read and passed on in large pieces, and taken apart in between."""
+    """The stream, read and passed on in large pieces, and taken apart in between.
 
-    def __init__(self, stream: BinaryIO, pass_on: Callable[[bytes], object]) -> None:
-        self._read = stream.read
+    They all stand in one buffer, one after the other: to ask the kernel for the memory of each anew takes
+    longer than to digest it.
+    """
+
+    def __init__(self, read: ReadInto, pass_on: Callable[[memoryview], object]) -> None:
+        self._read = read
         self._pass_on = pass_on
-        self._piece = b""
+        self._buffer = memoryview(bytearray(2 * _PIECE))
         self._taken = 0  # bytes of the piece
+        self._end = 0  # of the piece in the buffer
 
     def take(self, size: int) -> bytes:
         """The next bytes.
@@ -89,42 +98,52 @@ class _Source:
         Raises:
             EOFError: there are fewer.
         """
-        if self._taken + size > len(self._piece):
+        return bytes(self._view(size))
+
+    def _view(self, size: int) -> memoryview:
+        """The next bytes as they stand in the buffer, until more is taken."""
+        if self._taken + size > self._end:
             self._go_on(size)
         start = self._taken
         self._taken += size
-        return self._piece[start : self._taken]
+        return self._buffer[start : self._taken]
 
     def end(self) -> None:
         """The empty block that was taken last is not passed on, nor is what comes after it."""
-        self._pass_on(self._piece[: self._taken - BLOCK])
-        while self._read(_PIECE):
+        self._pass_on(self._buffer[: self._taken - BLOCK])
+        while self._read(self._buffer):
             pass
 
     def _go_on(self, size: int) -> None:
         """Read on until there are so many bytes."""
-        self._pass_on(self._piece[: self._taken])
-        self._piece = self._piece[self._taken :] + self._read(max(_PIECE, size))
-        self._taken = 0
-        if len(self._piece) < size:
-            raise EOFError("tar broke off before the end of the archive")
+        self._pass_on(self._buffer[: self._taken])
+        rest = bytes(self._buffer[self._taken : self._end])
+        if size > len(self._buffer):
+            self._buffer = memoryview(bytearray(size + _PIECE))
+        self._buffer[: len(rest)] = rest
+        self._taken, self._end = 0, len(rest)
+        while self._end < size:
+            count = self._read(self._buffer[self._end : self._end + max(_PIECE, size - self._end)])
+            if not count:
+                raise EOFError("tar broke off before the end of the archive")
+            self._end += count
 
     def data(self, size: int) -> Iterator[memoryview]:
         """The bytes of a member as they stand in the pieces, then what fills its last block."""
         left = size
         while left:
-            if self._taken == len(self._piece):
+            if self._taken == self._end:
                 self._go_on(1)
-            count = min(left, len(self._piece) - self._taken)
-            yield memoryview(self._piece)[self._taken : self._taken + count]
+            count = min(left, self._end - self._taken)
+            yield self._buffer[self._taken : self._taken + count]
             self._taken += count
             left -= count
         self.take(-size % BLOCK)
 
     def digest(self, size: int) -> bytes:
         """The SHA-256 of a member's bytes."""
-        if self._taken + size + BLOCK <= len(self._piece):
-            return hashlib.sha256(self.take(size + -size % BLOCK)[:size]).digest()
+        if self._taken + size + BLOCK <= self._end:
+            return hashlib.sha256(self._view(size + -size % BLOCK)[:size]).digest()
         digest = hashlib.sha256()
         for piece in self.data(size):
             digest.update(piece)
