@@ -131,10 +131,14 @@ def test_the_start_is_told_before_the_work(project: Project, web: Web) -> None:
 
 @pytest.mark.slow
 def test_who_cannot_be_told_is_a_warning(project: Project, web: Web) -> None:
-    for place in (web.url("/500"), web.url("/hang"), "http://127.0.0.1:1"):
-        add(project, "ping", url=f"{place}/{TOKEN}", action="store", start="", timeout="1 s")
-    for place in (web.url("/500", "json"), web.url("/hang", "json")):
-        add(project, "notify", url=f"{place}/{TOKEN}", on="ok", timeout="2 s")
+    for place, timeout in (
+        (web.url("/500"), "30 s"),
+        (web.url("/hang"), "1 s"),
+        ("http://127.0.0.1:1", "30 s"),
+    ):
+        add(project, "ping", url=f"{place}/{TOKEN}", action="store", start="", timeout=timeout)
+    for place, timeout in ((web.url("/500", "json"), "30 s"), (web.url("/hang", "json"), "2 s")):
+        add(project, "notify", url=f"{place}/{TOKEN}", on="ok", timeout=timeout)
     add(project, "notify", url_file="absent", on="ok")
     project.stage(DAY)
     ran = project.run("--json", "-vv", "store")

@@ -56,6 +56,8 @@ class WebMessenger:
 
     def notify(self, address: Address, news: News, timeout_s: float) -> None:
         """Send news."""
+        import apprise  # noqa: F401 - what a slow disk takes to bring it is not the other side's time
+
         url = _read(address, kinds.notify_url)
         _in_time(timeout_s, lambda: _notify(url, news, timeout_s))
 
