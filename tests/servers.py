@@ -66,10 +66,11 @@ def postgresql(folder: Path) -> Iterator[Server]:
 def mariadb(folder: Path) -> Iterator[Server]:
     """MariaDB in a new folder; whoever runs the tests comes in by the socket, as root does on Debian."""
     data, socket = _new(folder), folder / "socket"
+    # Each has a `tmpdir` of its own: one that starts removes the temporary tables that it finds there.
     _done(
         [
-            *AS_NOBODY, "mariadb-install-db", "--no-defaults", f"--datadir={data}", "--skip-test-db",
-            "--auth-root-authentication-method=socket", f"--auth-root-socket-user={ME}",
+            *AS_NOBODY, "mariadb-install-db", "--no-defaults", f"--datadir={data}", f"--tmpdir={folder}",
+            "--skip-test-db", "--auth-root-authentication-method=socket", f"--auth-root-socket-user={ME}",
             "--skip-name-resolve",
         ],
         folder,
@@ -78,7 +79,8 @@ def mariadb(folder: Path) -> Iterator[Server]:
     home.mkdir()
     (home / ".my.cnf").write_text(f"[client]\nsocket = {socket}\n")
     options = [
-        "--no-defaults", f"--datadir={data}", f"--socket={socket}", f"--pid-file={folder}/data/pid",
+        "--no-defaults", f"--datadir={data}", f"--tmpdir={folder}",
+        f"--socket={socket}", f"--pid-file={folder}/data/pid",
         "--skip-networking", "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=16M",
     ]  # fmt: skip
     environ = {**os.environ, "PATH": PATH, "HOME": str(home)}
