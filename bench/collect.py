@@ -127,6 +127,7 @@ def goals(found: Medians) -> Iterator[Goal]:
 
     for name, bound in (("big", 1.5), ("small", 4.0)):
         yield Goal(f"{name}: whole x tar --zstd", ratio(name, WHOLE, TAR), bound)
+        yield Goal(f"{name}: whole x Cedar Backup, tar", ratio(name, WHOLE, CEDAR), 1.0)
         yield Goal(f"{name}: whole, tar x Cedar Backup, tar", ratio(name, PLAIN, CEDAR), 1.0)
     yield Goal("small: unchanged x Cedar Backup", ratio("small", UNCHANGED, CEDAR_UNCHANGED), 0.5)
 

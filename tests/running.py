@@ -17,7 +17,7 @@ sys.exit(run(sys.argv[1:]))
 """
 
 
-def started(project: Project, action: str) -> subprocess.Popen[bytes]:
+def started(project: Project, action: str, *arguments: str) -> subprocess.Popen[bytes]:
     """An action at work, in a process group of its own, once the program is loaded.
 
     What it leaves when it is killed goes with the project.
@@ -25,7 +25,7 @@ def started(project: Project, action: str) -> subprocess.Popen[bytes]:
     scratch = project.root / "tmp"
     scratch.mkdir(exist_ok=True)
     process = subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM.format(action=action), "-c", str(project.config), action],
+        [sys.executable, "-c", _PROGRAM.format(action=action), "-c", str(project.config), action, *arguments],
         env={**os.environ, "TMPDIR": str(scratch), **project.environ},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

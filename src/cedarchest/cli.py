@@ -1,7 +1,8 @@
 """The command line: parse, load the configuration, wire the adapters, call one action, say what came of it.
 
 Only here an error becomes an exit code. With `--json` there is one object on standard output whatever
-happens; everything else goes to standard error.
+happens; everything else goes to standard error. All commands stand in one module, a short function each,
+in the order in which `--help` shows them.
 """
 
 from __future__ import annotations

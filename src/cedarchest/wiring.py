@@ -40,7 +40,7 @@ from cedarchest.ports import Clock, Messenger, Ports, Reporter, RunJournal, Sche
 
 @contextlib.contextmanager
 def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Ports]:
-    """The ports of a run; everything is given back at the end.
+    """The ports of a run, a line for each; everything is given back at the end.
 
     With `read_only` nothing on this machine is made or changed by looking.
 

@@ -6,7 +6,9 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 from tests.cli.program import error_of, told
 from tests.conftest import REPOSITORY, Project
 from tests.pool import peers, staged
+from tests.running import started
 from tests.sshd import Sshd
 
 TUESDAY = "2026-11-24T03:00"
@@ -141,6 +144,36 @@ def test_a_peer_that_fails_holds_up_nobody(project: Project, server: Sshd, clien
     found = told(ran := project.run("--json", "collect", "--managed-only"))
     assert (ran.status, [each["outcome"] for each in found["managed"]]) == (0, ["ignored", "ignored"])
     assert len(found["warnings"]) == 2
+
+
+def test_what_a_peer_says_reaches_no_terminal_as_it_is(project: Project, server: Sshd, client: Path) -> None:
+    hostile = ["sh", "-c", r"printf '\033[2Jgone\377\n'; exit 3", "x"]
+    peers(project, {**managed(client, managed_command=hostile), **server.peer})
+    log = project.root / "log"
+    text = project.config.read_text().replace("[options]\n", f'[options]\nlog_file = "{log}"\n', 1)
+    project.config.write_text(text)
+    ran = project.run("-v", "collect", "--managed-only")
+    assert ran.status == 6
+    assert r"\x1b[2Jgone\xff" in ran.err
+    assert "\x1b" not in ran.out + ran.err
+    assert "Traceback" not in ran.err
+    (ended,) = (json.loads(line) for line in (project.root / "state/runs.jsonl").read_text().splitlines()[1:])
+    assert r"\x1b[2Jgone\xff" in ended["summary"]
+
+
+def test_an_interrupt_ends_the_wait_for_peers(project: Project, server: Sshd, client: Path) -> None:
+    begun = project.root / "begun"
+    slow = ["sh", "-c", f"touch {begun}; while [ -e {begun} ]; do sleep 0.1; done", "x"]
+    peers(project, {**managed(client, managed_command=slow), **server.peer})
+    process = started(project, "collect", "--managed-only")
+    until = time.monotonic() + 30
+    while not begun.exists():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _out, err = process.communicate(timeout=15)
+    assert process.returncode == 5, err
+    begun.unlink()  # what runs over there goes on to its end
 
 
 def test_a_peer_that_left_something_out_says_what(project: Project, server: Sshd, client: Path) -> None:

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 PAUSES_S = (1.0, 2.0)
 """Waits between the tries of a ping."""
 
+_BRING_S = 60.0
+"""What a slow disk may take to bring apprise; it is not the other side's time."""
+
+_GRACE_S = 5.0
+"""So far above ours lies the network's own limit: what is said does not depend on which ends first."""
+
 _LARGEST = 1 << 16
 _OURS = logging.Filter("cedarchest")
 _MOODS = {"ok": "success", "nothing-to-do": "info", "partial": "warning", "failed": "failure"}
@@ -56,17 +62,16 @@ class WebMessenger:
 
     def notify(self, address: Address, news: News, timeout_s: float) -> None:
         """Send news."""
-        import apprise  # noqa: F401 - what a slow disk takes to bring it is not the other side's time
-
         url = _read(address, kinds.notify_url)
-        _in_time(timeout_s, lambda: _notify(url, news, timeout_s))
+        _in_time(_BRING_S, _bring)
+        _in_time(timeout_s, lambda: _notify(url, news, timeout_s + _GRACE_S))
 
     def ping(self, address: Address, part: str, body: str, timeout_s: float) -> None:
         """Ping; a try that fails is repeated unless it was refused."""
         url = _joined(_read(address, kinds.ping_url), part)
         for pause_s in (*self._pauses_s, None):
             try:
-                _in_time(timeout_s, lambda: _request(url, body, timeout_s))
+                _in_time(timeout_s, lambda: _request(url, body, timeout_s + _GRACE_S))
             except NewsFailed as error:
                 if pause_s is None or isinstance(error, _Refused):
                     raise
@@ -117,6 +122,10 @@ def _in_time(timeout_s: float, work: Callable[[], None]) -> None:
         raise NewsFailed(f"there was no answer within {timeout_s:g} s")
     if raised:
         raise raised[0]
+
+
+def _bring() -> None:
+    import apprise  # noqa: F401 - it is there then
 
 
 def _service(url: str, timeout_s: float) -> NotifyBase:

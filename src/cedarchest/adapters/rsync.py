@@ -134,9 +134,10 @@ class RsyncPeers:
         variables = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         done = self._run(remote(login, argv), lambda _: None, **variables)
         if done.returncode == CANNOT_LOG_IN:
-            said = next((line for line in reversed(done.lines) if line.strip()), "ssh said nothing")
+            said = next((line.strip() for line in reversed(done.lines) if line.strip()), "ssh said nothing")
             raise PeerError(
-                f"{name} cannot be logged in to ({login.account}), or the line broke: {said}",
+                f"{name} cannot be logged in to ({login.account}), or the line broke:"
+                f" {to_text(os.fsencode(said))}",
                 advice=login.advice,
                 peer=name,
                 transcript=done.tail,
