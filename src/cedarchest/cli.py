@@ -411,6 +411,31 @@ def discs(
 
 
 @app.command(epilog=EXIT_STATUS)
+def drives(context: typer.Context) -> None:
+    """List the burners of this machine, what is in them, and why one cannot be used; a tray is pulled in."""
+    import tempfile
+
+    from cedarchest.actions.drives import execute_drives
+    from cedarchest.config.load import NoConfiguration
+    from cedarchest.report.drives import drives as told
+    from cedarchest.wiring import without_configuration
+
+    with tempfile.TemporaryDirectory(prefix="cedarchest-") as folder:
+        try:
+            configured = _configured(context.obj)
+        except NoConfiguration:
+            configured = Path(folder), without_configuration(Path(folder))
+        _act(
+            context,
+            lambda _path, config, ports: told(execute_drives(config, ports=ports)),
+            read_only=True,
+            looks=True,
+            hooks=False,
+            configured=configured,
+        )
+
+
+@app.command(epilog=EXIT_STATUS)
 def status(context: typer.Context) -> None:
     """Tell which days are staged and stored, on which discs, what is due and what to insert."""
     from cedarchest.actions.status import execute_status

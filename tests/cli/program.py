@@ -22,6 +22,7 @@ ACTIONS = (
     "purge",
     "verify",
     "discs",
+    "drives",
     "status",
     "validate",
     "initialize",

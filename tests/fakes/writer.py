@@ -8,7 +8,7 @@ repeat the newest descriptors at block 0.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from cedarchest.model.image.volume import DESCRIPTORS
 from cedarchest.model.index import Entry, Kind
 from cedarchest.model.media import TRAITS, Medium
 from cedarchest.model.size import gap_blocks
-from cedarchest.ports import Burnt, SessionSource, Writer
+from cedarchest.ports import Burnt, FoundDrive, SessionSource, Writer
 
 OVERWRITABLE_START = 32
 ALIGNED = 32
@@ -258,6 +258,10 @@ class MemoryDrives:
 
     def __init__(self, *trays: Tray) -> None:
         self._trays = {tray.device: tray for tray in trays}
+
+    def found(self, configured: Sequence[str]) -> tuple[FoundDrive, ...]:
+        names = dict.fromkeys((*self._trays, *configured))
+        return tuple(FoundDrive(name, name, configured=name in configured) for name in names)
 
     def open(self, device: str, device_type: str) -> Writer:
         if device_type not in DEVICE_TYPES:

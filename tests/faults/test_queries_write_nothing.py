@@ -20,6 +20,7 @@ QUERIES = [
     ["status"],
     ["validate"],
     ["discs"],
+    ["drives"],
 ]
 queries = pytest.mark.parametrize("query", QUERIES, ids=" ".join)
 

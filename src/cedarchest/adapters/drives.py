@@ -17,7 +17,7 @@ from cedarchest.adapters.xorriso import Xorriso
 from cedarchest.config.kinds import SHELF
 from cedarchest.errors import ConfigError, DeviceMounted, DriveForbidden, DriveMissing, LockedError
 from cedarchest.model.media import Medium
-from cedarchest.ports import Writer
+from cedarchest.ports import FoundDrive, Writer
 
 LOOKING_S = 10.0
 """How long a run that writes waits for others that only look at the drive."""
@@ -27,11 +27,21 @@ OPTICAL_TYPES = ("cdwriter", "dvdwriter", "bdwriter")
 DEVICE_TYPES = ("auto", *OPTICAL_TYPES, "shelf")
 
 _NAMES = [Path(f"/dev/sr{number}") for number in range(16)]
+_BY_ID = Path("/dev/disk/by-id")
 
 
 def burners() -> list[Path]:
     """The optical drives of this machine, by the names that the kernel gives them."""
     return [path for path in _NAMES if path.is_block_device()]
+
+
+def stable_name(device: Path, links: Path = _BY_ID) -> Path:
+    """The link that leads to a device by make, model and serial number; the device where there is none."""
+    try:
+        leading = [link for link in sorted(links.iterdir()) if os.path.realpath(link) == str(device)]
+    except OSError:
+        return device
+    return min(leading, key=lambda link: link.name.startswith("wwn-"), default=device)
 
 
 def only_one(found: Sequence[Path]) -> Path:
@@ -74,6 +84,17 @@ class LocalDrives:
         self._speed = speed
         self._progress = progress
         self._read_only = read_only
+
+    def found(self, configured: Sequence[str]) -> tuple[FoundDrive, ...]:
+        """The burners of this machine, then what else is configured: a shelf, a drive that is not there."""
+        real = {each: each if each.startswith(SHELF) else os.path.realpath(each) for each in configured}
+        here = [
+            FoundDrive(str(path), str(stable_name(path)), configured=str(path) in real.values())
+            for path in burners()
+        ]
+        known = {each.device for each in here}
+        others = [FoundDrive(each, each, configured=True) for each, path in real.items() if path not in known]
+        return (*here, *others)
 
     def open(self, device: str, device_type: str) -> Writer:
         """A writer for the device; a mounted one is refused before anything else."""

@@ -70,7 +70,13 @@ class OpticalDrive:
         self._reader.close()
         toc = self._xorriso.toc(self.device)
         if toc.state is DiscState.NONE:
-            return Observation(self.device, DiscState.NONE, Medium.CD_R, drive_model=toc.model)
+            return Observation(
+                self.device,
+                DiscState.NONE,
+                Medium.CD_R,
+                drive_model=toc.model,
+                drive_firmware=toc.firmware,
+            )
         if toc.profile not in _MEDIA:
             raise UnexpectedOutput(
                 f"{self.device} holds a medium we do not know: {toc.profile!r}",
@@ -86,6 +92,7 @@ class OpticalDrive:
             sessions=toc.sessions,
             identity=self._identity(toc),
             drive_model=toc.model,
+            drive_firmware=toc.firmware,
         )
         self._reader.close()
         return seen

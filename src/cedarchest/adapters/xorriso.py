@@ -12,6 +12,7 @@ Source: man xorriso; seen with xorriso 1.5.4.
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from cedarchest.errors import (
     UnexpectedOutput,
 )
 from cedarchest.model.disc import DiscState, TocEntry
-from cedarchest.model.names import shell_word
+from cedarchest.model.names import shell_word, to_text
 from cedarchest.ports import Burnt, SessionSource
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class Toc:
     state: DiscState
     profile: str
     model: str
+    firmware: str
     readable: int
     writable: int
     next_address: int
@@ -145,7 +147,8 @@ def parse_toc(lines: Sequence[str]) -> Toc:
     return Toc(
         state=state,
         profile=values.get("Media current", ""),
-        model=" ".join(part.strip() for part in model.groups() if part.strip()),
+        model=_readable(" ".join(part.strip() for part in model.groups()[:2] if part.strip())),
+        firmware=_readable(model[3].strip()),
         readable=int(blocks[1]),
         writable=int(blocks[2]),
         next_address=int(next_address[1]) if next_address else 0,
@@ -165,7 +168,12 @@ def _parse_session(value: str, lines: Sequence[str]) -> TocEntry:
         raise UnexpectedOutput(
             f"xorriso's session line is not understood: {value}", transcript=tail_of(lines)
         )
-    return TocEntry(int(match[1]), int(match[2]), int(match[3]), match[4].strip())
+    return TocEntry(int(match[1]), int(match[2]), int(match[3]), _readable(match[4].strip()))
+
+
+def _readable(name: str) -> str:
+    """What a disc or a drive calls itself may hold any bytes."""
+    return to_text(os.fsencode(name))
 
 
 def blank_argv(address: str) -> tuple[str, ...]:

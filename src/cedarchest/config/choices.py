@@ -126,7 +126,7 @@ class RecordedAction(StrEnum):
     BACKUP = "backup"
 
 
-OWN_ACTIONS = frozenset({*map(str, ActionName), "discs", "init", "schedule", "status"})
+OWN_ACTIONS = frozenset({*map(str, ActionName), "discs", "drives", "init", "schedule", "status"})
 """Names that no extension may have."""
 
 

@@ -65,6 +65,7 @@ class Observation:
     sessions: tuple[TocEntry, ...] = ()
     identity: DiscIdentity | None = None
     drive_model: str = ""
+    drive_firmware: str = ""
 
     @property
     def traits(self) -> MediumTraits:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -144,8 +144,21 @@ class Writer(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class FoundDrive:
+    """A drive by the name that a writer has for it, and by one that stays when drives come and go."""
+
+    device: str
+    stable: str
+    configured: bool = False
+
+
 class Drives(Protocol):
     """Opens drives by configured device and type."""
+
+    def found(self, configured: Sequence[str]) -> tuple[FoundDrive, ...]:
+        """The burners of this machine, each once whatever leads to it; then what else is configured."""
+        ...
 
     def open(self, device: str, device_type: str) -> Writer:
         """A writer for the device; refuses a mounted device before anything else.
