@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -120,6 +121,21 @@ def test_the_known_revisions_are_those_of_the_migrations() -> None:
     known = [script.revision for script in scripts.walk_revisions()]
     assert tuple(reversed(known)) == REVISIONS
     assert scripts.get_current_head() == HEAD
+
+
+def test_what_an_earlier_version_recorded_is_kept_and_names_no_drive_model(path: Path) -> None:
+    session = replace(SESSION, drive_model="MAKE MODEL 1.0")
+    with open_catalog(url_of(path)) as catalog:
+        catalog.put_session(session, DISC)
+        catalog.add_check(replace(CHECK, drive_model="MAKE MODEL 1.0"))
+    with closing(sqlite3.connect(path)) as earlier:
+        for table in ("sessions", "checks"):
+            earlier.execute(f"ALTER TABLE {table} DROP COLUMN drive_model")
+        earlier.execute("UPDATE alembic_version SET version_num = '0002'")
+        earlier.commit()
+    with open_catalog(url_of(path)) as catalog:
+        assert catalog.sessions(DISC.disc_id) == (SESSION,)
+        assert catalog.checks(DISC.disc_id) == (CHECK,)
 
 
 def test_the_schema_compiles_for_postgresql() -> None:

@@ -48,6 +48,7 @@ def test_days_are_appended_proven_and_read_back_by_others(
         assert project.run("verify", environ=drive.env()).status == 0
         assert project.run("verify", "/dev/sr0", environ=drive.env()).status == 0
         assert drive.state().refused_overwrites == 0
+        assert_drive_named(project, drive)
         subprocess.run(
             ["xorriso", "-no_rc", "-osirrox", "on", "-indev", "/dev/sr0", "-extract", "/2026",
              str(tmp_path / "out")],
@@ -57,6 +58,19 @@ def test_days_are_appended_proven_and_read_back_by_others(
     assert (compared.left_only, compared.right_only, compared.diff_files) == ([], [], [])
     there, here = tmp_path / "out" / "11" / "22", project.staging / SECOND
     assert filecmp.cmp(there / "alpha" / "a.txt", here / "alpha" / "a.txt", shallow=False)
+
+
+def assert_drive_named(project: Project, drive: Burner) -> None:
+    """Sessions and checks name the drive they were made with, for those who ask why a disc cannot be read."""
+    details = project.run("--json", "discs", environ=drive.env()).json["details"]
+    assert isinstance(details, list)
+    made = [*details[0]["sessions"], *details[0]["checks"]]
+    assert {each["drive_model"] for each in made} == {"EMULATED TEST BURNER 1.00"}
+    (label,) = named(project, drive, "discs")
+    lines = project.run("discs", label, environ=drive.env()).out
+    assert "passed in /dev/sr0 (EMULATED TEST BURNER 1.00)" in lines
+    told = drive.data_path.read_bytes()
+    assert told.count(b'"drive": "EMULATED TEST BURNER 1.00"') == len(details[0]["sessions"])
 
 
 def test_a_full_write_once_disc_asks_for_a_blank_one_and_goes_on_with_it(project: Project) -> None:

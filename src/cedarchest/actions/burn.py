@@ -171,6 +171,7 @@ def _intent(
         days=selection.contents,
         tool=f"cedarchest {__version__}, {ports.tools.xorriso_version()}",
         drive=writer.device,
+        drive_model=seen.drive_name,
     )
 
 

@@ -38,10 +38,11 @@ KEPT_FINDINGS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A session as read now: what the comparison gave, and how long it took."""
+    """A session as read now: what the comparison gave, how long it took, and in which drive."""
 
     check: SessionCheck
     seconds: float
+    drive_model: str
 
 
 def read_session(writer: Writer, seen: Observation, session: SessionRecord, ports: Ports) -> Reading:
@@ -72,7 +73,7 @@ def read_session(writer: Writer, seen: Observation, session: SessionRecord, port
         _refuse_vanished(writer, seen, session)
     for area in pace.slow_areas():
         ports.reporter.warn(f"{label} reads slowly at {area}")
-    return Reading(check, ports.clock.monotonic() - began)
+    return Reading(check, ports.clock.monotonic() - began, seen.drive_name)
 
 
 def _expected(writer: Writer, entry: TocEntry, session: SessionRecord, ports: Ports) -> Sequence[Entry]:
@@ -201,6 +202,7 @@ def check_record(
         blocks=session.blocks,
         seconds=reading.seconds,
         findings=tuple(str(finding) for finding in reading.check.findings),
+        drive_model=reading.drive_model,
     )
 
 

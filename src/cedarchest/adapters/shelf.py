@@ -140,7 +140,6 @@ class Shelf:
                 self._capacity,
                 free=self._capacity - FIRST_SESSION,
                 next_address=FIRST_SESSION,
-                drive_model="shelf",
             )
         toc = self._xorriso.toc(self._address)
         wanted = self._end_of(toc.sessions[-1]) * BLOCK if toc.sessions else 0
@@ -160,7 +159,6 @@ class Shelf:
             next_address=toc.next_address,
             sessions=toc.sessions,
             identity=read_identity(self.read, toc.sessions[-1].start),
-            drive_model="shelf",
         )
 
     def _end_of(self, session: TocEntry) -> int:

@@ -77,6 +77,11 @@ class Observation:
         """The volume id of the newest session that has one, empty on a blank disc."""
         return next((session.volume_id for session in reversed(self.sessions) if session.volume_id), "")
 
+    @property
+    def drive_name(self) -> str:
+        """Model and firmware: what a session is written, or read back, with."""
+        return f"{self.drive_model} {self.drive_firmware}".strip()
+
 
 class SessionStatus(StrEnum):
     """How far a session has come; only our own reading makes it `verified`."""
@@ -139,6 +144,7 @@ class SessionRecord:
     drive: str = ""
     reason: str = ""  # why it is bad or abandoned
     block_map: bytes = b""
+    drive_model: str = ""  # and firmware; empty in what an earlier version recorded
 
 
 INPUT_CHANGED = "what is staged changed while it was written"
@@ -215,3 +221,4 @@ class CheckRecord:
     blocks: int
     seconds: float
     findings: tuple[str, ...] = ()
+    drive_model: str = ""  # and firmware; empty in what an earlier version recorded

@@ -87,6 +87,7 @@ def session_json(
             "volumes": 1,
             "days": [_day(day) for day in session.days],
             "tool": session.tool,
+            "drive": session.drive_model,
             "joliet": {
                 "missing": [to_text(path) for path in joliet_missing],
                 "renamed": {to_text(path): name for path, name in joliet_renamed},

@@ -325,14 +325,18 @@ def _details(each: DiscSummary) -> list[str]:
         reason = f": {session.reason}" if session.reason else ""
         lines.append(
             f"  session {session.number:3}  blocks {session.start} to {session.start + session.blocks - 1}"
-            f"  {session.status:9} {days}{reason}"
+            f"  {session.status:9} {days}{_by(session.drive_model)}{reason}"
         )
     lines += [
         f"  {check.at:%Y-%m-%d %H:%M}  session {check.session} {check.kind}"
-        f" {'passed' if check.passed else 'FAILED'} in {check.drive}"
+        f" {'passed' if check.passed else 'FAILED'} in {check.drive}{_by(check.drive_model)}"
         for check in each.checks
     ]
     return lines
+
+
+def _by(drive_model: str) -> str:
+    return f" ({drive_model})" if drive_model else ""
 
 
 def _disc_figures(each: DiscSummary) -> dict[str, object]:
@@ -353,6 +357,8 @@ def _disc_figures(each: DiscSummary) -> dict[str, object]:
                 "blocks": session.blocks,
                 "days": [content.day for content in session.days],
                 "reason": session.reason,
+                "drive": session.drive,
+                "drive_model": session.drive_model,
             }
             for session in each.sessions
         ],
@@ -363,6 +369,7 @@ def _disc_figures(each: DiscSummary) -> dict[str, object]:
                 "kind": check.kind.value,
                 "passed": check.passed,
                 "drive": check.drive,
+                "drive_model": check.drive_model,
                 "findings": list(check.findings),
             }
             for check in each.checks

@@ -287,6 +287,7 @@ class SqlCatalog:
                 blocks=check.blocks,
                 seconds=check.seconds,
                 findings=check.findings,
+                drive_model=check.drive_model,
             )
         )
 
@@ -307,6 +308,7 @@ def _put_session(connection: Connection, session: SessionRecord) -> int:
         "drive": session.drive,
         "reason": session.reason,
         "block_map": session.block_map,
+        "drive_model": session.drive_model,
     }
     key = _session_key(connection, session.disc_id, session.number)
     if key is None:
@@ -414,6 +416,7 @@ def _session(connection: Connection, row: Row[*tuple[Any, ...]]) -> SessionRecor
         drive=row.drive,
         reason=row.reason,
         block_map=row.block_map,
+        drive_model=row.drive_model or "",
     )
 
 
@@ -452,6 +455,7 @@ def _check(row: Row[*tuple[Any, ...]]) -> CheckRecord:
         blocks=row.blocks,
         seconds=row.seconds,
         findings=row.findings,
+        drive_model=row.drive_model or "",
     )
 
 

@@ -34,7 +34,7 @@ from sqlalchemy.types import TypeDecorator
 
 from cedarchest.model.names import from_text, to_text
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """The schema's revisions, oldest first; the last one is what the tables below are."""
 
 HEAD = REVISIONS[-1]
@@ -133,6 +133,7 @@ sessions = Table(
     Column("drive", FreeText, nullable=False),
     Column("reason", FreeText, nullable=False),
     Column("block_map", LargeBinary, nullable=False),
+    Column("drive_model", FreeText),  # null before revision 0003
     UniqueConstraint("disc_id", "number"),
 )
 
@@ -178,6 +179,7 @@ checks = Table(
     Column("blocks", BigInteger, nullable=False),
     Column("seconds", Double, nullable=False),
     Column("findings", TextList, nullable=False),
+    Column("drive_model", FreeText),  # null before revision 0003
 )
 
 # Alembic's own table as alembic makes it: a new catalog is stamped without importing alembic.
