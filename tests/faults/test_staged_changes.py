@@ -19,6 +19,9 @@ from pathlib import Path
 import pytest
 from tests.conftest import Project
 
+from cedarchest.adapters import day_files
+from cedarchest.adapters.staging import StagingFolder
+
 pytestmark = pytest.mark.slow
 
 DAY = "2026/11/22"
@@ -562,3 +565,23 @@ def test_a_month_that_may_not_be_entered_is_named(of_user: Project) -> None:
     assert ran.status == 6
     assert f"the staging folder {month} cannot be read" in ran.err
     month.chmod(0o755)
+
+
+def test_sums_never_stand_beside_an_index_that_is_not_theirs(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between index and sums while those of an earlier index stand there."""
+
+    def killed(*_: object) -> None:
+        raise SystemExit
+
+    day = project.stage(DAY)
+    StagingFolder(project.root / "state", lambda *_: None).index(day, DAY)
+    (day / "alpha/late").write_bytes(b"late")
+    with monkeypatch.context() as patch:
+        patch.setattr(day_files, "write_sums", killed)
+        with pytest.raises(SystemExit):
+            StagingFolder(project.root / "state", lambda *_: None).index(day, DAY)
+    StagingFolder(project.root / "state", lambda *_: None).index(day, DAY)
+    assert b"  alpha/late\n" in (day / "SHA256SUMS").read_bytes()
+    subprocess.run(["sha256sum", "--quiet", "--strict", "-c", "SHA256SUMS"], cwd=day, check=True)

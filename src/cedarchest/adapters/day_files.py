@@ -77,7 +77,11 @@ def sums_print(directory: Path) -> Fingerprint:
 
 
 def write_index_and_sums(directory: Path, day: str, entries: Sequence[Entry]) -> bytes:
-    """Make a day's index and sums durable; gives the index's digest."""
+    """Make a day's index and sums durable; gives the index's digest.
+
+    The sums of before go first: with no index but their own are they to be found, wherever this is cut off.
+    """
+    (directory / SUMS_NAME).unlink(missing_ok=True)
     with durable_file(directory / INDEX_NAME) as stream:
         digest = write_index(stream, {"day": day}, _relative(entries, len(day) + 1))
     write_sums(directory, day, entries)
