@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from cedarchest.actions.pool import may_fail, side_by_side
 from cedarchest.config.choices import ManagedAction
 from cedarchest.config.model import Config, Peer
 from cedarchest.errors import CedarchestError, ConfigError, ExitCode, PeerError
-from cedarchest.model.names import to_text
+from cedarchest.model.names import readable
 from cedarchest.ports import PeerRun, Ports
 
 SAID_LINES = 3
@@ -89,7 +88,7 @@ def _told(name: str, command: str, came: PeerRun | CedarchestError) -> ManagedPe
         return ManagedPeer(name, command, ManagedOutcome.FAILED, problem=came)
     if came.status == ExitCode.OK:
         return ManagedPeer(name, command, ManagedOutcome.DONE)
-    lines = [to_text(os.fsencode(line.strip())) for line in came.said if line.strip()]
+    lines = [readable(line.strip()) for line in came.said if line.strip()]
     said = lines[-SAID_LINES:]
     why = f"`{command}` on {name} ended with {came.status}: {' / '.join(said) or 'it said nothing'}"
     if came.status == ExitCode.PARTIAL:

@@ -27,7 +27,7 @@ from cedarchest.errors import (
     ToolMissing,
 )
 from cedarchest.model.media import BLOCK
-from cedarchest.model.names import first_few, to_text
+from cedarchest.model.names import first_few, readable
 from cedarchest.model.size import shown, shown_bytes
 from cedarchest.ports import Ports, Writer
 
@@ -141,7 +141,7 @@ def _program(name: str, kind: type[CedarchestError]) -> str:
     found = shutil.which(name)
     if found is None:
         raise kind(
-            f"there is no program {to_text(os.fsencode(name))} that can be run",
+            f"there is no program {readable(name)} that can be run",
             advice="Install it, make it executable, or correct argv; without a `/` it is looked for on PATH.",
             tool=name,
         )

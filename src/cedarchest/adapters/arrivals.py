@@ -23,7 +23,7 @@ from cedarchest.adapters.rsync import PARTIAL
 from cedarchest.adapters.scan import scan
 from cedarchest.errors import CedarchestError, DiskFull, StagingError
 from cedarchest.model.index import Entry, Fingerprint, Kind
-from cedarchest.model.names import to_text
+from cedarchest.model.names import readable
 
 ARRIVING = ".arriving"
 MOVING = ".arriving-days"
@@ -210,7 +210,7 @@ def _flush(path: Path) -> None:
 
 def _cannot(done: str, path: Path, error: OSError) -> StagingError:
     return StagingError(
-        f"{to_text(os.fsencode(path))} cannot be {done}: {error.strerror}",
+        f"{readable(path)} cannot be {done}: {error.strerror}",
         advice="Check that its disk is mounted and has room, and that you may write there.",
         path=str(path),
     )

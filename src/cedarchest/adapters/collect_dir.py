@@ -20,7 +20,7 @@ from cedarchest.config.choices import ArchiveFormat
 from cedarchest.errors import CedarchestError, CollectError, ConfigError, DiskFull
 from cedarchest.model.handover import COLLECTED_LIST, COLLECTED_MARK, Collected, write_collected
 from cedarchest.model.increments import Seen, State, read_state, write_state
-from cedarchest.model.names import to_text
+from cedarchest.model.names import readable
 from cedarchest.ports import Packed
 
 log = logging.getLogger(__name__)
@@ -179,7 +179,7 @@ def _sentences(place: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFull(f"{place} cannot be written: {error.strerror}", path=str(place)) from error
         raise CollectError(
-            f"{to_text(os.fsencode(place))} cannot be used: {error.strerror}",
+            f"{readable(place)} cannot be used: {error.strerror}",
             advice="Check that its disk is mounted, and that you may read and write there.",
             path=str(place),
         ) from error

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from cedarchest.adapters.process import run
 from cedarchest.errors import HookFailed, ToolError
-from cedarchest.model.names import to_text
+from cedarchest.model.names import readable
 
 _SILENT_S = 86_400.0
 
@@ -17,7 +17,7 @@ class HookPrograms:
 
     def run(self, argv: Sequence[str], variables: Mapping[str, str]) -> None:
         """Run a program to its end; its words go to the log, at DEBUG."""
-        shown = to_text(os.fsencode(" ".join(argv)))
+        shown = readable(" ".join(argv))
         try:
             done = run(argv, timeout_s=_SILENT_S, variables={**os.environ, **variables})
         except ToolError as error:

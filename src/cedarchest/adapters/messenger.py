@@ -19,8 +19,9 @@ from urllib.parse import urljoin, urlsplit
 
 from cedarchest import __version__
 from cedarchest.config import kinds
-from cedarchest.config.wording import Malformed, readable
+from cedarchest.config.wording import Malformed
 from cedarchest.errors import CedarchestError, ConfigError, NewsFailed
+from cedarchest.model.names import readable
 from cedarchest.ports import Address, News
 
 if TYPE_CHECKING:

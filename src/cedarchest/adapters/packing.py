@@ -20,7 +20,7 @@ from cedarchest.errors import CollectError, ToolFailed
 from cedarchest.model.handover import Collected
 from cedarchest.model.increments import Held, Seen
 from cedarchest.model.index import Fingerprint, Kind
-from cedarchest.model.names import to_text
+from cedarchest.model.names import readable
 
 _COMPRESSORS: Mapping[ArchiveFormat, Sequence[str]] = {
     ArchiveFormat.TAR_GZ: ("gzip", "--stdout"),
@@ -168,7 +168,7 @@ def pack_output(packed: Packing, argv: Sequence[str]) -> None:
     if done.returncode:
         said = " ".join([line.strip() for line in done.lines if line.strip()][-3:]) or "it said nothing"
         raise CollectError(
-            f"`{to_text(os.fsencode(argv[0]))}` ended with {done.returncode}: {said}",
+            f"`{readable(argv[0])}` ended with {done.returncode}: {said}",
             advice="Run it by hand as the same user; nothing of its output is kept.",
             transcript=done.tail,
         )

@@ -22,7 +22,7 @@ from cedarchest.adapters.ssh import CANNOT_LOG_IN, PASSED_ON, Login, remote
 from cedarchest.errors import DiskFull, PeerError
 from cedarchest.model.handover import COLLECTED_LIST, COLLECTED_MARK
 from cedarchest.model.index import Kind
-from cedarchest.model.names import to_text
+from cedarchest.model.names import readable
 from cedarchest.ports import Handover, PeerItem, PeerLook, PeerRun
 
 PARTIAL = b".rsync-partial"
@@ -69,7 +69,7 @@ class Address:
     login: Login | None = None
 
     def __str__(self) -> str:
-        folder = to_text(os.fsencode(self.collect_dir))
+        folder = readable(self.collect_dir)
         return f"{self.login.target}:{folder}" if self.login else folder
 
     @property
@@ -136,8 +136,7 @@ class RsyncPeers:
         if done.returncode == CANNOT_LOG_IN:
             said = next((line.strip() for line in reversed(done.lines) if line.strip()), "ssh said nothing")
             raise PeerError(
-                f"{name} cannot be logged in to ({login.account}), or the line broke:"
-                f" {to_text(os.fsencode(said))}",
+                f"{name} cannot be logged in to ({login.account}), or the line broke: {readable(said)}",
                 advice=login.advice,
                 peer=name,
                 transcript=done.tail,

@@ -12,7 +12,6 @@ Source: man xorriso; seen with xorriso 1.5.4.
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from cedarchest.errors import (
     UnexpectedOutput,
 )
 from cedarchest.model.disc import DiscState, TocEntry
-from cedarchest.model.names import shell_word, to_text
+from cedarchest.model.names import readable, shell_word
 from cedarchest.ports import Burnt, SessionSource
 
 log = logging.getLogger(__name__)
@@ -147,8 +146,8 @@ def parse_toc(lines: Sequence[str]) -> Toc:
     return Toc(
         state=state,
         profile=values.get("Media current", ""),
-        model=_readable(" ".join(part.strip() for part in model.groups()[:2] if part.strip())),
-        firmware=_readable(model[3].strip()),
+        model=readable(" ".join(part.strip() for part in model.groups()[:2] if part.strip())),
+        firmware=readable(model[3].strip()),
         readable=int(blocks[1]),
         writable=int(blocks[2]),
         next_address=int(next_address[1]) if next_address else 0,
@@ -168,12 +167,7 @@ def _parse_session(value: str, lines: Sequence[str]) -> TocEntry:
         raise UnexpectedOutput(
             f"xorriso's session line is not understood: {value}", transcript=tail_of(lines)
         )
-    return TocEntry(int(match[1]), int(match[2]), int(match[3]), _readable(match[4].strip()))
-
-
-def _readable(name: str) -> str:
-    """What a disc or a drive calls itself may hold any bytes."""
-    return to_text(os.fsencode(name))
+    return TocEntry(int(match[1]), int(match[2]), int(match[3]), readable(match[4].strip()))
 
 
 def blank_argv(address: str) -> tuple[str, ...]:

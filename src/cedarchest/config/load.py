@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cedarchest.config.model import Config, told
-from cedarchest.config.wording import readable
 from cedarchest.errors import ConfigError
+from cedarchest.model.names import readable
 
 NAME = "cedarchest.toml"
 VARIABLE = "CEDARCHEST_CONFIG"

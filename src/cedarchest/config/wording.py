@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, time
 from pathlib import Path
 
-from cedarchest.model.names import to_text
+from cedarchest.model.names import readable
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _LONGEST = 60
@@ -20,15 +20,6 @@ _LARGEST = 10**18
 
 class Malformed(ValueError):
     """A value that is not what it should be; the message says what it is instead."""
-
-
-def readable(text: str | Path) -> str:
-    """A text or path without anything that a terminal would obey."""
-    try:
-        raw = str(text).encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        raw = str(text).encode("utf-8", "replace")
-    return to_text(raw)
 
 
 def shown(value: object) -> str:

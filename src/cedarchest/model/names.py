@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 _PLAIN = re.compile(rb"[\x20-\x5b\x5d-\x7e]*")
 _CONTROL = re.compile("[\\\\\x00-\x1f\x7f-\x9f\u2028\u2029\udc80-\udcff]")
@@ -27,6 +28,15 @@ def _escape(match: re.Match[str]) -> str:
     if character == "\\":
         return "\\\\"
     return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
+
+
+def readable(text: str | Path) -> str:
+    """A text or path without anything that a terminal would obey."""
+    try:
+        raw = str(text).encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raw = str(text).encode("utf-8", "replace")
+    return to_text(raw)
 
 
 def from_text(text: str) -> bytes:

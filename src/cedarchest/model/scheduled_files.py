@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import time
 from pathlib import Path
 
-from cedarchest.model.names import to_text
+from cedarchest.model.names import readable, to_text
 
 MARK = "# Written by `cedarchest schedule install`; `cedarchest schedule remove` takes it away."
 LINE_MARK = "# by cedarchest schedule install"
@@ -170,7 +170,7 @@ def _command(invoked: Invoked) -> str:
     words = (invoked.program[0], *invoked.program[1:], "-q", *invoked.arguments[len(invoked.program) - 1 :])
     for word in words:
         if "\n" in word:
-            raise CannotBeNamed(f"cron takes no line break, and {to_text(os.fsencode(word))} has one")
+            raise CannotBeNamed(f"cron takes no line break, and {readable(word)} has one")
     command = " ".join(map(_for_cron, words))
     if len(os.fsencode(command)) > LONGEST_COMMAND:
         raise CannotBeNamed(f"cron takes no command of more than {LONGEST_COMMAND} bytes")
