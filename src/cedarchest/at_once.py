@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cedarchest import runs
-from cedarchest.errors import (
-    DiskFull,
-)
+from cedarchest.errors import DiskFull
+from cedarchest.model.days import format_day
 from cedarchest.report.outcome import Outcome, Result, combined
 
 if TYPE_CHECKING:
@@ -58,16 +57,18 @@ def backup(*, full: bool, dry_run: bool) -> runs.Run:
 
     def run(path: Path, config: Config, ports: Ports) -> Result:
         ports = apart(ports, config.options.state_dir / own.HOME)
+        day = format_day(ports.clock.now().date())  # also of what is staged and stored after midnight
         if dry_run:
-            result = runs.attempt("collect", runs.collect(full=full, dry_run=True), path, config, ports)
+            collect = runs.collect(full=full, dry_run=True, by_path=True)
+            result = runs.attempt("collect", collect, path, config, ports)
             lines = [f"would store it on {own.look_ahead(config, always_new=full, ports=ports)}"]
             lines += [f"would store {day}, which an earlier run left" for day in own.waiting(config, ports)]
             return _backed_up([result], lines, dry_run=True)
         with ports.locks.hold(config.options.state_dir):
             own.look_ahead(config, always_new=full, ports=ports)
             own.begin(config, ports)
-            results = _until_one_fails(path, config, ports, full=full)
-            own.clear(config, ports)
+            results = _until_one_fails(path, config, day, ports, full=full)
+            own.clear(config, day, ports)
         for problem in (problem for result in results for problem in result.problems):
             if isinstance(problem, DiskFull):
                 own.say_room(problem, config, ports)
@@ -76,22 +77,25 @@ def backup(*, full: bool, dry_run: bool) -> runs.Run:
     return run
 
 
-def _until_one_fails(path: Path, config: Config, ports: Ports, *, full: bool) -> list[Result]:
-    from cedarchest.actions.backup import clear, days_to_store
+def _until_one_fails(path: Path, config: Config, day: str, ports: Ports, *, full: bool) -> list[Result]:
+    from cedarchest.actions.backup import clear, days_to_store, discs_with
 
     def store_what_came(path: Path, config: Config, ports: Ports) -> Result:
         if not full:
-            clear(config, ports)  # what is the same as it was is not stored again
-        days = days_to_store(config, ports)
+            clear(config, day, ports)  # what is the same as it was is not stored again
+        days = days_to_store(config, day, ports)
         if days is None:
             figures = {"dry_run": False, "deferred": False, "volumes": []}
-            told = "nothing to store: all of it is on disc already"
-            return Result("store", Outcome.NOTHING_TO_DO, figures=figures, text=(told,))
+            discs = discs_with(day, ports)
+            told = (
+                f"nothing to store: all of it is on {' and '.join(discs)} already; --full begins another disc"
+            )
+            return Result("store", Outcome.NOTHING_TO_DO, discs=discs, figures=figures, text=(told,))
         return runs.store(days, full=full, dry_run=False)(path, config, ports)
 
     steps: dict[str, runs.Run] = {
-        "collect": runs.collect(full=full, dry_run=False),
-        "stage": runs.stage([config.peer[-1].name], full=full, dry_run=False),
+        "collect": runs.collect(full=full, dry_run=False, by_path=True),
+        "stage": runs.stage([config.peer[-1].name], full=full, dry_run=False, day=day),
         "store": store_what_came,
     }
     results: list[Result] = []

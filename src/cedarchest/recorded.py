@@ -106,7 +106,7 @@ def _tell(action: str, result: Result, config: Config, reporter: ProgressReporte
                 with _warned(place, reporter):
                     sender.notify(notify.address, told, notify.timeout.total_seconds())
     except Interrupted:
-        reporter.warn("this was interrupted while it told what came of the run: not all were told")
+        reporter.warn("this was interrupted while it told what came of the run: not all may have been told")
 
 
 def _watching(action: str, config: Config) -> dict[str, Ping]:

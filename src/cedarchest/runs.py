@@ -24,23 +24,23 @@ Run = Callable[[Path, "Config", "Ports"], Result]
 """What an action does with a configuration, its file, and the ports."""
 
 
-def collect(*, full: bool, dry_run: bool) -> Run:
-    """Archive what this machine has."""
+def collect(*, full: bool, dry_run: bool, by_path: bool = False) -> Run:
+    """Archive what this machine has; `by_path` under names that depend on nothing but the path."""
     from cedarchest.actions.collect import CollectOptions, execute_collect
     from cedarchest.report import text
 
-    options = CollectOptions(full=full, dry_run=dry_run)
+    options = CollectOptions(full=full, dry_run=dry_run, by_path=by_path)
     return lambda _path, config, ports: text.collected(
         execute_collect(config, options, ports=ports), dry_run=dry_run
     )
 
 
-def stage(peers: Sequence[str] = (), *, full: bool, dry_run: bool) -> Run:
-    """Bring what peers collected into today's day."""
+def stage(peers: Sequence[str] = (), *, full: bool, dry_run: bool, day: str = "") -> Run:
+    """Bring what peers collected into a day, by default today's."""
     from cedarchest.actions.stage import StageOptions, execute_stage
     from cedarchest.report import text
 
-    options = StageOptions(tuple(peers), full=full, dry_run=dry_run)
+    options = StageOptions(tuple(peers), full=full, dry_run=dry_run, day=day)
     return lambda _path, config, ports: text.staged(
         execute_stage(config, options, ports=ports), dry_run=dry_run
     )

@@ -129,8 +129,10 @@ def journal_of(config: Config) -> tuple[RunJournal, Clock]:
 @contextlib.contextmanager
 def messenger() -> Iterator[Messenger]:
     """What tells of a run before and after all other ports are there; a signal ends it as it ends a run."""
-    with Signals().installed():
+    signals = Signals()
+    with signals.installed():
         yield WebMessenger()
+        signals.check()  # a lost terminal raises nothing by itself
 
 
 def scheduler() -> tuple[Scheduler, Clock]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,7 +119,7 @@ def test_a_folder_that_changed_the_same_day_is_stored_again_and_an_unchanged_one
     ran = person.backup("letters")
     assert ran.status == 0, ran.err
     assert image.stat().st_size == size
-    assert "nothing to store: all of it is on disc already" in ran.out
+    assert f"nothing to store: all of it is on {image.stem} already; --full begins another disc" in ran.out
     assert person.on_the_way() == []
     (person.letters / "to bob").write_bytes(b"dear bob")
     (person.root / "music").mkdir()
@@ -128,6 +129,69 @@ def test_a_folder_that_changed_the_same_day_is_stored_again_and_an_unchanged_one
     held = members(image, DAY, tmp_path / "out")
     assert {f"{person.letters}/to bob", f"{person.root}/music/"} <= held
     assert person.run("verify").status == 0
+
+
+def test_an_earlier_version_that_comes_back_is_stored_again(person: Person, tmp_path: Path) -> None:
+    """It stands on the disc, but in a session that a later one replaced: who mounts it does not see it."""
+    letter = person.letters / "to ann"
+    for number, content in enumerate((b"one", b"two", b"one")):
+        letter.write_bytes(content)
+        for path in (letter, person.letters):
+            os.utime(path, (1_600_000_000, 1_600_000_000 + (content == b"two")))
+        ran = person.backup("letters")
+        assert (ran.status, "stored" in ran.out) == (0, True), ran.err
+        members(person.images()[0], DAY, tmp_path / f"out{number}")
+        (archive,) = (tmp_path / f"out{number}").rglob("*.tar.zst")
+        assert subprocess.check_output(["tar", "-xOf", archive, "--wildcards", "*/to ann"]) == content
+    assert "nothing to store" in person.backup("letters").out
+
+
+def test_folders_whose_plain_names_are_the_same_do_not_replace_each_other(
+    person: Person, tmp_path: Path
+) -> None:
+    for folder in ("c-d", "c/d"):
+        (person.root / folder).mkdir(parents=True)
+        (person.root / folder / "f").write_bytes(folder.encode())
+        ran = person.backup(folder)
+        assert ran.status == 0, ran.err
+    held = members(person.images()[0], DAY, tmp_path / "out")
+    assert {f"{person.root}/c-d/f", f"{person.root}/c/d/f"} <= held
+
+
+def test_midnight_between_stage_and_store_loses_nothing(person: Person, tmp_path: Path) -> None:
+    """The clock stands one minute before midnight when the run begins, and behind it once it has staged."""
+    config = person.root / "cedarchest.toml"
+    hook = tmp_path / "late"
+    tables = f'[options]\nstate_dir = "{person.state}"\n[stage]\ndir = "staging"\n'
+    tables += '[store]\ndevice = "shelf:discs"\n[[hook]]\naction = "stage"\nwhen = "after"\n'
+    tables += f'argv = ["touch", "{hook}"]\n'
+    config.write_text(tables)
+    code = f"""
+import sys, datetime, pathlib
+from cedarchest.adapters.clock import SystemClock
+from cedarchest.__main__ import main
+late = pathlib.Path({str(hook)!r})
+def now(self):
+    return datetime.datetime(2026, 11, 25 if late.exists() else 24, 12, tzinfo=datetime.UTC)
+SystemClock.now = now
+sys.exit(main())
+"""
+    argv = [sys.executable, "-c", code, "-c", str(config), "backup", "letters"]
+    ran = subprocess.run(argv, cwd=person.root, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert f"stored {DAY} on" in ran.stdout
+    assert (person.root / "staging" / DAY / "cback.store").is_file()
+
+
+def test_another_device_is_told_that_the_disc_of_the_first_has_it(person: Person) -> None:
+    assert person.backup("letters").status == 0
+    (label,) = (image.stem for image in person.images())
+    ran = person.run("--json", "backup", "letters", "--device", "shelf:others")
+    assert_described(ran)
+    assert (ran.status, told(ran)["discs"]) == (0, [label])
+    assert (
+        f"all of it is on {label} already" in person.run("backup", "letters", "--device", "shelf:others").out
+    )
 
 
 def test_a_file_is_stored_as_well_and_what_is_excluded_is_not(person: Person, tmp_path: Path) -> None:

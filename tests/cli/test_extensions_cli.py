@@ -153,3 +153,44 @@ def test_a_purge_that_waited_is_described(project: Project, tmp_path: Path) -> N
     ran = project.run("--json", "all")
     assert [each["outcome"] for each in told(ran)["actions"]] == ["failed", "partial"]
     assert_described(ran)
+
+
+@pytest.mark.parametrize("raised", ["asyncio.CancelledError()", "KeyboardInterrupt()", "GeneratorExit()"])
+def test_whatever_an_extension_raises_the_night_goes_on(with_package: Project, raised: str) -> None:
+    project = with_package
+    code = f"""
+import asyncio
+def run(call):
+    raise {raised}
+it = Extension(run=run, before=("collect",))
+"""
+    install(project.root / "site", "rude", code)
+    add(project, "[extension.rude]")
+    ran = project.run("--json", "all")
+    assert_described(ran)
+    assert (ran.status, told(ran)["outcome"]) == (6, "partial")
+    assert [each["action"] for each in told(ran)["actions"]] == ["rude", "collect", "stage", "store"]
+    assert [each["outcome"] for each in told(ran)["actions"]][1] == "ok"
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("done", ["sys.stdout.close()", "os.close(1)", "sys.stdout = None"])
+def test_standard_output_is_there_again_whatever_an_extension_does_to_it(
+    with_package: Project, done: str
+) -> None:
+    code = f"""
+import os, sys
+def run(call):
+    {done}
+    return Done(["\\x1b[31mred", "l\\n\\nx"], left_out=["\\x07left"])
+it = Extension(run=run)
+"""
+    install(with_package.root / "site", "rude", code)
+    add(with_package, "[extension.rude]")
+    ran = with_package.run("rude", "--json")
+    assert_described(ran)
+    assert told(ran)["lines"] == [r"\x1b[31mred", "l x"]
+    assert told(ran)["left_out"] == [r"\x07left"]
+    ran = with_package.run("rude")
+    assert ran.out.splitlines()[:2] == [r"rude: \x1b[31mred", "rude: l x"]
+    assert "Traceback" not in ran.err

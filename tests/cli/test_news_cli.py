@@ -215,7 +215,23 @@ def test_who_interrupts_the_telling_need_not_wait(project: Project, web: Web, pa
     assert time.monotonic() < until
     assert process.returncode == (5 if part == "start" else 0)
     assert project.is_marked(DAY) is (part == "end")
-    assert b"not all were told" in err
+    assert b"not all may have been told" in err
+
+
+@pytest.mark.slow
+def test_a_terminal_lost_while_the_start_is_told_ends_the_run(project: Project, web: Web) -> None:
+    add(project, "ping", url=web.url("/hang"), start="/start", failure="", action="store", timeout="1 s")
+    project.stage(DAY)
+    process = started(project, "store")
+    until = time.monotonic() + 30
+    while not web.asked:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    process.send_signal(signal.SIGHUP)
+    _out, err = process.communicate(timeout=60)
+    assert process.returncode == 5, err
+    assert not project.is_marked(DAY)
+    assert project.images() == []
 
 
 def test_validate_says_whether_addresses_are_understood(project: Project, web: Web, tmp_path: Path) -> None:

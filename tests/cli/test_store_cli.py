@@ -353,3 +353,21 @@ def test_a_store_after_a_deferred_check_proves_first_and_writes_nothing_twice(pr
     assert project.run("store").status == 0
     assert project.is_marked(MONDAY)
     assert sessions(project) == [[MONDAY], [WEDNESDAY]]
+
+
+def test_a_day_that_is_again_as_it_was_is_due_where_the_disc_shows_something_else(project: Project) -> None:
+    """Its first version stands on the disc, in a session whose tree a later one replaced."""
+    letter = project.staging / SUNDAY / "alpha/letter"
+    for content in (b"one", b"two", b"one"):
+        project.stage(SUNDAY, {"letter": content})
+        for path in (letter, letter.parent, letter.parents[1] / "cback.stage"):
+            os.utime(path, (1_700_000_000, 1_700_000_000 + (content == b"two")))
+        for name in ("cback.store", "INDEX.jsonl.gz", "SHA256SUMS"):
+            (letter.parents[1] / name).unlink(missing_ok=True)
+        assert project.run("store").status == 0
+        (image,) = project.images()
+        shown = subprocess.check_output(
+            ["bsdtar", "-xOf", str(image), f"{SUNDAY}/alpha/letter"], stderr=subprocess.DEVNULL
+        )
+        assert shown == content
+    assert project.is_marked(SUNDAY)

@@ -495,6 +495,20 @@ def test_copies_are_counted_by_disc_and_not_by_session(catalog: Catalog) -> None
     assert dict(catalog.copies(DAY)) == {copy_of(path): 2}
 
 
+def test_what_a_later_verified_session_replaced_is_no_copy(catalog: Catalog) -> None:
+    path, kept = DAY.encode() + b"/peer/file", DAY.encode() + b"/peer/kept"
+    first, second = (a_session("disc-1", number, days=(a_day(),)) for number in (1, 2))
+    prove(catalog, first, a_file(path, A), a_file(kept))
+    prove(catalog, second, a_file(path, B))
+    assert dict(catalog.copies(DAY)) == {copy_of(path, B): 1, copy_of(kept): 1}
+    prove(catalog, a_session("disc-2", days=(a_day(),)), a_file(path, A))
+    assert dict(catalog.copies(DAY)) == {copy_of(path, A): 1, copy_of(path, B): 1, copy_of(kept): 1}
+    catalog.put_session(replace(second, status=SessionStatus.BAD))
+    assert dict(catalog.copies(DAY)) == {copy_of(path, A): 2, copy_of(kept): 1}
+    prove(catalog, a_session("disc-1", 3, days=(a_day(),)), a_file(path, A))
+    assert dict(catalog.copies(DAY)) == {copy_of(path, A): 2, copy_of(kept): 1}
+
+
 def test_copies_with_other_attributes_are_other_copies(catalog: Catalog) -> None:
     path = DAY.encode() + b"/peer/file"
     other = a_file(path)._replace(traits=b"12345678")

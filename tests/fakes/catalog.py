@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -101,15 +102,17 @@ class MemoryCatalog:
 
     def copies(self, day: str) -> Mapping[StoredEntry, int]:
         root = day.encode()
-        holders: dict[StoredEntry, set[str]] = {}
-        for (disc_id, number), held in self._entries.items():
+        shown: dict[tuple[str, bytes], set[StoredEntry]] = {}
+        for (disc_id, number), held in sorted(self._entries.items()):
             session = self._sessions[disc_id, number]
             if session.status is not SessionStatus.VERIFIED or self._discs[disc_id].given_up:
                 continue
+            replaces = any(content.day == day for content in session.days)
             for path, entry in held.items():
                 if path == root or path.startswith(root + b"/"):
-                    holders.setdefault(entry._replace(start=-1), set()).add(disc_id)
-        return {key: len(discs) for key, discs in holders.items()}
+                    before = set() if replaces else shown.get((disc_id, path), set())
+                    shown[disc_id, path] = before | {entry._replace(start=-1)}
+        return dict(Counter(entry for several in shown.values() for entry in several))
 
     def days(self) -> tuple[str, ...]:
         return tuple(sorted({content.day for session in self._sessions.values() for content in session.days}))

@@ -263,6 +263,21 @@ def test_no_two_archives_share_a_name(configured: set[bytes], below: set[bytes])
         assert not name.startswith((b".", b"cback."))
 
 
+@given(absolute, absolute)
+@example(b"/", b"/_")
+@example(b"/c-d", b"/c/d")
+@example(b"/.a", b"/_a")
+@example(b"/a b", b"/a_b")
+def test_names_by_path_are_told_apart_over_all_runs(one: bytes, other: bytes) -> None:
+    names = [archive_names([path], by_path=True)[path] for path in (one, other)]
+    assert (names[0] == names[1]) == (one == other)
+    assert archive_names([one, b"/x"], by_path=True)[one] == names[0]
+
+
+def test_a_name_by_path_is_plain_where_no_other_path_has_it() -> None:
+    assert archive_names([b"/home/ann/letters"], by_path=True) == {b"/home/ann/letters": b"home-ann-letters"}
+
+
 def test_folders_below_a_source_have_the_names_that_cedar_backup_gives_them() -> None:
     names = archive_names([b"/srv/my-data", b"/etc"])
     assert name_below(b"/srv/my-data/a/.b", b"/srv/my-data", names) == b"srv-my-data-a-.b"

@@ -20,7 +20,7 @@ from cedarchest.actions.store import create_writer
 from cedarchest.config.choices import CollectMode, DeviceType
 from cedarchest.config.model import Collect, Config, Store, shelf_dir
 from cedarchest.errors import CedarchestError, ConfigError, DiskFull
-from cedarchest.model.days import format_day
+from cedarchest.model.disc import SessionStatus
 from cedarchest.model.handover import is_own
 from cedarchest.model.index import Kind
 from cedarchest.model.size import shown, shown_bytes
@@ -153,13 +153,22 @@ def waiting(config: Config, ports: Ports) -> tuple[str, ...]:
     return tuple(day.day for day in ports.staging.days(root) if day.staged and not day.marked_stored)
 
 
-def days_to_store(config: Config, ports: Ports) -> tuple[str, ...] | None:
+def days_to_store(config: Config, day: str, ports: Ports) -> tuple[str, ...] | None:
     """The days for the store: none named where all are ours, None where there is nothing to store."""
     stage = config.require_stage().dir
     if stage == own_staging(config):
         return () if waiting(config, ports) else None
-    today = format_day(ports.clock.now().date())
-    return (today,) if (stage / today).is_dir() else None
+    return (day,) if (stage / day).is_dir() else None
+
+
+def discs_with(day: str, ports: Ports) -> tuple[str, ...]:
+    """The labels of the discs that are proven to hold something of a day."""
+    holding = {
+        session.disc_id
+        for session, _ in ports.catalog.contents(day)
+        if session.status is SessionStatus.VERIFIED
+    }
+    return tuple(disc.label for disc in ports.catalog.discs() if disc.disc_id in holding)
 
 
 def begin(config: Config, ports: Ports) -> None:
@@ -175,21 +184,23 @@ def begin(config: Config, ports: Ports) -> None:
         ports.staging.finish_removals(staging)
 
 
-def clear(config: Config, ports: Ports) -> None:
-    """Take away what is on its way no more, but proven to be on disc; what cannot be is warned of."""
+def clear(config: Config, of_run: str, ports: Ports) -> None:
+    """Take away what is on its way no more, but proven to be on disc; what cannot be is warned of.
+
+    `of_run` is the day that the run began on.
+    """
     staging = config.require_stage().dir
     is_ours = staging == own_staging(config)
-    today = format_day(ports.clock.now().date())
     if not staging.is_dir():
         return
     try:
         for day in ports.staging.days(staging):
-            if not day.staged or not (is_ours or day.day == today):
+            if not day.staged or not (is_ours or day.day == of_run):
                 continue
             index = ports.staging.index(day.directory, day.day)
             if not _is_on_disc(config, index, ports):
                 continue
-            if day.day == today:
+            if day.day == of_run:
                 _remove_archives(config, index, ports)
             if is_ours:
                 ports.staging.remove(index)

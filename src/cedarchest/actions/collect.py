@@ -34,10 +34,11 @@ from cedarchest.ports import Ports
 
 @dataclass(frozen=True, slots=True)
 class CollectOptions:
-    """What the caller asks: everything whole, or only the plan."""
+    """What the caller asks: everything whole, only the plan, names that depend on nothing but the path."""
 
     full: bool = False
     dry_run: bool = False
+    by_path: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def execute_collect(config: Config, options: CollectOptions, *, ports: Ports) ->
         CollectError, DiskFull: the collect dir cannot be used.
     """
     collect = config.require_collect()
-    names = check_collected(collect)
+    names = check_collected(collect, by_path=options.by_path)
     if options.dry_run:
         night = _night(config, collect, options, ports)
         return CollectReport(tuple(_all(night, names)))
@@ -77,13 +78,13 @@ def execute_collect(config: Config, options: CollectOptions, *, ports: Ports) ->
         return report
 
 
-def check_collected(collect: Collect) -> Mapping[bytes, bytes]:
+def check_collected(collect: Collect, *, by_path: bool = False) -> Mapping[bytes, bytes]:
     """The name of each source's archive, by path, without `.tar` and the suffix of its packing.
 
     Raises:
         ConfigError: there is nothing to collect, or it cannot be told apart.
     """
-    names = archive_names(os.fsencode(source.path) for source in collect.source)
+    names = archive_names((os.fsencode(source.path) for source in collect.source), by_path=by_path)
     commands = [os.fsencode(command.name) for command in collect.command]
     if not names and not commands:
         raise ConfigError(

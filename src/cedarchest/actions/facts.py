@@ -18,13 +18,14 @@ from cedarchest.ports import Catalog, DayIndex
 
 
 def is_stored(catalog: Catalog, day: str, digest: bytes, copies: int) -> bool:
-    """Whether a day with this index digest stands whole on as many verified discs."""
-    discs = {
-        session.disc_id
+    """Whether a day with this index digest stands whole on as many verified discs, replaced by nothing."""
+    newest = {
+        session.disc_id: content
         for session, content in catalog.contents(day)
-        if session.status is SessionStatus.VERIFIED and content.index_digest == digest and not content.partial
+        if session.status is SessionStatus.VERIFIED
     }
-    return len(discs) >= copies
+    whole = [each for each in newest.values() if each.index_digest == digest and not each.partial]
+    return len(whole) >= copies
 
 
 def is_on_a_disc(catalog: Catalog, day: str) -> bool:

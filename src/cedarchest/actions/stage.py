@@ -35,11 +35,15 @@ STALE = timedelta(hours=36)
 
 @dataclass(frozen=True, slots=True)
 class StageOptions:
-    """What the caller asks: certain peers, a full run as on the starting day, or only the plan."""
+    """What the caller asks: certain peers, a full run as on the starting day, only the plan, a day.
+
+    Without a `day` it is today.
+    """
 
     peers: tuple[str, ...] = ()
     full: bool = False
     dry_run: bool = False
+    day: str = ""
 
 
 class PeerOutcome(StrEnum):
@@ -76,7 +80,7 @@ class StageReport:
 
 
 def execute_stage(config: Config, options: StageOptions, *, ports: Ports) -> StageReport:
-    """Bring what peers collected into today's staged day.
+    """Bring what peers collected into a staged day.
 
     Raises:
         ConfigError: there are no peers, or not the one that was asked for.
@@ -84,7 +88,7 @@ def execute_stage(config: Config, options: StageOptions, *, ports: Ports) -> Sta
         StagingError: the staging folder, or today's day in it, is not what it should be.
     """
     peers = _chosen(config, options.peers)
-    day = format_day(ports.clock.now().date())
+    day = options.day or format_day(ports.clock.now().date())
     if options.dry_run:
         return _report(config, options, day, _offers(config, peers, day, ports), ports)
     with ports.locks.hold(config.options.state_dir):

@@ -18,7 +18,7 @@ from importlib.metadata import EntryPoint, entry_points
 from cedarchest.config.choices import OWN_ACTIONS
 from cedarchest.errors import ConfigError, ExtensionFailed, Interrupted
 from cedarchest.extension import GROUP, Call, Done, Extension
-from cedarchest.model.names import ACTION, first_few
+from cedarchest.model.names import ACTION, first_few, readable
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class InstalledExtensions:
         if check is None:
             return tuple(f"{key}: there is no such key; {name} has none" for key in settings)
         with self._guarded(name, "cannot check its settings"):
-            return tuple(" ".join(str(line).split()) for line in check(settings))
+            return tuple(map(_line, check(settings)))
 
     def run(self, name: str, call: Call) -> Done:
         """Run it to its end."""
@@ -71,7 +71,7 @@ class InstalledExtensions:
             done = run(call)
             if not isinstance(done, Done):
                 raise ExtensionFailed(f"it gave {type(done).__name__} instead of Done")
-            return Done(tuple(map(str, done.lines)), tuple(map(str, done.left_out)), done.nothing_to_do)
+            return Done(tuple(map(_line, done.lines)), tuple(map(_line, done.left_out)), done.nothing_to_do)
 
     def _point(self, name: str) -> EntryPoint:
         match self._points.get(name, []):
@@ -101,11 +101,11 @@ class InstalledExtensions:
             raise
         except ExtensionFailed as error:
             raise ExtensionFailed(
-                f"{beginning}: {error.message}", advice=error.advice, **error.fields
+                f"{beginning}: {_line(error.message)}", advice=_line(error.advice), **error.fields
             ) from error
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             log.debug("in an extension", exc_info=True)
-            said = " ".join(f"{type(error).__name__}: {error}".split())
+            said = _line(f"{type(error).__name__}: {error}")
             raise ExtensionFailed(
                 f"{beginning}: {said}",
                 advice=f"Correct what it says, or report it to the authors of {package}, or take"
@@ -117,17 +117,29 @@ def _package(point: EntryPoint) -> str:
     return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
 
 
+def _line(said: object) -> str:
+    """What an extension says, on one line, without anything that a terminal would obey."""
+    return readable(" ".join(str(said).split()))
+
+
 @contextlib.contextmanager
 def _output_on_stderr() -> Iterator[None]:
-    """What is written on standard output within, by programs too, goes to standard error."""
-    sys.stdout.flush()
+    """What is written on standard output within, by programs too, goes to standard error.
+
+    It is there again afterwards, whatever was done to it.
+    """
+    stream = sys.stdout
+    stream.flush()
     kept = os.dup(1)
     os.dup2(2, 1)
     try:
         yield
     finally:
         try:
-            sys.stdout.flush()
+            if stream.closed:
+                stream = os.fdopen(1, "w", encoding=stream.encoding, errors="backslashreplace", closefd=False)
+            sys.stdout = stream
+            stream.flush()
         finally:
             os.dup2(kept, 1)
             os.close(kept)

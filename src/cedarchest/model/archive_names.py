@@ -16,19 +16,31 @@ LONGEST = 180
 _REVERSIBLE = re.compile(rb"[^-\\\s:\x00-\x1f\x7f]+")
 """Paths of which no two have the same name."""
 
+_ALTERED = (b".", b"_", b"cback.")
+"""Beginnings of a path that its name does not have, or that another has from this."""
 
-def archive_names(sources: Iterable[bytes]) -> Mapping[bytes, bytes]:
+
+def archive_names(sources: Iterable[bytes], *, by_path: bool = False) -> Mapping[bytes, bytes]:
     """A file name, without suffixes, for the path of each configured source.
 
-    `/etc/apt` is `etc-apt`. Of paths that would share a name each gets a digest of the path as well.
+    `/etc/apt` is `etc-apt`. Of paths that would share a name each gets a digest of the path as well;
+    with `by_path` each does that could share it with any path at all: then a name depends on its path alone.
     Source of the plain names: the collect action of Cedar Backup 3.
     """
     plain = {path: _normalized(path) for path in sources}
     shared = Counter(plain.values())
     return {
-        path: name if shared[name] == 1 and _is_plain(name) else _told_apart(name, path)
+        path: name
+        if shared[name] == 1 and _is_plain(name) and not (by_path and _might_be_shared(path))
+        else _told_apart(name, path)
         for path, name in plain.items()
     }
+
+
+def _might_be_shared(path: bytes) -> bool:
+    """Whether there is another path with the same plain name."""
+    below = path.strip(b"/")
+    return bool(below) and not (_REVERSIBLE.fullmatch(below) and not below.startswith(_ALTERED))
 
 
 def name_below(path: bytes, source: bytes, names: Mapping[bytes, bytes]) -> bytes:
@@ -44,7 +56,7 @@ def name_below(path: bytes, source: bytes, names: Mapping[bytes, bytes]) -> byte
     if (
         _REVERSIBLE.fullmatch(rest)
         and _is_plain(name)
-        and not (source == b"/" and rest.startswith((b".", b"_", b"cback.")))
+        and not (source == b"/" and rest.startswith(_ALTERED))
         and b"/" not in others
         and not any((name + b"-").startswith(names[other] + b"-") for other in others)
     ):

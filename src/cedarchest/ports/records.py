@@ -105,7 +105,10 @@ class Catalog(Protocol):
         ...
 
     def copies(self, day: str) -> Mapping[StoredEntry, int]:
-        """On how many discs each entry of a day is verified, whatever its address (-1)."""
+        """On how many discs each entry of a day is verified, whatever its address (-1).
+
+        What a later verified session of the same disc replaced is no copy: the disc shows it no more.
+        """
         ...
 
     def days(self) -> tuple[str, ...]:

@@ -378,6 +378,23 @@ def _copies_query(day: str) -> Select[*tuple[Any, ...]]:
     entries, sessions, discs = schema.entries, schema.sessions, schema.discs
     # "0" is the character after "/": from "DAY/" up to "DAY0" is all that lies below the day.
     below = and_(entries.c.path >= f"{day}/", entries.c.path < f"{day}0")
+    later, later_entries = sessions.alias(), entries.alias()
+    replaced = (
+        select(literal(1))
+        .select_from(
+            later.join(schema.days, schema.days.c.session_id == later.c.id).join(
+                later_entries, later_entries.c.session_id == later.c.id
+            )
+        )
+        .where(
+            later.c.disc_id == sessions.c.disc_id,
+            later.c.number > sessions.c.number,
+            later.c.status == SessionStatus.VERIFIED.value,
+            schema.days.c.day == day,
+            later_entries.c.path == entries.c.path,
+        )
+        .exists()
+    )
     what = entries.c
     same = (what.path, what.kind, what.size, what.mtime_s, what.mtime_ns, what.sha256)
     return (
@@ -388,6 +405,7 @@ def _copies_query(day: str) -> Select[*tuple[Any, ...]]:
             sessions.c.status == SessionStatus.VERIFIED.value,
             discs.c.given_up.is_(False),
             or_(entries.c.path == day, below),
+            ~replaced,
         )
         .group_by(*same, what.traits)
     )
