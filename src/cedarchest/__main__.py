@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 
 
@@ -11,13 +12,11 @@ def main() -> None:
     if sys.argv[1:] == ["--version"] and sys.stdout is not None:
         from cedarchest import __version__
 
-        with contextlib.suppress(OSError):
-            sys.stdout.write(f"cedarchest {__version__}\n")
-            sys.stdout.flush()
+        with contextlib.suppress(OSError):  # past the buffer, where a text that cannot be written would stay
+            os.write(sys.stdout.fileno(), f"cedarchest {__version__}\n".encode())
             return
     import gc
     import logging
-    import os
 
     from cedarchest.cli import run
 

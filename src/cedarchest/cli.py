@@ -361,17 +361,16 @@ def _is_path(target: str) -> bool:
 
 def _verify_paths(context: typer.Context, paths: Sequence[str]) -> None:
     """Discs named by path need neither configuration nor catalog."""
-    import tempfile
-
     from cedarchest.actions.verify import execute_verify
     from cedarchest.report import text
     from cedarchest.wiring import wired, without_configuration
 
     invocation: Invocation = context.obj
-    with tempfile.TemporaryDirectory(prefix="cedarchest-") as scratch:
-        config = without_configuration(Path(scratch))
-        with wired(config, invocation.reporter, read_only=True) as ports:
-            invocation.result = text.verified(execute_verify(None, paths, ports=ports))
+    with (
+        without_configuration() as config,
+        wired(config, invocation.reporter, read_only=True) as ports,
+    ):
+        invocation.result = text.verified(execute_verify(None, paths, ports=ports))
 
 
 @app.command(epilog=EXIT_STATUS)
@@ -413,24 +412,21 @@ def discs(
 @app.command(epilog=EXIT_STATUS)
 def drives(context: typer.Context) -> None:
     """List the burners of this machine, what is in them, and why one cannot be used; a tray is pulled in."""
-    import tempfile
-
     from cedarchest.actions.drives import execute_drives
     from cedarchest.config.load import NoConfiguration
     from cedarchest.report.drives import drives as told
     from cedarchest.wiring import without_configuration
 
-    with tempfile.TemporaryDirectory(prefix="cedarchest-") as folder:
+    with without_configuration() as nothing:
         try:
             configured = _configured(context.obj)
         except NoConfiguration:
-            configured = Path(folder), without_configuration(Path(folder))
+            configured = Path(), nothing
         _act(
             context,
             lambda _path, config, ports: told(execute_drives(config, ports=ports)),
             read_only=True,
             looks=True,
-            hooks=False,
             configured=configured,
         )
 

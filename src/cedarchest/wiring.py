@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -116,9 +117,11 @@ def _address(peer: Peer) -> Address:
     return Address(peer.collect_dir, login)
 
 
-def without_configuration(directory: Path) -> Config:
-    """A configuration for what needs none: reading a disc that is named by its path."""
-    return Config.from_mapping({"options": {"state_dir": str(directory / "state")}}, directory)
+@contextlib.contextmanager
+def without_configuration() -> Iterator[Config]:
+    """A configuration for what needs none, such as reading a disc that is named by its path."""
+    with tempfile.TemporaryDirectory(prefix="cedarchest-") as folder:
+        yield Config.from_mapping({"options": {"state_dir": f"{folder}/state"}}, Path(folder))
 
 
 def journal_of(config: Config) -> tuple[RunJournal, Clock]:

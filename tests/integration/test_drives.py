@@ -18,7 +18,7 @@ from cedarchest.adapters.drives import stable_name
 
 DAY = "2026/11/21"
 NOTHING: dict[str, Any] = {"device": "/dev/sr0", "path": "/dev/sr0", "configured": False, "error": None}
-EMULATED = {**NOTHING, "model": "EMULATED TEST BURNER", "firmware": "1.00"}
+EMULATED = {**NOTHING, "labels": [], "model": "EMULATED TEST BURNER", "firmware": "1.00"}
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +64,7 @@ def test_what_is_in_it_is_told_ours_or_not(project: Project, tmp_path: Path) -> 
         (found,) = told(ran)["drives"]
         assert found["configured"] is True
         assert (found["disc"]["state"], found["disc"]["ours"]) == ("appendable", True)
-        assert told(ran)["discs"] == [found["disc"]["label"]]
+        assert told(ran)["discs"] == found["labels"] == [found["disc"]["label"]]
         drive.exchange("dvd+r")
         photo = tmp_path / "photo"
         photo.write_bytes(b"x")
@@ -88,6 +88,11 @@ def test_a_drive_in_trouble_says_so_and_hides_no_other(project: Project) -> None
     assert (missing["device"], missing["error"]["message"]) == ("/dev/sr7", "there is no device /dev/sr7")
     assert (shelf["device"], shelf["error"]) == (f"shelf:{project.shelf}", None)
     said = project.run("drives").out
+    assert f"shelf:{project.shelf}  (configured)\n  a shelf with no disc yet\n" in said
+    project.configure()
+    project.stage(DAY)
+    assert project.run("store").status == 0
+    assert f"  a shelf with {project.images()[0].stem}\n" in project.run("drives").out
     assert "/dev/sr7  (configured)\n  cannot be used: there is no device /dev/sr7\n    Check" in said
 
 

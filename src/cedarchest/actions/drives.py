@@ -12,9 +12,13 @@ from cedarchest.ports import FoundDrive, Ports
 
 @dataclass(frozen=True, slots=True)
 class DriveSummary:
-    """A drive and what is in it, or why it cannot be used."""
+    """A drive and what is in it, or why it cannot be used.
+
+    `labels` are those of the discs of ours in it, of a shelf all that stand there.
+    """
 
     drive: FoundDrive
+    labels: tuple[str, ...] = ()
     seen: Observation | None = None
     problem: CedarchestError | None = None
 
@@ -30,7 +34,10 @@ def _look(drive: FoundDrive, ports: Ports) -> DriveSummary:
     try:
         writer = ports.drives.open(drive.device, "auto")
         try:
-            return DriveSummary(drive, writer.observe())
+            if writer.loads_itself:
+                return DriveSummary(drive, writer.labels())
+            seen = writer.observe()
+            return DriveSummary(drive, (seen.label,) if seen.identity else (), seen)
         finally:
             writer.close()
     except Interrupted:

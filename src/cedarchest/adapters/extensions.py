@@ -128,18 +128,19 @@ def _output_on_stderr() -> Iterator[None]:
 
     It is there again afterwards, whatever was done to it.
     """
-    stream = sys.stdout
-    stream.flush()
-    kept = os.dup(1)
+    kept_stream, kept = sys.stdout, os.dup(1)
+    kept_stream.flush()
     os.dup2(2, 1)
+    lent = os.fdopen(1, "w", 1, encoding=kept_stream.encoding, errors="backslashreplace", closefd=False)
+    sys.stdout = lent
     try:
         yield
     finally:
+        with contextlib.suppress(OSError, ValueError):  # it may have been closed
+            lent.flush()
+        sys.stdout = kept_stream
         try:
-            if stream.closed:
-                stream = os.fdopen(1, "w", encoding=stream.encoding, errors="backslashreplace", closefd=False)
-            sys.stdout = stream
-            stream.flush()
+            kept_stream.flush()  # some got hold of it before
         finally:
             os.dup2(kept, 1)
             os.close(kept)

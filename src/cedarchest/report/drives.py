@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cedarchest.actions.drives import DriveSummary
 from cedarchest.model.disc import DiscState, Observation
+from cedarchest.model.names import first_few
 from cedarchest.model.size import shown
 from cedarchest.report.outcome import Outcome, Result, describe
 
@@ -14,11 +15,10 @@ _NONE = "this machine has no optical drive, and none is configured; discs can be
 
 def drives(summaries: Sequence[DriveSummary]) -> Result:
     """The result of `drives`; a drive that cannot be used is news, not a failure."""
-    ours = [each.seen.label for each in summaries if each.seen and each.seen.identity]
     return Result(
         "drives",
         Outcome.OK if summaries else Outcome.NOTHING_TO_DO,
-        discs=ours,
+        discs=[label for each in summaries for label in each.labels],
         figures={"drives": [_figures(each) for each in summaries]},
         text=[line for each in summaries for line in _lines(each)] or [_NONE],
     )
@@ -33,9 +33,10 @@ def _lines(each: DriveSummary) -> Iterator[str]:
         yield f"  cannot be used: {each.problem.message}"
         if each.problem.advice:
             yield f"    {each.problem.advice}"
-    if seen is not None:
-        if seen.drive_firmware:
-            yield f"  {seen.drive_model}, firmware {seen.drive_firmware}"
+    elif seen is None:
+        yield f"  a shelf with {first_few(each.labels, ', ') or 'no disc yet'}"
+    else:
+        yield f"  {seen.drive_model}, firmware {seen.drive_firmware}"
         yield f"  {_disc_line(seen)}"
 
 
@@ -54,6 +55,7 @@ def _figures(each: DriveSummary) -> dict[str, object]:
         "device": each.drive.device,
         "path": each.drive.stable,
         "configured": each.drive.configured,
+        "labels": list(each.labels),
         "model": seen.drive_model if seen else "",
         "firmware": seen.drive_firmware if seen else "",
         "disc": _disc_figures(seen) if seen and seen.state is not DiscState.NONE else None,

@@ -9,6 +9,7 @@ Source: ECMA-119 6.8, 9.1.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from calendar import timegm
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -71,7 +72,7 @@ def bad(detail: str) -> NoReturn:
     raise BadField(detail)
 
 
-class TreeReader:
+class TreeReader(ABC):
     """What the readers of both trees do alike."""
 
     def __init__(
@@ -196,9 +197,9 @@ class TreeReader:
         except BadField as error:
             self.fault(directory.path, f"the record of the directory itself or its parent: {error}", block)
 
+    @abstractmethod
     def dot_posix(self, record: bytes) -> bytes:
         """The raw attributes of a `.` or `..` record."""
-        raise NotImplementedError
 
     def time(self, raw: bytes) -> int:
         """Seconds since 1970 of a short time (ECMA-119 9.1.5).

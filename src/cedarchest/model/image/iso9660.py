@@ -111,6 +111,10 @@ class RockRidgeReader(TreeReader):
             self._check_gap(directory.path, -(-self._area_end // BLOCK) * BLOCK)
 
     def _children(self, directory: Directory) -> Iterator[Node]:
+        """The entries of a directory.
+
+        All that is looked at in a record stands in one function: it is run once for each entry of a disc.
+        """
         prefix = directory.path + b"/" if directory.path else b""
         order = Order()
         names: list[_Named] = []

@@ -40,6 +40,10 @@ class JolietReader(TreeReader):
             yield from self._children(directory)
 
     def _children(self, directory: Directory) -> Iterator[JolietNode]:
+        """The entries of a directory.
+
+        All that is looked at in a record stands in one function: it is run once for each entry of a disc.
+        """
         prefix = directory.path.decode("utf-8", "surrogatepass") + "/" if directory.path else ""
         order = Order()
         times, limit, new = self.times, self.end, tuple.__new__
