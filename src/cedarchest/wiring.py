@@ -22,6 +22,7 @@ from cedarchest.adapters.hooks import HookPrograms
 from cedarchest.adapters.interrupts import Signals
 from cedarchest.adapters.locks import HeldLocks
 from cedarchest.adapters.messenger import WebMessenger
+from cedarchest.adapters.person import TerminalPerson
 from cedarchest.adapters.receipts import StateReceipts
 from cedarchest.adapters.rsync import Address, RsyncPeers
 from cedarchest.adapters.run_journal import StateRunJournal
@@ -91,6 +92,7 @@ def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Po
                 collect_states=StateFolder(config.options.state_dir),
                 journal=StateRunJournal(config.options.state_dir),
                 messenger=WebMessenger(),
+                person=TerminalPerson(),
             )
     finally:
         catalog.close()

@@ -108,9 +108,7 @@ def test_without_any_configuration_an_action_ends_with_4_and_says_where_it_looke
     assert len(error_of(ran)["problems"]) == 4
 
 
-@pytest.mark.parametrize(
-    "wish", [{"copies": 2}, {"close": "always"}, {"defect_management": True}, {"portable": True}], ids=str
-)
+@pytest.mark.parametrize("wish", [{"close": "always"}, {"defect_management": True}], ids=str)
 def test_what_is_asked_for_and_cannot_be_done_yet_ends_with_4(
     project: Project, wish: dict[str, object]
 ) -> None:
@@ -167,9 +165,9 @@ def test_a_disc_that_differs_ends_with_7(project: Project) -> None:
     assert (finding["kind"], finding["path"]) == ("different", f"/{DAY}/alpha/a")
 
 
-def test_a_day_larger_than_an_empty_disc_ends_with_8(project: Project) -> None:
-    project.configure(capacity="2 MiB")
-    project.stage(DAY, {"a": bytes(3 << 20)})
+def test_a_day_for_which_an_empty_disc_has_no_room_ends_with_8(project: Project) -> None:
+    project.configure(capacity="2 MiB", margin="1900 KiB")
+    project.stage(DAY)
     ran = project.run("--json", "store")
     assert ran.status == 8
     assert error_of(ran)["kind"] == "MediumFull"

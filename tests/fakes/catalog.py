@@ -16,6 +16,7 @@ from cedarchest.model.disc import (
     SessionStatus,
     StoredEntry,
 )
+from cedarchest.model.parts import Split, held_in_parts
 
 _OPEN = (SessionStatus.INTENDED, SessionStatus.BURNT)
 
@@ -28,6 +29,7 @@ class MemoryCatalog:
         self._sessions: dict[tuple[str, int], SessionRecord] = {}
         self._entries: dict[tuple[str, int], dict[bytes, StoredEntry]] = {}
         self._checks: list[CheckRecord] = []
+        self._splits: dict[bytes, dict[int, Split]] = {}
 
     def discs(self) -> tuple[DiscRecord, ...]:
         return tuple(sorted(self._discs.values(), key=lambda disc: disc.created_at))
@@ -96,16 +98,30 @@ class MemoryCatalog:
             if not verified or self._discs[disc_id].given_up:
                 continue
             for entry in held.values():
-                if entry.kind == "file" and entry.sha256 in digests:
+                if entry.kind == "file":
                     holders.setdefault(entry.sha256, set()).add(disc_id)
-        return {digest: len(found) for digest, found in holders.items()}
+        counts = {digest: len(found) for digest, found in holders.items()}
+        return held_in_parts(counts, digests, self.splits(digests))
 
-    def copies(self, day: str) -> Mapping[StoredEntry, int]:
+    def splits(self, digests: Collection[bytes]) -> Mapping[bytes, tuple[Split, ...]]:
+        return {
+            sha256: tuple(found[size] for size in sorted(found))
+            for sha256, found in self._splits.items()
+            if sha256 in digests
+        }
+
+    def put_split(self, sha256: bytes, split: Split) -> None:
+        self._splits.setdefault(sha256, {})[split.part_bytes] = split
+
+    def copies(self, day: str, *, of_copy: int = 0) -> Mapping[StoredEntry, int]:
         root = day.encode()
         shown: dict[tuple[str, bytes], set[StoredEntry]] = {}
         for (disc_id, number), held in sorted(self._entries.items()):
             session = self._sessions[disc_id, number]
-            if session.status is not SessionStatus.VERIFIED or self._discs[disc_id].given_up:
+            disc = self._discs[disc_id]
+            if session.status is not SessionStatus.VERIFIED or disc.given_up:
+                continue
+            if of_copy not in (0, disc.copy):
                 continue
             replaces = any(content.day == day for content in session.days)
             for path, entry in held.items():

@@ -105,6 +105,16 @@ class NoInterrupts:
         """Nobody asked."""
 
 
+class NobodyThere:
+    """A run without a terminal."""
+
+    def is_there(self) -> bool:
+        return False
+
+    def changes_disc(self, problem: str, advice: str) -> bool:
+        raise AssertionError(f"nobody is there to read: {problem} {advice}")
+
+
 class OneTool:
     """A tool that is there."""
 
@@ -149,6 +159,7 @@ def memory_ports(root: Path, *trays: Tray) -> Ports:
         collect_states=StateFolder(root / "state"),
         journal=MemoryRunJournal(),
         messenger=MemoryMessenger(),
+        person=NobodyThere(),
     )
 
 

@@ -27,6 +27,7 @@ from cedarchest.errors import CatalogError, CedarchestError, DiskFull
 from cedarchest.model.disc import (
     CheckKind,
     CheckRecord,
+    DayContent,
     DiscRecord,
     SessionRecord,
     SessionStatus,
@@ -131,11 +132,38 @@ def test_what_an_earlier_version_recorded_is_kept_and_names_no_drive_model(path:
     with closing(sqlite3.connect(path)) as earlier:
         for table in ("sessions", "checks"):
             earlier.execute(f"ALTER TABLE {table} DROP COLUMN drive_model")
+        _take_away_0004(earlier)
         earlier.execute("UPDATE alembic_version SET version_num = '0002'")
         earlier.commit()
     with open_catalog(url_of(path)) as catalog:
         assert catalog.sessions(DISC.disc_id) == (SESSION,)
         assert catalog.checks(DISC.disc_id) == (CHECK,)
+
+
+def test_what_an_earlier_version_recorded_is_no_volume_of_a_set(path: Path) -> None:
+    content = DayContent("2026/11/22", bytes(32), 1, 2)
+    part = replace(content, pieces=2, rests_on=("x 1",))
+    session = replace(SESSION, volume=2, volumes=3, days=(part,))
+    with open_catalog(url_of(path)) as catalog:
+        catalog.put_session(session, DISC)
+        assert catalog.sessions(DISC.disc_id) == (session,)
+    with closing(sqlite3.connect(path)) as earlier:
+        _take_away_0004(earlier)
+        earlier.execute("UPDATE alembic_version SET version_num = '0003'")
+        earlier.commit()
+    with open_catalog(url_of(path)) as catalog:
+        assert catalog.sessions(DISC.disc_id) == (replace(SESSION, days=(content,)),)
+
+
+def _take_away_0004(earlier: sqlite3.Connection) -> None:
+    earlier.execute("DROP TABLE splits")
+    for table, column in (
+        ("sessions", "volume"),
+        ("sessions", "volumes"),
+        ("days", "pieces"),
+        ("days", "rests_on"),
+    ):
+        earlier.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
 
 
 def test_the_schema_compiles_for_postgresql() -> None:

@@ -611,5 +611,5 @@ def test_a_day_that_does_not_fit_on_a_disc_is_an_io_error(
     with (folder / "alpha" / "large").open("wb") as stream:
         stream.truncate(700 << 20)
     with pytest.raises(OSError, match="needs"):
-        names.executeStore(None, PLAIN, config)
+        names.writeImage(config, True, {str(folder): DAY})
     assert not project.is_marked(DAY)

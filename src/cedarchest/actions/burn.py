@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import string
 import uuid
 from collections.abc import Container, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 from cedarchest import __version__
 from cedarchest.actions.facts import disc_named
 from cedarchest.actions.loading import CurrentDisc
-from cedarchest.actions.selection import Selection, select
+from cedarchest.actions.selection import DayShare, Selection, select
 from cedarchest.config.model import Config
 from cedarchest.errors import MediumFull, StagingError, ToolFailed
 from cedarchest.model.disc import (
@@ -41,6 +42,17 @@ from cedarchest.ports import DayIndex, Graft, Ports, SavedSession, SessionSource
 
 log = logging.getLogger(__name__)
 
+
+@dataclass(frozen=True, slots=True)
+class VolumePlace:
+    """The place of a session in a set of volumes; `others` says of each other one what it holds."""
+
+    volume_set: str
+    volume: int = 1
+    volumes: int = 1
+    others: tuple[Mapping[str, object], ...] = ()
+
+
 MANY_ENTRIES = 200_000
 
 
@@ -49,12 +61,14 @@ def burn_session(
     writer: Writer,
     disc: DiscRecord,
     current: CurrentDisc | None,
-    days: Sequence[DayIndex],
+    shares: Sequence[DayShare],
     ports: Ports,
+    *,
+    place: VolumePlace | None = None,
 ) -> SessionRecord:
-    """Write the days as one session; afterwards it is `burnt`, not yet proven.
+    """Write what of days goes on this disc as one session; afterwards it is `burnt`, not yet proven.
 
-    Without days it is a repair session: the tree of the last verified session made visible again.
+    Without any it is a repair session: the tree of the last verified session made visible again.
 
     Raises:
         StagingError: what is staged changed since it was indexed; nothing was written.
@@ -63,11 +77,13 @@ def burn_session(
     """
     seen = writer.observe()
     visible = current.visible if current else {}
-    selection = select(days, visible, ports)
-    session = _intent(seen, disc, current, selection, ports, writer)
+    selection = select(shares, visible, ports)
+    place = place or VolumePlace(str(uuid.uuid4()))
+    session = _intent(seen, disc, current, selection, place, ports, writer)
     margin = config.require_store().margin_blocks(writer.device, seen.capacity)
     with ThreadPoolExecutor(1) as beside, ports.interrupts.shielded():
-        making = _Making(disc, session, selection, visible, days, seen.free, margin, beside, ports)
+        days = [share.index for share in shares]
+        making = _Making(disc, session, selection, visible, days, place, seen.free, margin, beside, ports)
         source = SessionSource(
             volume_id=disc.label,
             base=session.base,
@@ -99,6 +115,7 @@ class _Making:
     selection: Selection
     visible: Mapping[bytes, StoredEntry]
     days: Sequence[DayIndex]
+    place: VolumePlace
     free: int
     margin: int
     beside: Executor
@@ -109,7 +126,9 @@ class _Making:
     def grafts(self) -> Iterator[Graft]:
         """The days first: the tool looks at them while our files are prepared, and we look once more."""
         yield from self.selection.grafts
-        self.saved = _save_files(self.disc, self.session, self.selection, self.visible, self.ports)
+        self.saved = _save_files(
+            self.disc, self.session, self.selection, self.visible, self.place, self.ports
+        )
         self.changes = self.beside.submit(_changes, self.days, self.ports)
         yield from self.saved.grafts
 
@@ -156,6 +175,7 @@ def _intent(
     disc: DiscRecord,
     current: CurrentDisc | None,
     selection: Selection,
+    place: VolumePlace,
     ports: Ports,
     writer: Writer,
 ) -> SessionRecord:
@@ -165,13 +185,15 @@ def _intent(
         base=current.base.number if current and current.base else 0,
         start=seen.next_address,
         blocks=0,
-        volume_set=str(uuid.uuid4()),
+        volume_set=place.volume_set,
         status=SessionStatus.INTENDED,
         created_at=ports.clock.now(),
         days=selection.contents,
         tool=f"cedarchest {__version__}, {ports.tools.xorriso_version()}",
         drive=writer.device,
         drive_model=seen.drive_name,
+        volume=place.volume,
+        volumes=place.volumes,
     )
 
 
@@ -180,6 +202,7 @@ def _save_files(
     session: SessionRecord,
     selection: Selection,
     visible: Mapping[bytes, StoredEntry],
+    place: VolumePlace,
     ports: Ports,
 ) -> SavedSession:
     """Write what of us goes on the disc into the workspace."""
@@ -190,7 +213,7 @@ def _save_files(
     return ports.workspace.save(
         disc.disc_id,
         session.number,
-        _files(disc, session, selection, visible, ports),
+        _files(disc, session, selection, visible, place, ports),
         header={"disc_id": disc.disc_id, "label": disc.label, "session": session.number},
         entries=[*made, *selection.entries],
         made_at=_made_at(session),
@@ -202,6 +225,7 @@ def _files(
     session: SessionRecord,
     selection: Selection,
     visible: Mapping[bytes, StoredEntry],
+    place: VolumePlace,
     ports: Ports,
 ) -> dict[str, bytes]:
     """What the session brings of us, by path: all but its index and sums."""
@@ -217,6 +241,8 @@ def _files(
             joliet_renamed=[(loss.path, loss.name) for loss in losses if loss.name],
             left_out=[f"/{to_text(path)}: {why}" for path, why in selection.left_out.items()],
             replaces=selection.replaces,
+            cut=selection.cut,
+            others=place.others,
         )
     }
     if DISC_FILE.encode() not in visible:
@@ -289,13 +315,17 @@ def _found_again(writer: Writer, session: SessionRecord) -> SessionRecord:
     return replace(session, status=SessionStatus.BURNT, start=entry.start, blocks=entry.blocks)
 
 
-def new_disc(seen: Observation, ports: Ports, avoid: Container[str] = ()) -> DiscRecord:
-    """A disc about to be begun, with a label that no other has and that is none of those to avoid."""
+def new_disc(seen: Observation, ports: Ports, copy: int = 1, *, avoid: Container[str] = ()) -> DiscRecord:
+    """A disc about to be begun, with a label that no other has and that is none of those to avoid.
+
+    The label of a second copy has a B before its number, that of a third one a C.
+    """
     now = ports.clock.now()
     taken = ports.catalog.discs()
+    letter = string.ascii_uppercase[copy - 1] if copy > 1 else ""
     label = next(
         name
         for count in range(1, 1000)
-        if not disc_named(taken, name := f"CC_{now:%Y%m%d}_{count:03d}") and name not in avoid
+        if not disc_named(taken, name := f"CC_{now:%Y%m%d}_{letter}{count:03d}") and name not in avoid
     )
-    return DiscRecord(str(uuid.uuid4()), label, seen.medium, seen.capacity, now)
+    return DiscRecord(str(uuid.uuid4()), label, seen.medium, seen.capacity, now, copy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from cedarchest.model.disc import (
     DayContent,
@@ -14,6 +14,7 @@ from cedarchest.model.disc import (
     stored_as,
 )
 from cedarchest.model.index import Entry
+from cedarchest.model.parts import parts_of
 from cedarchest.ports import Catalog, DayIndex
 
 
@@ -33,15 +34,29 @@ def is_on_a_disc(catalog: Catalog, day: str) -> bool:
     return any(session.status is SessionStatus.VERIFIED for session, _ in catalog.contents(day))
 
 
-def is_covered(catalog: Catalog, day_index: DayIndex, copies: int, not_held: Iterable[bytes] = ()) -> bool:
+def is_covered(
+    catalog: Catalog, day_index: DayIndex, copies: int, not_held: Iterable[bytes] = (), *, of_copy: int = 0
+) -> bool:
     """Whether each entry of a day, in all that makes it up, is on as many verified discs, over any sessions.
 
-    `not_held` are paths that no disc can hold (they live in the index).
+    `not_held` are paths that no disc can hold (they live in the index). What was cut is there when all of its
+    parts are. With `of_copy` only the discs of that number count.
     """
-    known = catalog.copies(day_index.day)
+    known = catalog.copies(day_index.day, of_copy=of_copy)
     left_out = set(not_held)
+    missing = [
+        entry
+        for entry in day_index.entries
+        if entry.path not in left_out and known.get(stored_as(entry), 0) < copies
+    ]
+    splits = catalog.splits({entry.sha256 for entry in missing}) if missing else {}
+    taken = {entry.path for entry in day_index.entries} if splits else set()
     return bool(day_index.entries) and all(
-        known.get(stored_as(entry), 0) >= copies for entry in day_index.entries if entry.path not in left_out
+        any(
+            all(known.get(stored_as(part.entry), 0) >= copies for part in parts_of(entry, split, taken))
+            for split in splits.get(entry.sha256, ())
+        )
+        for entry in missing
     )
 
 
@@ -80,16 +95,30 @@ def newest_written(
 
 
 def is_whole(catalog: Catalog, day: str, digest: bytes) -> bool:
-    """Whether a disc proves all of a day with this index digest, in one session or in those it stands on."""
-    for session, content in catalog.contents(day):
-        if session.status is SessionStatus.VERIFIED and content.index_digest == digest:
-            if not content.partial:
-                return True
-            chain = base_chain(catalog.sessions(session.disc_id), session.number)
-            holding = [each for each in chain if any(held.day == day for held in each.days)]
-            if all(each.status is SessionStatus.VERIFIED for each in holding):
-                return True
-    return False
+    """Whether discs prove all of a day with this index digest.
+
+    In one session with those it stands on, or in all volumes of a set with what they rest on.
+    """
+    verified = [each for each in catalog.contents(day) if each[0].status is SessionStatus.VERIFIED]
+    names = {session.name for session, _ in verified}
+    sets: dict[str, list[tuple[SessionRecord, DayContent]]] = {}
+    for session, content in verified:
+        if content.index_digest == digest:
+            sets.setdefault(session.volume_set, []).append((session, content))
+    return any(
+        len(volumes) >= volumes[-1][1].pieces
+        and all(_stands(catalog, session, content, names) for session, content in volumes)
+        for volumes in sets.values()
+    )
+
+
+def _stands(catalog: Catalog, session: SessionRecord, content: DayContent, verified: Container[str]) -> bool:
+    """Whether what a session needs to hold its day, on its disc and on others, is proven."""
+    if not content.partial:
+        return True
+    chain = base_chain(catalog.sessions(session.disc_id), session.number)
+    holding = [each.name for each in chain if any(held.day == content.day for held in each.days)]
+    return all(name in verified for name in (*holding, *content.rests_on))
 
 
 def disc_named(discs: Iterable[DiscRecord], label: str) -> DiscRecord | None:

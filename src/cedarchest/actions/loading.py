@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from cedarchest.actions.facts import (
     base_chain,
@@ -14,7 +15,7 @@ from cedarchest.actions.facts import (
 )
 from cedarchest.config.kinds import SHELF
 from cedarchest.config.model import Config
-from cedarchest.errors import DamagedDisc, ForeignDisc, NoMedium, NotAppendable, WrongDisc
+from cedarchest.errors import CedarchestError, DamagedDisc, ForeignDisc, NoMedium, NotAppendable, WrongDisc
 from cedarchest.model.disc import (
     DiscRecord,
     DiscState,
@@ -32,6 +33,8 @@ from cedarchest.model.size import Tally, described, record_bytes
 from cedarchest.ports import Ports, Writer
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +85,10 @@ def is_written_here(drive: str, label: str, writer: Writer) -> bool:
     return not drive.startswith(SHELF)
 
 
-def expected_disc(writer: Writer, ports: Ports) -> DiscRecord | None:
-    """The newest disc that takes further sessions from this device, as the catalog knows it."""
+def expected_disc(writer: Writer, ports: Ports, copy: int = 1) -> DiscRecord | None:
+    """The newest disc of a copy that takes further sessions from this device, as the catalog knows it."""
     for disc in reversed(ports.catalog.discs()):
-        if disc.given_up or not disc.accepts_sessions:
+        if disc.given_up or not disc.accepts_sessions or disc.copy != copy:
             continue
         sessions = ports.catalog.sessions(disc.disc_id)
         if not sessions or is_written_here(sessions[-1].drive, disc.label, writer):
@@ -108,14 +111,14 @@ def warn_of_strangers(writer: Writer, ports: Ports) -> None:
     )
 
 
-def find_current(config: Config, writer: Writer, ports: Ports) -> CurrentDisc | None:
-    """The disc to append to; None when a new one has to be begun, because a blank one is there.
+def find_current(config: Config, writer: Writer, ports: Ports, *, copy: int = 1) -> CurrentDisc | None:
+    """The disc to append a copy to; None when a new one has to be begun, because a blank one is there.
 
     Raises:
         NoMedium, WrongDisc, ForeignDisc, NotAppendable: the disc that is there cannot be used;
             says which one to insert.
     """
-    expected = expected_disc(writer, ports)
+    expected = expected_disc(writer, ports, copy)
     if writer.loads_itself:
         if expected is None:
             return None
@@ -132,7 +135,23 @@ def find_current(config: Config, writer: Writer, ports: Ports) -> CurrentDisc | 
             raise NoMedium(f"there is no disc in {writer.device}", advice=_wanted(expected))
         if seen.state is DiscState.BLANK:
             return None
-    return _known_current(config, seen, expected, ports)
+    return _known_current(config, seen, expected, copy, ports)
+
+
+def with_right_disc(writer: Writer, ports: Ports, attempt: Callable[[], T]) -> T:
+    """What an attempt gives; where the disc that is in the drive will not do, a person may change it."""
+    while True:
+        try:
+            return attempt()
+        except (NoMedium, WrongDisc, ForeignDisc, NotAppendable) as error:
+            if writer.loads_itself or not ports.person.is_there():
+                raise
+            try:
+                writer.eject()
+            except CedarchestError as stuck:
+                log.info("%s", stuck.message)
+            if not ports.person.changes_disc(error.message, error.advice):
+                raise
 
 
 def _wanted(expected: DiscRecord | None) -> str:
@@ -142,7 +161,7 @@ def _wanted(expected: DiscRecord | None) -> str:
 
 
 def _known_current(
-    config: Config, seen: Observation, expected: DiscRecord | None, ports: Ports
+    config: Config, seen: Observation, expected: DiscRecord | None, copy: int, ports: Ports
 ) -> CurrentDisc | None:
     disc = known_disc(seen, ports)
     if disc is None:
@@ -151,6 +170,13 @@ def _known_current(
             advice=_wanted(expected)
             + " To give up what is on a rewritable one: cedarchest initialize --overwrite-foreign LABEL.",
             label=seen.label,
+        )
+    if disc.copy != copy:
+        raise WrongDisc(
+            f"{seen.device} holds {disc.label}, which is for copy {disc.copy}; one for copy {copy} is needed",
+            advice=_wanted(expected),
+            found=disc.label,
+            needed=expected.label if expected else "",
         )
     checked = config.require_store().check_media
     if checked and expected is not None and disc.disc_id != expected.disc_id and disc.accepts_sessions:

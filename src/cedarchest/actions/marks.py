@@ -19,8 +19,12 @@ def is_proven(config: Config, day: DayIndex, ports: Ports) -> bool:
     copies = config.require_store().copies
     if day.digest and is_stored(ports.catalog, day.day, day.digest, copies):
         return True
-    not_held = [entry.path for entry in day.entries if unholdable(entry)]
-    return is_covered(ports.catalog, day, copies, not_held)
+    return is_covered(ports.catalog, day, copies, not_held(day))
+
+
+def not_held(day: DayIndex) -> list[bytes]:
+    """The paths of a day that no disc can hold: they live in its index."""
+    return [entry.path for entry in day.entries if unholdable(entry)]
 
 
 def awaits_check(day: DayIndex, ports: Ports) -> bool:

@@ -1,21 +1,70 @@
-"""Observes what a plan needs and has it made: the days' cost, the disc in use, what an empty one holds."""
+"""Observes what a plan needs and has it made: what is due of each day, the disc in use, an empty one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cedarchest.actions.facts import below, is_same
 from cedarchest.actions.loading import CurrentDisc, find_current
+from cedarchest.actions.selection import DayShare
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError, StagingError
-from cedarchest.model.disc import DiscState, Observation
-from cedarchest.model.media import TRAITS, Medium, MediumTraits
-from cedarchest.model.plan import DueDay, Policy, Room, StorePlan, plan_store
-from cedarchest.model.size import OWN_BLOCKS_A_DAY, Tally, tally
+from cedarchest.model.disc import DiscState, Observation, SessionStatus, stored_as
+from cedarchest.model.holdable import unholdable
+from cedarchest.model.index import Entry
+from cedarchest.model.media import BLOCK, TRAITS, Medium, MediumTraits
+from cedarchest.model.packing import DueDay, Share
+from cedarchest.model.parts import PORTABLE_PART_BYTES, Part, Split, is_to_be_cut, part_bytes_for, parts_of
+from cedarchest.model.plan import Policy, Room, StorePlan, plan_store
+from cedarchest.model.size import Tally
+from cedarchest.model.stretches import Stretches
 from cedarchest.ports import DayIndex, Ports, StagedDay, Writer
 
 FIRST_SESSION_ON_OVERWRITABLE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class DayDue:
+    """What is due of a staged day: parts in the place of files that are cut, without what discs have already.
+
+    `rests_on` names the sessions that have the rest, by `SessionRecord.name`.
+    """
+
+    index: DayIndex
+    entries: Stretches
+    parts: Mapping[bytes, Part] = field(default_factory=dict)
+    rests_on: tuple[str, ...] = ()
+    supplement: Stretches | None = None
+
+    @property
+    def all(self) -> Share:
+        """All that is due of it."""
+        return Share(self.entries, 0, len(self.entries))
+
+    def share(self, share: Share, pieces: int = 1) -> DayShare:
+        """What of it a volume takes, the day being on as many."""
+        entries = share.entries.entries(share.first, share.last)
+        if self.parts:  # whose digests came to be known after the plan was made
+            known = ((self.parts.get(entry.path), entry) for entry in entries)
+            entries = [part.entry if part else entry for part, entry in known]
+        return DayShare(
+            self.index,
+            entries,
+            self.parts,
+            is_whole=share.entries is self.entries and share.is_whole and not self.rests_on,
+            pieces=pieces,
+            rests_on=self.rests_on,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, and what is due of the days in it."""
+
+    plan: StorePlan
+    days: Mapping[str, DayDue] = field(default_factory=dict)
 
 
 def indexes_of(
@@ -33,21 +82,40 @@ def indexes_of(
 
 
 def plan_days(
-    config: Config, writer: Writer, days: Sequence[DayIndex], ports: Ports, *, always_new: bool
-) -> StorePlan:
+    config: Config, writer: Writer, days: Sequence[DayIndex], ports: Ports, *, always_new: bool, copy: int = 1
+) -> Planned:
     """The volumes for these days on what is in the drive and on new discs. Writes nothing.
 
     Raises:
         MediaError: the disc that is there can be neither appended to nor replaced without a hand.
     """
     if not days:
-        return StorePlan(())
-    current = None if always_new else find_current(config, writer, ports)
+        return Planned(StorePlan(()))
+    current = None if always_new else find_current(config, writer, ports, copy=copy)
     seen = current.seen if current else writer.observe()
-    traits, capacity = _medium_of(config, seen)
-    due = [_due(day, current) for day in days]
-    empty = Room(label="", free=capacity - FIRST_SESSION_ON_OVERWRITABLE, sessions=0, visible=Tally())
+    looking = _looking(config, writer, seen, ports, always_new=always_new, copy=copy)
+    due = [looking.whole(day) if always_new else looking.due(day, current) for day in days]
+    plan = plan_store(
+        [DueDay(each.index.day, each.entries, each.supplement) for each in due],
+        current.room if current else None,
+        looking.empty,
+        looking.policy,
+    )
+    return Planned(plan, {each.index.day: each for each in due})
+
+
+def whole_days(config: Config, writer: Writer, days: Sequence[DayIndex], ports: Ports) -> Planned:
+    """All of these days, to be written on one disc of the kind that is in the drive."""
+    looking = _looking(config, writer, writer.observe(), ports, always_new=True, copy=1)
+    return Planned(StorePlan(()), {day.day: looking.whole(day) for day in days})
+
+
+def _looking(
+    config: Config, writer: Writer, seen: Observation, ports: Ports, *, always_new: bool, copy: int
+) -> _Looking:
     store = config.require_store()
+    traits, capacity = _medium_of(config, seen)
+    empty = Room(label="", free=capacity - FIRST_SESSION_ON_OVERWRITABLE, sessions=0, visible=Tally())
     policy = Policy(
         new_disc=store.new_disc,
         starting_weekday=config.options.weekday,
@@ -55,18 +123,86 @@ def plan_days(
         margin_blocks=store.margin_blocks(writer.device, capacity),
         traits=traits,
         always_new=always_new,
+        copy=copy,
     )
-    return plan_store(due, current.room if current else None, empty, policy)
+    return _Looking(store.portable, empty, policy, ports)
 
 
-def _due(day: DayIndex, current: CurrentDisc | None) -> DueDay:
-    """What a day costs whole, and on the disc in use where some of it stands already."""
-    of_day = Tally(data_blocks=OWN_BLOCKS_A_DAY)
-    supplement = None
-    if current is not None and below(current.visible, day.day):
-        new = (entry for entry in day.entries if not is_same(entry, current.visible.get(entry.path)))
-        supplement = tally(new) + of_day
-    return DueDay(day.day, tally(day.entries) + of_day, day.data_bytes, supplement)
+@dataclass(frozen=True, slots=True)
+class _Looking:
+    """Finds what is due of days for discs of a kind."""
+
+    portable: bool
+    empty: Room
+    policy: Policy
+    ports: Ports
+
+    def whole(self, day: DayIndex) -> DayDue:
+        """All of a day that a disc can hold, large files in parts."""
+        held = [entry for entry in day.entries if not unholdable(entry)]
+        usable = self.policy.usable(self.empty)
+        large = [entry for entry in held if is_to_be_cut(entry, usable, portable=self.portable)]
+        if not large:
+            return DayDue(day, Stretches(day.day, held))
+        taken = {entry.path for entry in held}
+        cut = {entry.path: list(parts_of(entry, self._split(entry, usable), taken)) for entry in large}
+        entries = [shown for entry in held for shown in _in_parts(entry, cut)]
+        parts = {part.entry.path: part for several in cut.values() for part in several}
+        return DayDue(day, Stretches(day.day, entries), parts)
+
+    def _split(self, entry: Entry, usable: int) -> Split:
+        """How a file is cut: as it was before, if it was, so that the parts that discs have are of use."""
+        most = min(usable * BLOCK, PORTABLE_PART_BYTES) if self.portable else usable * BLOCK
+        known = self.ports.catalog.splits({entry.sha256}).get(entry.sha256, ())
+        fitting = [split for split in known if split.part_bytes <= most]
+        return fitting[-1] if fitting else Split(part_bytes_for(usable, portable=self.portable))
+
+    def due(self, day: DayIndex, current: CurrentDisc | None) -> DayDue:
+        """What of a day is not on discs yet.
+
+        A day that a new disc takes whole goes on it whole, so that one disc has all of it. Of one that is
+        over several discs, or is going to be, only what none of them has is due.
+        """
+        whole = self.whole(day)
+        entries = whole.entries.entries(0, len(whole.entries))
+        if rests_on := self._holding(day, whole):
+            known = self.ports.catalog.copies(day.day, of_copy=self.policy.copy)
+            missing = [entry for entry in entries if stored_as(entry) not in known]
+            if 0 < len(missing) < len(entries):
+                return DayDue(day, Stretches(day.day, _with_above(missing, entries)), whole.parts, rests_on)
+        supplement = None
+        if current is not None and below(current.visible, day.day):
+            visible = current.visible
+            supplement = Stretches(day.day, (e for e in entries if not is_same(e, visible.get(e.path))))
+        return DayDue(day, whole.entries, whole.parts, supplement=supplement)
+
+    def _holding(self, day: DayIndex, whole: DayDue) -> tuple[str, ...]:
+        """The proven sessions that a day over several discs rests on; none where a disc takes all of it."""
+        of_copy = {disc.disc_id for disc in self.ports.catalog.discs() if disc.copy == self.policy.copy}
+        proven = [
+            (session, content)
+            for session, content in self.ports.catalog.contents(day.day)
+            if session.status is SessionStatus.VERIFIED and session.disc_id in of_copy
+        ]
+        begun = any(content.index_digest == day.digest and content.pieces > 1 for _, content in proven)
+        fits = self.policy.bin(self.empty).left(whole.all) >= 0
+        return tuple(session.name for session, _ in proven) if begun or not fits else ()
+
+
+def _in_parts(entry: Entry, cut: Mapping[bytes, Sequence[Part]]) -> Iterable[Entry]:
+    return [part.entry for part in cut[entry.path]] if entry.path in cut else (entry,)
+
+
+def _with_above(entries: Sequence[Entry], everything: Iterable[Entry]) -> list[Entry]:
+    """Entries with all directories above them, which their disc shows as well."""
+    wanted = {entry.path for entry in entries}
+    above: set[bytes] = set()
+    for path in wanted:
+        parent = path.rpartition(b"/")[0]
+        while parent and parent not in above:
+            above.add(parent)
+            parent = parent.rpartition(b"/")[0]
+    return [entry for entry in everything if entry.path in wanted or entry.path in above]
 
 
 def _medium_of(config: Config, seen: Observation) -> tuple[MediumTraits, int]:

@@ -18,8 +18,8 @@ from cedarchest.ports import Ports, Writer
 log = logging.getLogger(__name__)
 
 
-def begin_disc(config: Config, writer: Writer, ports: Ports) -> DiscRecord:
-    """Have a disc in the drive on which a first session can be written; erases only what may be.
+def begin_disc(config: Config, writer: Writer, ports: Ports, *, copy: int = 1) -> DiscRecord:
+    """Have a disc in the drive on which a first session of a copy can be written; erases only what may be.
 
     Raises:
         NotAppendable, ForeignDisc, NoMedium: the disc that is there cannot become it.
@@ -30,7 +30,7 @@ def begin_disc(config: Config, writer: Writer, ports: Ports) -> DiscRecord:
             _give_up(config, writer, seen, ports)
     capacity = writer.observe()
     on_shelf = writer.labels() if writer.loads_itself else ()  # of others, or of a catalog that was lost
-    disc = new_disc(capacity, ports, avoid=on_shelf)
+    disc = new_disc(capacity, ports, copy, avoid=on_shelf)
     seen = writer.load_blank(disc.label)
     return replace(disc, medium=seen.medium, capacity=seen.capacity)
 

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cedarchest.actions.facts import below, is_same
 from cedarchest.model.disc import DayContent, StoredEntry
 from cedarchest.model.holdable import unholdable
 from cedarchest.model.index import Entry, Kind
+from cedarchest.model.parts import Part
 from cedarchest.ports import DayIndex, Graft, Ports
+
+
+@dataclass(frozen=True, slots=True)
+class DayShare:
+    """What of a staged day a disc gets: entries with the directories above them, files that are cut in parts.
+
+    `pieces` is how many volumes of a set hold the day, `rests_on` names the sessions that had the rest of it
+    before (`SessionRecord.name`).
+    """
+
+    index: DayIndex
+    entries: Sequence[Entry]
+    parts: Mapping[bytes, Part] = field(default_factory=dict)
+    is_whole: bool = True
+    pieces: int = 1
+    rests_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What of some days goes into a session.
 
-    `left_out` are entries that no ISO image can hold, with the reason; they live in the index.
+    `left_out` are entries that no ISO image can hold, with the reason; they live in the index. `cut` are the
+    files that stand there in parts.
     """
 
     contents: tuple[DayContent, ...]
@@ -26,30 +44,44 @@ class Selection:
     excluded: tuple[bytes, ...]
     left_out: Mapping[bytes, str]
     replaces: tuple[bytes, ...]
+    cut: tuple[Part, ...] = ()
 
 
-def select(days: Sequence[DayIndex], visible: Mapping[bytes, StoredEntry], ports: Ports) -> Selection:
+def select(shares: Sequence[DayShare], visible: Mapping[bytes, StoredEntry], ports: Ports) -> Selection:
     """What of the days is not on the disc yet, and how it is brought there."""
     contents, entries, grafts, removed, excluded, replaces = [], [], [], [], [], []
     left_out: dict[bytes, str] = {}
-    for day in days:
-        everything = sorted((*day.entries, *ports.staging.companions(day)), key=lambda entry: entry.path)
-        lost = {entry.path: why for entry in everything if (why := unholdable(entry))}
+    cut: list[Part] = []
+    for share in shares:
+        day = share.index
+        lost = {entry.path: why for entry in day.entries if (why := unholdable(entry))}
         left_out |= lost
-        partial = below(visible, day.day)
-        held = [entry for entry in everything if entry.path not in lost]
-        wanted = [entry for entry in held if not partial or not is_same(entry, visible.get(entry.path))]
-        if partial:
+        held = sorted((*share.entries, *ports.staging.companions(day)), key=lambda entry: entry.path)
+        by_itself = not share.is_whole or below(visible, day.day)
+        wanted = [entry for entry in held if not by_itself or not is_same(entry, visible.get(entry.path))]
+        parts = [share.parts[entry.path] for entry in wanted if entry.path in share.parts]
+        if by_itself:
             wanted = _by_themselves(wanted)
-            grafts += [_graft(day, entry) for entry in wanted]
+            grafts += [_graft(day, entry) for entry in wanted if entry.path not in share.parts]
             removed += [b"/" + entry.path for entry in wanted if _replaces_kind(entry, visible)]
             replaces += [e.path for e in wanted if e.path in visible and e.kind is not Kind.DIR]
         else:
             grafts.append(Graft(_source(day, day.day.encode()), b"/" + day.day.encode()))
-            excluded += [_source(day, path) for path in (*lost, f"{day.day}/cback.store".encode())]
+            outside = (*lost, *{part.whole.path for part in parts}, f"{day.day}/cback.store".encode())
+            excluded += [_source(day, path) for path in outside]
+        grafts += [_part_graft(day, part) for part in parts]
+        cut += parts
         entries += wanted
         contents.append(
-            DayContent(day.day, day.digest, len(day.entries), sum(e.size for e in wanted), partial=partial)
+            DayContent(
+                day.day,
+                day.digest,
+                len(day.entries),
+                sum(entry.size for entry in wanted),
+                partial=by_itself,
+                pieces=share.pieces,
+                rests_on=share.rests_on,
+            )
         )
     return Selection(
         tuple(contents),
@@ -59,16 +91,22 @@ def select(days: Sequence[DayIndex], visible: Mapping[bytes, StoredEntry], ports
         tuple(excluded),
         left_out,
         tuple(replaces),
+        tuple(cut),
     )
 
 
 def _by_themselves(wanted: Sequence[Entry]) -> list[Entry]:
-    """A link to a file that stands on the disc already cannot share its data: it gets its own."""
+    """A link to a file that does not come along cannot share its data: the first of them gets its own."""
     brought = {entry.path for entry in wanted}
-    return [
-        entry if entry.hardlink in brought else entry._replace(hardlink=b"") if entry.hardlink else entry
-        for entry in wanted
-    ]
+    leaders: dict[bytes, bytes] = {}
+    found = []
+    for entry in wanted:
+        if entry.hardlink and entry.hardlink not in brought:
+            leader = leaders.setdefault(entry.hardlink, entry.path)
+            found.append(entry._replace(hardlink=b"" if leader == entry.path else leader))
+        else:
+            found.append(entry)
+    return found
 
 
 def _replaces_kind(entry: Entry, visible: Mapping[bytes, StoredEntry]) -> bool:
@@ -83,3 +121,8 @@ def _source(day: DayIndex, path: bytes) -> bytes:
 
 def _graft(day: DayIndex, entry: Entry) -> Graft:
     return Graft(_source(day, entry.path), b"/" + entry.path, single=True)
+
+
+def _part_graft(day: DayIndex, part: Part) -> Graft:
+    span = (part.offset, part.entry.size)
+    return Graft(_source(day, part.whole.path), b"/" + part.entry.path, single=True, span=span)

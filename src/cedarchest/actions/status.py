@@ -141,7 +141,7 @@ def _drive(
         writer = create_writer(config, ports=ports)
         try:
             current = find_current(config, writer, ports)
-            return plan_days(config, writer, due, ports, always_new=False), current, None
+            return plan_days(config, writer, due, ports, always_new=False).plan, current, None
         finally:
             writer.close()
     except CedarchestError as error:

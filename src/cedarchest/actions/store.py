@@ -8,20 +8,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
-from cedarchest.actions.burn import burn_session
+from cedarchest.actions.burn import VolumePlace, burn_session
+from cedarchest.actions.copies import copies_in_order, is_due_as
 from cedarchest.actions.facts import base_chain
-from cedarchest.actions.loading import find_current
+from cedarchest.actions.loading import CurrentDisc, find_current, with_right_disc
 from cedarchest.actions.marks import awaits_check, follow_proof, is_proven, warn_of_unproven_marks
-from cedarchest.actions.planning import indexes_of, plan_days
+from cedarchest.actions.planning import Planned, indexes_of, plan_days, whole_days
 from cedarchest.actions.prove import prove_again, prove_session
 from cedarchest.actions.receipts import leave_receipts
 from cedarchest.actions.reuse import begin_disc
+from cedarchest.actions.selection import DayShare
 from cedarchest.actions.settle import settle
 from cedarchest.actions.unbuilt import refuse_unbuilt
+from cedarchest.actions.volumes import VolumeSet, with_part_digests
 from cedarchest.config.choices import CheckTime
 from cedarchest.config.model import Config
 from cedarchest.errors import (
@@ -32,13 +36,15 @@ from cedarchest.errors import (
     VerifyError,
 )
 from cedarchest.model.days import format_day, parse_day
-from cedarchest.model.disc import CheckKind, SessionRecord, SessionStatus
+from cedarchest.model.disc import CheckKind, DiscRecord, SessionRecord, SessionStatus
 from cedarchest.model.holdable import unholdable
 from cedarchest.model.names import to_text
-from cedarchest.model.plan import StorePlan
+from cedarchest.model.plan import StorePlan, Volume
 from cedarchest.ports import DayIndex, Ports, StagedDay, Writer
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +103,17 @@ def plan_only(config: Config, days: Sequence[StagedDay], ports: Ports, *, always
     for session in ports.catalog.open_sessions():
         days_of = ", ".join(content.day for content in session.days) or "a repair"
         ports.reporter.warn(f"an earlier run left {days_of} unproven; a store looks at that disc first")
+    volumes: list[Volume] = []
     writer = create_writer(config, ports=ports)
     try:
-        plan = plan_days(config, writer, pending, ports, always_new=always_new)
+        for copy in copies_in_order(config, writer, ports):
+            due = _due_for(copy, config, pending, ports, always_new=always_new)
+            planned = plan_days(config, writer, due, ports, always_new=always_new, copy=copy)
+            volumes += planned.plan.volumes
+            problems += planned.plan.refused
     finally:
         writer.close()
-    return StoreReport(plan, problems=(*problems, *plan.refused))
+    return StoreReport(StorePlan(tuple(volumes)), problems=tuple(problems))
 
 
 def store_days(config: Config, days: Sequence[StagedDay], *, ports: Ports, always_new: bool) -> StoreReport:
@@ -110,43 +121,97 @@ def store_days(config: Config, days: Sequence[StagedDay], *, ports: Ports, alway
     indexed, problems = indexes_of(days, ports.staging.index)
     proven = [day for day in indexed if not always_new and is_proven(config, day, ports)]
     marked = [day.day for day in proven if ports.staging.mark_stored(day.directory)]
-    pending = {day.day: day for day in indexed if day not in proven}
-    writer = create_writer(config, ports=ports)
-    plan = plan_days(config, writer, tuple(pending.values()), ports, always_new=always_new)
-    writer.close()
-    problems += plan.refused
+    pending = [day for day in indexed if day not in proven]
     deferred = config.require_store().check is CheckTime.DEFERRED
-    done: list[str] = []
-    discs: list[str] = []
-    for volume in plan.volumes:
-        ports.interrupts.check()
-        log.info("%s: %s", ", ".join(volume.days), volume.why)
-        of_volume = [pending[day] for day in volume.days]
-        try:
-            session = _write_days(config, of_volume, ports, new_disc=volume.new_disc)
-            if not deferred:
-                _check_sessions(config, [session], ports)
-        except Interrupted:
-            raise
-        except CedarchestError as error:
-            problems.append(error)
-            break
-        discs += [disc.label for disc in ports.catalog.discs() if disc.disc_id == session.disc_id]
-        if not deferred:
-            write_store_indicator(config, {day.directory: day.day for day in of_volume}, ports=ports)
-            done += volume.days
-    if len(problems) == 1 and not (discs or marked):
+    work = _Work(config, ports, always_new=always_new, deferred=deferred, problems=problems)
+    for copy in _with_writer(config, ports, lambda writer: copies_in_order(config, writer, ports)):
+        if due := _due_for(copy, config, pending, ports, always_new=always_new):
+            work.store_copy(copy, due)
+    if len(problems) == 1 and not (work.discs or marked):
         raise problems[0]
-    _finish(config, done, ports)
+    _finish(config, work.done, ports)
     return StoreReport(
-        plan,
-        days=tuple(sorted((*done, *marked))),
-        discs=tuple(dict.fromkeys(discs)),
+        StorePlan(tuple(work.volumes)),
+        days=tuple(sorted((*work.done, *marked))),
+        discs=tuple(dict.fromkeys(work.discs)),
         left_out=_left_out(indexed),
         deferred=deferred,
         marked=tuple(marked),
         problems=tuple(problems),
     )
+
+
+def _due_for(
+    copy: int, config: Config, pending: Sequence[DayIndex], ports: Ports, *, always_new: bool
+) -> list[DayIndex]:
+    """The days of which a copy is due."""
+    return [day for day in pending if always_new or is_due_as(copy, config, day, ports)]
+
+
+@dataclass
+class _Work:
+    """A store on its way: what is written and what is proven so far."""
+
+    config: Config
+    ports: Ports
+    always_new: bool
+    deferred: bool
+    problems: list[CedarchestError]
+    volumes: list[Volume] = field(default_factory=list)
+    discs: list[str] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+
+    def store_copy(self, copy: int, due: Sequence[DayIndex]) -> None:
+        """Store days on discs of a copy. What goes wrong is a problem of the run, and ends this copy."""
+        try:
+            planned = self._planned(copy, due)
+            volumes = VolumeSet.of(planned, self.ports)
+            for position, volume in enumerate(planned.plan.volumes):
+                self.ports.interrupts.check()
+                log.info("%s: %s", ", ".join(volume.days), volume.why)
+                self._store_volume(volumes, position, volume)
+        except Interrupted:
+            raise
+        except CedarchestError as error:
+            self.problems.append(error)
+
+    def _planned(self, copy: int, due: Sequence[DayIndex]) -> Planned:
+        planned = _with_writer(
+            self.config,
+            self.ports,
+            lambda writer: plan_days(
+                self.config, writer, due, self.ports, always_new=self.always_new, copy=copy
+            ),
+        )
+        self.volumes += planned.plan.volumes
+        self.problems += planned.plan.refused
+        return with_part_digests(planned, self.ports)
+
+    def _store_volume(self, volumes: VolumeSet, position: int, volume: Volume) -> None:
+        """Write a volume and prove it; days of which nothing is missing any more are marked."""
+        shares, place = volumes.shares(position), volumes.place(position)
+        session = _write_volume(
+            self.config, shares, self.ports, new_disc=volume.new_disc, copy=volume.copy, place=place
+        )
+        if not self.deferred:
+            _check_sessions(self.config, [session], self.ports)
+        for disc in self.ports.catalog.discs():
+            if disc.disc_id == session.disc_id:
+                self.discs.append(disc.label)
+                volumes.has_label(position, disc)
+        days = [share.index for share in shares]
+        stored = [day for day in days if not self.deferred and is_proven(self.config, day, self.ports)]
+        write_store_indicator(self.config, {day.directory: day.day for day in stored}, ports=self.ports)
+        self.done += [day.day for day in stored]
+
+
+def _with_writer(config: Config, ports: Ports, ask: Callable[[Writer], T]) -> T:
+    """Something that only looks, done with a writer; where the wrong disc is in, a person may change it."""
+    writer = create_writer(config, ports=ports)
+    try:
+        return with_right_disc(writer, ports, lambda: ask(writer))
+    finally:
+        writer.close()
 
 
 def _left_out(days: Sequence[DayIndex]) -> tuple[str, ...]:
@@ -185,15 +250,29 @@ def write_image(
         MediaError, ToolError: the disc cannot take it, or the write failed.
     """
     days = [ports.staging.index(path, day) for path, day in _by_day(staging_dirs)]
-    return _write_days(config, days, ports, new_disc=new_disc)
+    planned = _with_writer(config, ports, lambda writer: whole_days(config, writer, days, ports))
+    shares = [due.share(due.all) for due in with_part_digests(planned, ports).days.values()]
+    return _write_volume(config, shares, ports, new_disc=new_disc)
 
 
-def _write_days(config: Config, days: Sequence[DayIndex], ports: Ports, *, new_disc: bool) -> SessionRecord:
+def _write_volume(
+    config: Config,
+    shares: Sequence[DayShare],
+    ports: Ports,
+    *,
+    new_disc: bool,
+    copy: int = 1,
+    place: VolumePlace | None = None,
+) -> SessionRecord:
     writer = create_writer(config, ports=ports)
+
+    def load() -> tuple[DiscRecord, CurrentDisc | None]:
+        current = None if new_disc else find_current(config, writer, ports, copy=copy)
+        return current.disc if current else begin_disc(config, writer, ports, copy=copy), current
+
     try:
-        current = None if new_disc else find_current(config, writer, ports)
-        disc = current.disc if current else begin_disc(config, writer, ports)
-        return burn_session(config, writer, disc, current, days, ports)
+        disc, current = with_right_disc(writer, ports, load)
+        return burn_session(config, writer, disc, current, shares, ports, place=place)
     finally:
         writer.close()
 

@@ -16,10 +16,8 @@ def refuse_unbuilt(config: Config, ports: Ports) -> None:
     """
     store = config.require_store()
     asked = {
-        "store.copies: only 1 can be written yet": store.copies > 1,
         "store.close: only never can be done yet": store.close is not CloseDisc.NEVER,
         "store.defect_management: only false can be done yet": store.defect_management,
-        "store.portable: only false can be done yet": store.portable,
     }
     if problems := [problem for problem, wanted in asked.items() if wanted]:
         raise ConfigError(

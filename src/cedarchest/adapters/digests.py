@@ -67,23 +67,48 @@ class Digests:
             for future in done:
                 yield large[future], future.result()
 
-    def _read(self, count: int) -> None:
+    def _read(self, piece: bytes) -> None:
         if self._stopped.is_set():
             raise Interrupted("the rest is not wanted any more")
         with self._lock:
-            self._bytes += count
+            self._bytes += len(piece)
 
 
-def _nothing(_count: int) -> None:
+class PartDigests:
+    """The SHA-256 of each part of so many bytes of what comes by, the last one of what is left."""
+
+    def __init__(self, part_bytes: int) -> None:
+        self._part_bytes = part_bytes
+        self._left = 0
+        self._parts: list[hashlib._Hash] = []
+
+    def add(self, piece: bytes) -> None:
+        """Bytes as they come."""
+        view = memoryview(piece)
+        while view:
+            if not self._left:
+                self._parts.append(hashlib.sha256())
+                self._left = self._part_bytes
+            now = view[: self._left]
+            self._parts[-1].update(now)
+            self._left -= len(now)
+            view = view[len(now) :]
+
+    def all(self) -> tuple[bytes, ...]:
+        """One for each part."""
+        return tuple(part.digest() for part in self._parts)
+
+
+def _nothing(_piece: bytes) -> None:
     pass
 
 
 def digest_file(
-    path: bytes, entry: Entry, fingerprint: Fingerprint, read: Callable[[int], None] = _nothing
+    path: bytes, entry: Entry, fingerprint: Fingerprint, read: Callable[[bytes], None] = _nothing
 ) -> bytes:
     """The SHA-256 of a file that is and stays the one that was looked at.
 
-    `read` gets the number of bytes of each piece, and may raise to end it.
+    `read` gets each piece that is read, and may raise to end it.
 
     Raises:
         StagingError: it cannot be read, or is another one or another size than before.
@@ -112,7 +137,7 @@ def digest_file(
     return digest
 
 
-def digest_descriptor(descriptor: int, size: int, read: Callable[[int], None] = _nothing) -> bytes | None:
+def digest_descriptor(descriptor: int, size: int, read: Callable[[bytes], None] = _nothing) -> bytes | None:
     """The SHA-256 of what a descriptor reads to its end; None when that is not `size` bytes."""
     digest = hashlib.sha256()
     left = size
@@ -122,5 +147,5 @@ def digest_descriptor(descriptor: int, size: int, read: Callable[[int], None] = 
             return None
         digest.update(part)
         left -= len(part)
-        read(len(part))
+        read(part)
     return digest.digest() if left == 0 else None

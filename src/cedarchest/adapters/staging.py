@@ -33,14 +33,15 @@ from cedarchest.adapters.day_files import (
     write_index_and_sums,
     write_sums,
 )
-from cedarchest.adapters.digests import Digests, digest_file
+from cedarchest.adapters.digests import Digests, PartDigests, digest_file
 from cedarchest.adapters.durable import clear_unfinished, durable_file, sync_directory
 from cedarchest.adapters.folders import finish_taking_out, take_out
 from cedarchest.adapters.scan import scan, scan_one
 from cedarchest.errors import DiskFull, StagingError
 from cedarchest.model.days import parse_day
-from cedarchest.model.findings import Finding
+from cedarchest.model.findings import Finding, FindingKind
 from cedarchest.model.index import Entry, Fingerprint, Fingerprints, Index, Kind, read_index
+from cedarchest.model.names import to_text
 from cedarchest.ports import DayIndex, Digest, StagedDay
 
 log = logging.getLogger(__name__)
@@ -301,6 +302,29 @@ class StagingFolder:
     def changes(self, day_index: DayIndex) -> tuple[Finding, ...]:
         """What is no longer as indexed, found by looking at every entry."""
         return changes_since(day_index)
+
+    def part_digests(self, day_index: DayIndex, entry: Entry, part_bytes: int) -> tuple[bytes, ...]:
+        """The SHA-256 of each part of a file that is still as indexed."""
+        path = os.fsencode(day_index.directory) + entry.path[len(day_index.day) :]
+        fingerprint = next(
+            known
+            for each, known in zip(day_index.entries, day_index.fingerprints, strict=True)
+            if each.path == entry.path
+        )
+        parts = PartDigests(part_bytes)
+        self._progress("cutting in parts", 0, entry.size)
+        done = 0
+
+        def read(piece: bytes) -> None:
+            nonlocal done
+            parts.add(piece)
+            done += len(piece)
+            self._progress("cutting in parts", done, entry.size)
+
+        if digest_file(path, entry, fingerprint, read) != entry.sha256:
+            finding = Finding(FindingKind.DIFFERENT, to_text(entry.path), "its content is another one")
+            raise changed_day(day_index.directory, [finding])
+        return parts.all()
 
     def companions(self, day_index: DayIndex) -> tuple[Entry, ...]:
         """The day's folder, and its index and sums where they stand in it."""

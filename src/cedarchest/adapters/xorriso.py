@@ -211,8 +211,11 @@ def burn_script(source: SessionSource, options: BurnOptions) -> Iterator[bytes]:
     for path in source.excluded:
         yield b"-not_paths " + shell_word(path) + b" --\n"
     for graft in source.grafts:
-        verb = b"-map_single " if graft.single else b"-map "
-        yield verb + shell_word(graft.source) + b" " + shell_word(graft.target) + b"\n"
+        words = shell_word(graft.source), shell_word(graft.target)
+        if graft.span:
+            yield b"-cut_out %b %d %d %b\n" % (words[0], *graft.span, words[1])
+        else:
+            yield (b"-map_single " if graft.single else b"-map ") + b" ".join(words) + b"\n"
     for path in source.made_dirs:
         word = shell_word(path) + b" --\n"
         yield b"-chown 0 " + word + b"-chgrp 0 " + word + b"-chmod 0755 " + word

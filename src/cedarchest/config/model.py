@@ -353,7 +353,7 @@ class Store(_Table):
     retention: Annotated[timedelta, kinds.CALENDAR] = Field(
         default=timedelta(days=14), description="Nothing younger is given up when a disc is reused."
     )
-    copies: Annotated[int, kinds.whole(1, 99)] = Field(
+    copies: Annotated[int, kinds.whole(1, 26)] = Field(
         default=1, description="On how many discs a day must be proven before it counts as stored."
     )
     check: Annotated[CheckTime, kinds.one_of(CheckTime)] = Field(

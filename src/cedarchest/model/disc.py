@@ -110,13 +110,19 @@ class DiscRecord:
 
 @dataclass(frozen=True, slots=True)
 class DayContent:
-    """What of a day a session holds: the digest of the day's whole index, and whether it is all of it."""
+    """What of a day a session holds: the digest of the day's whole index, and whether it is all of it.
+
+    `pieces` is how many volumes of the session's set hold the day together with it. `rests_on` are the
+    sessions of other discs that had the rest of the day then, as `SessionRecord.name`.
+    """
 
     day: str  # YYYY/MM/DD
     index_digest: bytes
     entries: int
     data_bytes: int
     partial: bool = False
+    pieces: int = 1
+    rests_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +151,13 @@ class SessionRecord:
     reason: str = ""  # why it is bad or abandoned
     block_map: bytes = b""
     drive_model: str = ""  # and firmware; empty in what an earlier version recorded
+    volume: int = 1  # of how many in its set
+    volumes: int = 1
+
+    @property
+    def name(self) -> str:
+        """What tells it from all other sessions."""
+        return f"{self.disc_id} {self.number}"
 
 
 INPUT_CHANGED = "what is staged changed while it was written"

@@ -1,19 +1,21 @@
 """Which day goes on which disc: plans are values, made before anything is written.
 
-A plan is a list of volumes, each a session on one disc. Days stay whole here and are taken oldest
-first. Only what is known of discs and days decides; the clock does not.
+A plan is a list of volumes, each a session on one disc. It begins as few new discs as it can, and among
+plans with as few it cuts as few days between discs. Only what is known of discs and days decides; the
+clock does not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from cedarchest.errors import MediumFull
 from cedarchest.model.days import parse_day, week_of
 from cedarchest.model.media import BLOCK, MediumTraits
-from cedarchest.model.size import Tally, gap_blocks, session_blocks, shown
+from cedarchest.model.packing import Bin, DoesNotFitError, DueDay, Share, pack
+from cedarchest.model.size import Tally, gap_blocks, shown
 
 
 class NewDisc(StrEnum):
@@ -25,20 +27,10 @@ class NewDisc(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class DueDay:
-    """A day to be stored and what it costs; `supplement` is what of it the disc in use does not have yet."""
-
-    day: str
-    cost: Tally
-    data_bytes: int
-    supplement: Tally | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Room:
     """A disc as a plan sees it: what is visible on it, what is free, which days it holds.
 
-    `label` is empty for a disc yet to be begun; `closed_reason` says why nothing may be added.
+    `label` is empty for a disc yet to be begun.
     """
 
     label: str
@@ -55,19 +47,29 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """One session on one disc: its days, and blocks it needs at most of those that are free."""
+    """One session on one disc: what of which days, and blocks it needs at most of those that are free."""
 
     label: str  # empty: a new disc
-    days: tuple[str, ...]
+    shares: tuple[Share, ...]
     blocks: int
     free: int
-    data_bytes: int
     why: str
+    copy: int = 1
 
     @property
     def new_disc(self) -> bool:
         """Whether the session is the first of a disc."""
         return not self.label
+
+    @property
+    def days(self) -> tuple[str, ...]:
+        """Its days."""
+        return tuple(share.day for share in self.shares)
+
+    @property
+    def data_bytes(self) -> int:
+        """Bytes of data."""
+        return sum(share.data_bytes for share in self.shares)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,10 @@ class StorePlan:
 
     volumes: tuple[Volume, ...]
     refused: tuple[MediumFull, ...] = ()
+
+    def discs_of(self, day: str) -> int:
+        """On how many discs a day is going to be."""
+        return sum(day in volume.days for volume in self.volumes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,72 +94,67 @@ class Policy:
     margin_blocks: int
     traits: MediumTraits
     always_new: bool = False  # --full and rebuild
+    copy: int = 1
+
+    def usable(self, room: Room) -> int:
+        """Blocks of a disc that may be used."""
+        return max(0, room.free - self.margin_blocks)
+
+    def bin(self, room: Room) -> Bin:
+        """A disc to be filled."""
+        return Bin(self.usable(room), room.visible, self.traits, new_disc=room.is_new)
 
 
 @dataclass(slots=True)
-class _Draft:
-    """A volume in the making."""
+class _Group:
+    """Days that go together: on the disc in use as far as it takes them, or on new ones, and why."""
 
-    room: Room
+    in_use: Room | None
     why: str
-    days: list[DueDay]
-
-    def blocks(self, policy: Policy, *more: DueDay) -> int:
-        costs = (
-            day.cost if self.room.is_new or day.supplement is None else day.supplement
-            for day in (*self.days, *more)
-        )
-        new = sum(costs, Tally())
-        return session_blocks(new, self.room.visible, policy.traits)
-
-    def free(self, policy: Policy) -> int:
-        return max(0, self.room.free - policy.margin_blocks)
-
-    def fits(self, day: DueDay, policy: Policy) -> bool:
-        return self.blocks(policy, day) <= self.free(policy)
+    days: list[DueDay] = field(default_factory=list)
 
 
 def plan_store(due: Sequence[DueDay], current: Room | None, empty: Room, policy: Policy) -> StorePlan:
     """Volumes for due days, on the current disc as far as policy and room allow, then on new ones.
 
-    `current` is the disc that takes further sessions, `empty` what a new one offers. A day that does not
-    fit even on an empty disc is refused and holds up no other.
+    `current` is the disc that takes further sessions, `empty` what a new one offers. Something of a day that
+    does not fit even on an empty disc has the day refused, and holds up no other.
     """
-    drafts = [_Draft(current, "", [])] if current else []
-    refused: list[MediumFull] = []
+    waiting, refused = list(due), list[MediumFull]()
+    while True:
+        try:
+            groups = _groups(waiting, current, policy)
+            volumes = [volume for group in groups for volume in _volumes(group, empty, policy)]
+        except DoesNotFitError as error:
+            waiting.remove(error.day)
+            refused.append(_too_large(error, empty, policy))
+        else:
+            return StorePlan(tuple(volumes), tuple(refused))
+
+
+def _groups(due: Sequence[DueDay], current: Room | None, policy: Policy) -> list[_Group]:
+    """The days by the discs that the rules allow them to share."""
+    why = "it is to be a disc of its own" if policy.always_new else "there is no disc to append to"
+    if current is not None and current.sessions >= policy.traits.max_sessions:
+        why = f"{current.label} holds {current.sessions} sessions, as many as it can"
+        current = None
+    groups = [_Group(current, why)]
     for day in due:
-        if why := _why_new(day, drafts[-1] if drafts else None, policy):
-            draft = _Draft(empty, why, [])
-            if not draft.fits(day, policy):
-                refused.append(_too_large(day, draft, policy))
-                continue
-            drafts.append(draft)
-        drafts[-1].days.append(day)
-    volumes = tuple(_volume(draft, policy) for draft in drafts if draft.days)
-    return StorePlan(volumes, tuple(refused))
+        group = groups[-1]
+        if rule := _rule(day, group, policy):
+            if group.in_use is not None and _has_much_room(day, group, group.in_use, policy):
+                rule = ""
+            elif group.days:
+                groups.append(_Group(None, rule))
+            else:
+                groups[-1] = _Group(None, rule)
+        groups[-1].days.append(day)
+    return groups
 
 
-def _why_new(day: DueDay, draft: _Draft | None, policy: Policy) -> str:
-    """Why a day cannot join a volume, empty when it can."""
-    if draft is None:
-        return "it is to be a disc of its own" if policy.always_new else "there is no disc to append to"
-    if draft.room.sessions >= policy.traits.max_sessions:
-        return f"{draft.room.label} holds {draft.room.sessions} sessions, as many as it can"
-    if not draft.fits(day, policy):
-        name = draft.room.label or "the new disc"
-        free = shown(draft.free(policy))
-        return f"{name} has {free} left, {day.day} needs up to {shown(draft.blocks(policy, day))}"
-    rule = _rule(day, draft, policy)
-    if rule and policy.blank_factor is not None and not draft.room.is_new:
-        required = sum(each.data_bytes for each in (*draft.days, day))
-        if draft.free(policy) * BLOCK / (1 + required) > policy.blank_factor:
-            return ""  # so much room is left that the disc is not given up yet
-    return rule
-
-
-def _rule(day: DueDay, draft: _Draft, policy: Policy) -> str:
+def _rule(day: DueDay, group: _Group, policy: Policy) -> str:
     """Why the configured policy wants a new disc for a day, empty when it does not."""
-    held = [*draft.room.days, *(each.day for each in draft.days)]
+    held = [*(group.in_use.days if group.in_use else ()), *(each.day for each in group.days)]
     if not held or policy.always_new:
         return ""
     if policy.new_disc is NewDisc.DAILY and day.day not in held:
@@ -166,22 +167,55 @@ def _rule(day: DueDay, draft: _Draft, policy: Policy) -> str:
     return ""
 
 
-def _volume(draft: _Draft, policy: Policy) -> Volume:
-    return Volume(
-        label=draft.room.label,
-        days=tuple(day.day for day in draft.days),
-        blocks=draft.blocks(policy),
-        free=draft.free(policy),
-        data_bytes=sum(day.data_bytes for day in draft.days),
-        why=draft.why or f"{draft.room.label} has room",
-    )
+def _has_much_room(day: DueDay, group: _Group, in_use: Room, policy: Policy) -> bool:
+    """Whether so much room is left that the disc is not given up yet; as Cedar Backup computes it."""
+    if policy.blank_factor is None:
+        return False
+    required = sum(each.due.data_bytes(0, len(each.due)) for each in (*group.days, day))
+    return policy.usable(in_use) * BLOCK / (1 + required) > policy.blank_factor
 
 
-def _too_large(day: DueDay, draft: _Draft, policy: Policy) -> MediumFull:
-    needed, free = draft.blocks(policy, day), draft.free(policy)
+def _volumes(group: _Group, empty: Room, policy: Policy) -> list[Volume]:
+    """The volumes of days that go together."""
+    in_use = group.in_use
+
+    def bins(new: int) -> list[Bin]:
+        return [policy.bin(room) for room in ([in_use] if in_use else []) + [empty] * new]
+
+    packed = pack(group.days, bins)
+    rooms = [in_use] if in_use else []
+    return [
+        Volume(
+            label=room.label,
+            shares=tuple(each.shares),
+            blocks=each.blocks(),
+            free=each.limit,
+            why=f"{room.label} has room" if room.label else _why_new(each, packed, group),
+            copy=policy.copy,
+        )
+        for each, room in zip(packed, rooms + [empty] * (len(packed) - len(rooms)), strict=True)
+        if each.shares
+    ]
+
+
+def _why_new(new: Bin, packed: Sequence[Bin], group: _Group) -> str:
+    """Why a volume begins a disc."""
+    number = packed.index(new)
+    if number == 0:
+        return group.why
+    before, share = packed[number - 1], new.shares[0]
+    name = group.in_use.label if group.in_use and number == 1 else "the new disc"
+    needed = shown(before.blocks(share.cost))
+    return f"{name} has {shown(before.limit)} left, {share.day} needs up to {needed}"
+
+
+def _too_large(error: DoesNotFitError, empty: Room, policy: Policy) -> MediumFull:
+    day, place = error.day, error.place
+    needed = policy.bin(empty).blocks(Share(day.due, place, place + 1).cost)
+    free = policy.usable(empty)
     margin = f" besides a margin of {shown(policy.margin_blocks)}" if policy.margin_blocks else ""
     return MediumFull(
-        f"{day.day} needs up to {shown(needed)} ({needed} blocks); an empty disc holds {shown(free)}"
+        f"{day.day} needs up to {shown(needed)} ({needed} blocks) at once; an empty disc holds {shown(free)}"
         f" ({free} blocks){margin}",
         advice="Use a larger medium, or take something out of the day."
         + (" [store] margin is larger than the disc." if not free else ""),

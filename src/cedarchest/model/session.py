@@ -8,13 +8,14 @@ that all discs together can tell what the catalog knew. `README.txt` and `restor
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 
 from cedarchest.model.disc import DayContent, DiscIdentity, DiscRecord, SessionRecord
 from cedarchest.model.index import Entry, Kind
 from cedarchest.model.media import MIB
 from cedarchest.model.names import LABEL, sums_line, to_text
+from cedarchest.model.parts import Part
 
 HOME = "CEDARCHEST"
 DISC_FILE = f"{HOME}/disc.json"
@@ -71,8 +72,14 @@ def session_json(
     joliet_renamed: Sequence[tuple[bytes, str]],
     left_out: Sequence[str],
     replaces: Sequence[bytes],
+    cut: Sequence[Part] = (),
+    others: Sequence[Mapping[str, object]] = (),
 ) -> bytes:
-    """The content of `session.json`: what the session is and what it could not hold."""
+    """The content of `session.json`: what the session is and what it could not hold.
+
+    `cut` are the parts of files that it holds, `others` says what stands on the other volumes of its set.
+    """
+    wholes = {part.whole.path: part for part in cut}
     return _json(
         {
             "format": SESSION_FORMAT,
@@ -83,8 +90,9 @@ def session_json(
             "on_top_of": session.base,
             "created": session.created_at.isoformat(timespec="seconds"),
             "volume_set": session.volume_set,
-            "volume": 1,
-            "volumes": 1,
+            "volume": session.volume,
+            "volumes": session.volumes,
+            "other_volumes": list(others),
             "days": [_day(day) for day in session.days],
             "tool": session.tool,
             "drive": session.drive_model,
@@ -94,6 +102,15 @@ def session_json(
             },
             "left_out": list(left_out),
             "replaces": [to_text(path) for path in replaces],
+            "in_parts": {
+                to_text(path): {
+                    "bytes": part.whole.size,
+                    "sha256": part.whole.sha256.hex(),
+                    "parts": part.count,
+                    "here": [to_text(each.entry.path) for each in cut if each.whole.path == path],
+                }
+                for path, part in wholes.items()
+            },
         }
     )
 

@@ -63,16 +63,22 @@ def tally(entries: Iterable[Entry]) -> Tally:
     """The cost of entries, hard links to one file counted once for data."""
     data_blocks = tree_bytes = directories = count = own_bytes = 0
     for entry in entries:
+        data, tree, own = cost_of(entry)
         count += 1
-        own_bytes += said_of(entry)
-        name = len(entry.path) - entry.path.rfind(b"/") - 1
-        attributes = sum(len(key) + len(value) + 8 for key, value in entry.xattrs)
-        tree_bytes += record_bytes(name, len(entry.target), attributes, entry.size)
-        if entry.kind is Kind.FILE and not entry.hardlink:
-            data_blocks += -(-entry.size // BLOCK)
-        elif entry.kind is Kind.DIR:
-            directories += 1
+        own_bytes += own
+        tree_bytes += tree
+        directories += entry.kind is Kind.DIR
+        if not entry.hardlink:
+            data_blocks += data
     return Tally(data_blocks, tree_bytes, directories, count, own_bytes)
+
+
+def cost_of(entry: Entry) -> tuple[int, int, int]:
+    """Blocks of data, if it has its own; bytes of records; bytes that our own files say of it."""
+    name = len(entry.path) - entry.path.rfind(b"/") - 1
+    attributes = sum(len(key) + len(value) + 8 for key, value in entry.xattrs) if entry.xattrs else 0
+    data_blocks = -(-entry.size // BLOCK) if entry.kind is Kind.FILE else 0
+    return data_blocks, record_bytes(name, len(entry.target), attributes, entry.size), said_of(entry)
 
 
 def said_of(entry: Entry) -> int:

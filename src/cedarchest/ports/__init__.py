@@ -13,7 +13,18 @@ from cedarchest.ports.drive import Burnt, Drives, FoundDrive, Graft, SessionSour
 from cedarchest.ports.extending import Extensions
 from cedarchest.ports.peers import Handover, PeerFolder, PeerItem, PeerLook, PeerRun, Peers, Receipts
 from cedarchest.ports.records import Catalog, SavedSession, Workspace
-from cedarchest.ports.run import Address, Clock, Hooks, Interrupts, Locks, Messenger, News, Reporter, Tools
+from cedarchest.ports.run import (
+    Address,
+    Clock,
+    Hooks,
+    Interrupts,
+    Locks,
+    Messenger,
+    News,
+    Person,
+    Reporter,
+    Tools,
+)
 from cedarchest.ports.scheduling import RunJournal, Scheduler, Scope
 from cedarchest.ports.staging import Arrivals, DayIndex, Digest, FolderItem, Folders, StagedDay, Staging
 
@@ -42,6 +53,7 @@ class Ports:
     collect_states: CollectStates
     journal: RunJournal
     messenger: Messenger
+    person: Person
 
 
 __all__ = [
@@ -72,6 +84,7 @@ __all__ = [
     "PeerLook",
     "PeerRun",
     "Peers",
+    "Person",
     "Ports",
     "Receipts",
     "Reporter",

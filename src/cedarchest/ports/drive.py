@@ -14,12 +14,14 @@ from cedarchest.model.disc import Observation
 class Graft:
     """A staged path and the absolute path it takes on the disc, both raw bytes.
 
-    A directory brings all below it, unless `single`: then only itself.
+    A directory brings all below it, unless `single`: then only itself. Of a file with a `span` comes only
+    that part: where it begins, and its bytes.
     """
 
     source: bytes
     target: bytes
     single: bool = False
+    span: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

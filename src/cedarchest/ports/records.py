@@ -8,6 +8,7 @@ from typing import Protocol
 
 from cedarchest.model.disc import CheckRecord, DayContent, DiscRecord, SessionRecord, StoredEntry
 from cedarchest.model.index import Entry
+from cedarchest.model.parts import Split
 from cedarchest.ports.drive import Graft
 
 
@@ -104,10 +105,11 @@ class Catalog(Protocol):
         """
         ...
 
-    def copies(self, day: str) -> Mapping[StoredEntry, int]:
+    def copies(self, day: str, *, of_copy: int = 0) -> Mapping[StoredEntry, int]:
         """On how many discs each entry of a day is verified, whatever its address (-1).
 
         What a later verified session of the same disc replaced is no copy: the disc shows it no more.
+        With `of_copy` only the discs of that number count.
         """
         ...
 
@@ -116,7 +118,18 @@ class Catalog(Protocol):
         ...
 
     def proven(self, digests: Collection[bytes]) -> Mapping[bytes, int]:
-        """Of SHA-256 digests those that verified discs hold as a file, with the number of discs."""
+        """Of SHA-256 digests those that verified discs hold as a file, with the number of discs.
+
+        A file in parts is held as often as the part of it that is held the least.
+        """
+        ...
+
+    def splits(self, digests: Collection[bytes]) -> Mapping[bytes, tuple[Split, ...]]:
+        """How files of these SHA-256 digests were cut in parts, as far as any was."""
+        ...
+
+    def put_split(self, sha256: bytes, split: Split) -> None:
+        """How a file of a SHA-256 digest is cut, with the digests of all parts."""
         ...
 
     def close(self) -> None:

@@ -46,6 +46,18 @@ class Reporter(Protocol):
         ...
 
 
+class Person(Protocol):
+    """Whoever sits at the terminal, if anybody does."""
+
+    def is_there(self) -> bool:
+        """Whether there is somebody to ask."""
+        ...
+
+    def changes_disc(self, problem: str, advice: str) -> bool:
+        """Ask for another disc, and wait; False when there will be none."""
+        ...
+
+
 class Locks(Protocol):
     """One run at a time for a state folder and for a device."""
 

@@ -87,6 +87,14 @@ class Staging(Protocol):
         """What is no longer as indexed (kind, size, times, inode), by looking, not reading."""
         ...
 
+    def part_digests(self, day_index: DayIndex, entry: Entry, part_bytes: int) -> tuple[bytes, ...]:
+        """The SHA-256 of each part of so many bytes of a file, all read at once, which is still as indexed.
+
+        Raises:
+            StagingError: it cannot be read, or is not what its digest in the index says.
+        """
+        ...
+
     def companions(self, day_index: DayIndex) -> tuple[Entry, ...]:
         """What belongs to the day but is not in its index: its folder, its index and sums files."""
         ...

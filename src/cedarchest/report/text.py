@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -132,7 +132,7 @@ def stored(action: str, report: StoreReport, *, dry_run: bool) -> Result:
     if report.marked:
         lines.append(f"marked {', '.join(report.marked)} stored: proven by an earlier run")
     if dry_run:
-        lines += [_volume_line(volume) for volume in volumes]
+        lines += _volume_lines(volumes)
     elif report.discs and report.deferred:
         lines.append(f"burnt on {', '.join(report.discs)}, not proven yet: run `cedarchest verify`")
     elif read_back:
@@ -159,7 +159,9 @@ def _volumes(plan: StorePlan) -> list[dict[str, object]]:
         {
             "disc": volume.label,
             "new_disc": volume.new_disc,
+            "copy": volume.copy,
             "days": list(volume.days),
+            "holds": [share.described for share in volume.shares],
             "blocks_at_most": volume.blocks,
             "free_blocks": volume.free,
             "bytes": volume.data_bytes,
@@ -169,12 +171,20 @@ def _volumes(plan: StorePlan) -> list[dict[str, object]]:
     ]
 
 
-def _volume_line(volume: dict[str, object]) -> str:
-    days = volume["days"]
-    names = ", ".join(days) if isinstance(days, list) else ""
-    blocks, free = volume["blocks_at_most"], volume["free_blocks"]
-    sizes = f"{shown(blocks)} of {shown(free)}" if isinstance(blocks, int) and isinstance(free, int) else ""
-    return f"would store {names} on {volume['disc'] or 'a new disc'}: up to {sizes} ({volume['why']})"
+def _volume_lines(volumes: Sequence[Mapping[str, object]]) -> Iterator[str]:
+    copies = len({volume["copy"] for volume in volumes}) > 1
+    for volume in volumes:
+        holds = volume["holds"]
+        names = ", ".join(map(_held, holds)) if isinstance(holds, list) else ""
+        blocks, free = volume["blocks_at_most"], volume["free_blocks"]
+        assert isinstance(blocks, int)
+        assert isinstance(free, int)
+        disc = f"{volume['disc'] or 'a new disc'}" + (f" (copy {volume['copy']})" if copies else "")
+        yield f"would store {names} on {disc}: up to {shown(blocks)} of {shown(free)} ({volume['why']})"
+
+
+def _held(share: Mapping[str, object]) -> str:
+    return f"{share['day']} from {share['from']} to {share['to']}" if "from" in share else str(share["day"])
 
 
 def purged(report: PurgeReport, *, dry_run: bool) -> Result:
@@ -416,7 +426,7 @@ def status(report: StatusReport) -> Result:
         more = f", about {report.days_until_full} more days" if report.days_until_full is not None else ""
         lines.append(f"{report.current} has {shown(report.free_blocks)} left{more}")
     if report.plan is not None:
-        lines += [_volume_line(volume) for volume in _volumes(report.plan)]
+        lines += _volume_lines(_volumes(report.plan))
     for problem in (*report.day_problems, *([report.problem] if report.problem else [])):
         lines += [problem.message, f"  {problem.advice}"]
     lines += run_lines(report.runs)

@@ -31,6 +31,7 @@ from cedarchest.model.disc import (
 )
 from cedarchest.model.media import Medium
 from cedarchest.model.names import from_text, to_text
+from cedarchest.model.parts import Split, held_in_parts
 
 BUSY_TIMEOUT_S = 30.0
 """How long another writer is waited for: recording a million entries takes some ten seconds."""
@@ -204,10 +205,13 @@ class SqlCatalog:
             (session, content) for session in found for content in session.days if content.day == day
         )
 
-    def copies(self, day: str) -> Mapping[StoredEntry, int]:
+    def copies(self, day: str, *, of_copy: int = 0) -> Mapping[StoredEntry, int]:
         """On how many discs each entry of a day is verified, whatever its address (-1)."""
+        query = _copies_query(day)
+        if of_copy:
+            query = query.where(schema.discs.c.copy == of_copy)
         with self._database.reading() as connection:
-            return {_entry((0, *row[:-1])): row[-1] for row in connection.execute(_copies_query(day))}
+            return {_entry((0, *row[:-1])): row[-1] for row in connection.execute(query)}
 
     def days(self) -> tuple[str, ...]:
         """Days that any session holds, oldest first."""
@@ -231,12 +235,42 @@ class SqlCatalog:
         holders: dict[bytes, set[str]] = {}
         if not digests:
             return {}
+        splits = self.splits(digests)
+        parts = {part for found in splits.values() for split in found for part in split.digests}
         with self._database.reading() as connection:
             rows = connection.execute(query, execution_options={"yield_per": _BATCH})
             for sha256, disc_id in rows:  # once through all is quicker than a question for each
-                if sha256 in digests:
+                if sha256 in digests or sha256 in parts:
                     holders.setdefault(sha256, set()).add(disc_id)
-        return {digest: len(found) for digest, found in holders.items()}
+        held = {digest: len(found) for digest, found in holders.items()}
+        return held_in_parts(held, digests, splits)
+
+    def splits(self, digests: Collection[bytes]) -> Mapping[bytes, tuple[Split, ...]]:
+        """How files of these SHA-256 digests were cut in parts, as far as any was."""
+        table = schema.splits
+        query = select(table).order_by(table.c.sha256, table.c.part_bytes, table.c.position)
+        found: dict[bytes, dict[int, list[bytes]]] = {}
+        with self._database.reading() as connection:
+            for sha256, part_bytes, _, part in connection.execute(query):  # few files are ever cut
+                if sha256 in digests:
+                    found.setdefault(sha256, {}).setdefault(part_bytes, []).append(part)
+        return {
+            sha256: tuple(Split(size, tuple(parts)) for size, parts in of_size.items())
+            for sha256, of_size in found.items()
+        }
+
+    def put_split(self, sha256: bytes, split: Split) -> None:
+        """How a file of a SHA-256 digest is cut, with the digests of all parts."""
+        table = schema.splits
+        rows = [
+            {"sha256": sha256, "part_bytes": split.part_bytes, "position": position, "part_sha256": part}
+            for position, part in enumerate(split.digests)
+        ]
+        with self._database.writing() as connection:
+            connection.execute(
+                delete(table).where(table.c.sha256 == sha256, table.c.part_bytes == split.part_bytes)
+            )
+            connection.execute(insert(table), rows)
 
     def close(self) -> None:
         """Give back what was opened; once more does nothing."""
@@ -309,6 +343,8 @@ def _put_session(connection: Connection, session: SessionRecord) -> int:
         "reason": session.reason,
         "block_map": session.block_map,
         "drive_model": session.drive_model,
+        "volume": session.volume,
+        "volumes": session.volumes,
     }
     key = _session_key(connection, session.disc_id, session.number)
     if key is None:
@@ -336,6 +372,8 @@ def _day_row(key: int, position: int, content: DayContent) -> dict[str, object]:
         "entries": content.entries,
         "data_bytes": content.data_bytes,
         "partial": content.partial,
+        "pieces": content.pieces,
+        "rests_on": content.rests_on,
     }
 
 
@@ -435,6 +473,8 @@ def _session(connection: Connection, row: Row[*tuple[Any, ...]]) -> SessionRecor
         reason=row.reason,
         block_map=row.block_map,
         drive_model=row.drive_model or "",
+        volume=row.volume or 1,
+        volumes=row.volumes or 1,
     )
 
 
@@ -445,6 +485,8 @@ def _day(row: Row[*tuple[Any, ...]]) -> DayContent:
         entries=row.entries,
         data_bytes=row.data_bytes,
         partial=row.partial,
+        pieces=row.pieces or 1,
+        rests_on=row.rests_on or (),
     )
 
 

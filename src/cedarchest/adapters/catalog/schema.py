@@ -34,7 +34,7 @@ from sqlalchemy.types import TypeDecorator
 
 from cedarchest.model.names import from_text, to_text
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """The schema's revisions, oldest first; the last one is what the tables below are."""
 
 HEAD = REVISIONS[-1]
@@ -134,6 +134,8 @@ sessions = Table(
     Column("reason", FreeText, nullable=False),
     Column("block_map", LargeBinary, nullable=False),
     Column("drive_model", FreeText),  # null before revision 0003
+    Column("volume", Integer),  # this and the next: null before revision 0004
+    Column("volumes", Integer),
     UniqueConstraint("disc_id", "number"),
 )
 
@@ -147,6 +149,8 @@ days = Table(
     Column("entries", BigInteger, nullable=False),
     Column("data_bytes", BigInteger, nullable=False),
     Column("partial", Boolean, nullable=False),
+    Column("pieces", Integer),  # this and the next: null before revision 0004
+    Column("rests_on", TextList),
     PrimaryKeyConstraint("session_id", "position"),
 )
 
@@ -164,6 +168,16 @@ entries = Table(
     Column("traits", LargeBinary),  # null in what revision 0001 recorded
     PrimaryKeyConstraint("session_id", "path"),
     sqlite_with_rowid=False,
+)
+
+splits = Table(
+    "splits",
+    metadata,
+    Column("sha256", LargeBinary, nullable=False),
+    Column("part_bytes", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("part_sha256", LargeBinary, nullable=False, index=True),
+    PrimaryKeyConstraint("sha256", "part_bytes", "position"),
 )
 
 checks = Table(
