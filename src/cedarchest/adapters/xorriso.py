@@ -103,7 +103,7 @@ def toc_argv(address: str) -> tuple[str, ...]:
 
 _RESULT = re.compile(r"R:\d+: (?P<key>[^:]+?)\s*: (?P<value>.*)", re.DOTALL)
 _SESSION = re.compile(r"\s*(\d+) ,\s*(\d+) ,\s*(\d+)s ,(.*)", re.DOTALL)
-_BLOCKS = re.compile(r"(\d+) readable , (\d+) writable , (\d+) overall")
+_BLOCKS = re.compile(r"(\d+) readable , (-?\d+) writable , (\d+) overall")
 _MODEL = re.compile(r"vendor '(.*)' product '(.*)' revision '(.*)'")
 _STATES = {
     "is not present": DiscState.NONE,
@@ -149,7 +149,7 @@ def parse_toc(lines: Sequence[str]) -> Toc:
         model=readable(" ".join(part.strip() for part in model.groups()[:2] if part.strip())),
         firmware=readable(model[3].strip()),
         readable=int(blocks[1]),
-        writable=int(blocks[2]),
+        writable=max(0, int(blocks[2])),  # where less is left than the gap before a session takes
         next_address=int(next_address[1]) if next_address else 0,
         sessions=tuple(sessions),
     )

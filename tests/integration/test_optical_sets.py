@@ -1,0 +1,158 @@
+"""Sets of discs and copies on an emulated burner: from cron, and with somebody who changes discs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+
+import pytest
+from tests.burner.burner import Burner
+from tests.burner.faults import Fault
+from tests.burner.preload import require
+from tests.cli.program import error_of, told
+from tests.conftest import Project, Ran
+
+DAY, NEXT = "2026/11/22", "2026/11/23"
+DISC = 2500
+"""Blocks of the discs here."""
+
+
+@pytest.fixture(autouse=True)
+def _drive(project: Project) -> None:
+    require()
+    project.configure(device="/dev/sr0")
+
+
+def run(project: Project, drive: Burner, *arguments: str) -> Ran:
+    environ = {**drive.env(), "CEDARCHEST_NOW": "2026-11-23T23:00"}
+    ran = project.run("--json", *arguments, environ=environ)
+    print(ran.err)  # noqa: T201 - seen when a test fails
+    return ran
+
+
+def stage_large(project: Project, files: int, day: str = DAY) -> None:
+    """A day of files of 1 MB each."""
+    names = [f"f{number}" for number in range(files)]
+    project.stage(day, {name: hashlib.shake_256((day + name).encode()).digest(1_000_000) for name in names})
+
+
+def labels(project: Project, drive: Burner) -> list[str]:
+    return list(told(run(project, drive, "discs"))["discs"])
+
+
+def test_a_set_of_five_goes_on_night_by_night_past_a_wrong_disc_and_a_bad_one(project: Project) -> None:
+    stage_large(project, 17)
+    with Burner(profile="dvd+r", blocks=DISC) as drive:
+        ran = run(project, drive, "store")
+        assert ran.status == 8
+        assert "Insert a blank disc" in error_of(ran)["advice"]
+        first = drive.exchange("dvd+r", blocks=DISC)
+        drive.exchange("dvd+r", directory=first)  # the one that is full is put in again
+        again = run(project, drive, "store")
+        assert (again.status, told(again)["discs"]) == (8, [])
+        drive.exchange("dvd+r", blocks=DISC)
+        assert len(told(run(project, drive, "store"))["discs"]) == 1
+        drive.exchange("dvd+r", blocks=DISC)
+        drive.faults([Fault("read", lba=1500, times=-1)])  # it burns well and cannot be read
+        assert run(project, drive, "store").status in (7, 8)
+        drive.faults([])
+        for _ in range(3):
+            assert not project.is_marked(DAY)
+            drive.exchange("dvd+r", blocks=DISC)
+            last = run(project, drive, "store")
+        assert last.status == 0
+        assert drive.state().refused_overwrites == 0
+        details = told(run(project, drive, "discs"))["details"]
+    assert project.is_marked(DAY)
+    status = [session["status"] for disc in details for session in disc["sessions"]]
+    assert (status.count("verified"), status.count("bad")) == (5, 1)
+
+
+def test_somebody_at_the_terminal_is_asked_for_the_next_disc(project: Project) -> None:
+    stage_large(project, 7)
+    with Burner(profile="dvd+r", blocks=DISC) as drive:
+        asked = Terminal(project, drive)
+        text = asked.until("Press Enter")
+        assert "Insert a blank disc" in text
+        assert drive.tray_open
+        drive.exchange("dvd+r", blocks=DISC)
+        asked.answer("\n")
+        asked.until("no problems found: every")
+        assert asked.status() == 0
+    assert project.is_marked(DAY)
+
+
+def test_who_has_no_other_disc_ends_the_run_and_keeps_what_is_proven(project: Project) -> None:
+    stage_large(project, 7)
+    with Burner(profile="dvd+r", blocks=DISC) as drive:
+        asked = Terminal(project, drive)
+        asked.until("Press Enter")
+        asked.answer("q\n")
+        assert asked.status() == 8
+        drive.exchange("dvd+r", blocks=DISC)
+        ran = run(project, drive, "store")
+        assert (ran.status, told(ran)["days"], len(labels(project, drive))) == (0, [DAY], 2)
+
+
+def test_two_copies_take_turns_in_one_drive(project: Project) -> None:
+    """Each night writes the copy whose disc is in the drive, and says which disc the other one wants."""
+    project.configure(device="/dev/sr0", copies=2)
+    project.stage(DAY)
+    with Burner(profile="dvd+r") as drive:
+        ran = run(project, drive, "store")
+        assert (ran.status, told(ran)["discs"]) == (8, ["CC_20261123_001"])
+        assert not project.is_marked(DAY)
+        first = drive.exchange("dvd+r")
+        ran = run(project, drive, "store")
+        assert (ran.status, told(ran)["discs"], told(ran)["days"]) == (0, ["CC_20261123_B001"], [DAY])
+        project.stage(NEXT)
+        ran = run(project, drive, "store")
+        assert (ran.status, told(ran)["discs"]) == (8, ["CC_20261123_B001"])
+        assert "CC_20261123_001" in error_of(ran)["advice"]
+        drive.exchange("dvd+r", directory=first)
+        ran = run(project, drive, "store")
+        assert (ran.status, told(ran)["discs"], told(ran)["days"]) == (0, ["CC_20261123_001"], [NEXT])
+    assert project.is_marked(NEXT)
+
+
+class Terminal:
+    """A store with somebody at its terminal."""
+
+    def __init__(self, project: Project, drive: Burner) -> None:
+        self._terminal, inner = pty.openpty()
+        self._text = ""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "cedarchest", "-c", str(project.config), "store"],
+            stdin=inner,
+            stdout=inner,
+            stderr=inner,
+            env={**os.environ, **drive.env(), "TERM": "dumb"},
+            start_new_session=True,
+        )
+        os.close(inner)
+
+    def until(self, words: str) -> str:
+        """All that was said, up to these words."""
+        end = time.monotonic() + 60
+        while words not in self._text and time.monotonic() < end:
+            ready, _, _ = select.select([self._terminal], [], [], 1)
+            try:
+                self._text += os.read(self._terminal, 4096).decode() if ready else ""
+            except OSError:
+                break
+        assert words in self._text, self._text
+        return self._text
+
+    def answer(self, text: str) -> None:
+        os.write(self._terminal, text.encode())
+
+    def status(self) -> int:
+        try:
+            return self._process.wait(60)
+        finally:
+            os.close(self._terminal)
