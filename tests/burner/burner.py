@@ -37,7 +37,7 @@ class Burner:
         """Take a disc of `profile`, of `blocks` blocks (0: as many as such discs have).
 
         Args:
-            profile: cd-r, cd-rw, dvd-r, dvd-rw, dvd+r, dvd+rw, bd-r, bd-re, or none for an empty tray.
+            profile: a kind of disc by its name in `profiles.KINDS`, or none for an empty tray.
             blocks: the capacity of a disc that is new.
             directory: where the disc lives; without it, a temporary one that goes with the burner.
         """
@@ -200,6 +200,14 @@ class Burner:
     def delay(self, seconds: float) -> None:
         """Make every command take so long."""
         self._order({"delay_s": seconds})
+
+    def start_slowly(self, seconds: float) -> None:
+        """Let each disc that is loaded from now on be looked at for so long before the drive is ready."""
+        self._order({"slow_start_s": seconds})
+
+    def read_unwritten_as_zeros(self) -> None:
+        """Let blocks of a BD that were never written read as zeros, without an error, as some drives do."""
+        self._order({"unwritten_reads_zeros": True})
 
     def unplug(self) -> None:
         """Take the drive away while it may be open; `plug` brings it back."""

@@ -6,10 +6,10 @@ A test may flip bits in `data` at any time, or take the directory out of the dri
 Sequential media (CD, DVD-R, DVD-RW, DVD+R, BD-R) have tracks in sessions. A write is accepted at the next
 writable address of an open track, or where the next track would start, which opens it. After the last
 track there is always one more, the invisible track, unless a track is open or the disc is closed for good
-(MMC-6, READ TRACK INFORMATION). Overwritable media (DVD+RW, BD-RE) are one track and take any block once
-formatted.
+(MMC-6, READ TRACK INFORMATION). Overwritable media (DVD-RAM, DVD+RW, BD-RE, DVD-RW in restricted overwrite)
+are one track and take any block once formatted; what a format does is in `formats.py`.
 
-The gaps between DVD sessions are invented numbers; real drives differ. No audio, no dual layer.
+The gaps between DVD sessions are invented numbers; real drives differ. Layers are not told apart. No audio.
 """
 
 import json
@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tests.burner import sense
-from tests.burner.profiles import BLOCK, Profile
+from tests.burner.profiles import BLOCK, Kind, Profile
 from tests.burner.sense import CheckCondition
 from tests.burner.wire import Json
 
@@ -57,6 +57,16 @@ class State:
     closed_sessions: int = 0
     final: bool = False
     formatted: bool = False
+    spare: int = 0
+    """Blocks that the format keeps from data."""
+    default_spare: int = 0
+    product: str = ""
+    incremental: bool = True
+    """Whether it takes tracks whose size is not told before."""
+    formatted_blocks: int = 0
+    """DVD-RW in restricted overwrite: the part of the capacity that is formatted."""
+    intermediate: bool = False
+    """DVD-RW in restricted overwrite: the formatted part grows until its session is closed."""
     refused_overwrites: int = 0
     """Writes to a sequential disc that met a block already written."""
     refused_addresses: int = 0
@@ -70,13 +80,33 @@ def state_from_json(stored: Json) -> State:
     return State(**fields)
 
 
+def _new_state(kind: Kind, blocks: int) -> State:
+    """A disc of so many blocks, 0 meaning as many as such discs have; the spare ones go with the size."""
+    capacity = blocks or kind.capacity
+    scaled = blocks and kind.profile.has_spare_areas
+    spare = blocks // 32 // kind.profile.write_unit * kind.profile.write_unit if scaled else kind.spare
+    return State(
+        kind.profile,
+        capacity,
+        formatted=kind.formatted,
+        spare=0 if kind.profile is Profile.BD_R else spare,
+        default_spare=spare,
+        product=kind.product,
+        incremental=kind.incremental,
+        formatted_blocks=capacity if kind.formatted else 0,
+    )
+
+
 class Disc:
     """A disc in a directory, new or as it was left."""
 
-    def __init__(self, directory: Path, profile: Profile, blocks: int = 0) -> None:
+    unwritten_reads_zeros = False
+    """Whether blocks that were never written read as zeros, as from some BD drives, and not as an error."""
+
+    def __init__(self, directory: Path, kind: Kind, blocks: int = 0) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
-        self.state = State(profile, blocks or profile.capacity)
+        self.state = _new_state(kind, blocks)
         if self._state_path.exists():
             self.state = state_from_json(json.loads(self._state_path.read_text()))
         self._file = os.open(directory / "data", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -145,7 +175,7 @@ class Disc:
     def track(self, number: int) -> Track:
         """Give a track by its number from 1; raises CheckCondition when there is none."""
         if self.profile.overwritable:
-            return Track(1, 0, self.capacity, 0)
+            return Track(1, 0, self.readable_end(), 0)
         if 1 <= number <= len(self.tracks):
             return self.tracks[number - 1]
         if number == len(self.tracks) + 1 and self.has_invisible_track():
@@ -160,8 +190,12 @@ class Disc:
     def readable_end(self) -> int:
         """Give the first block after the last closed track; READ CAPACITY speaks of the one before."""
         if self.profile.overwritable:
-            return self.capacity
+            return self._overwritable_end()
         return max((track.end for track in self.tracks if track.closed), default=0)
+
+    def _overwritable_end(self) -> int:
+        grows = self.profile is Profile.DVD_RW_OVERWRITE
+        return self.state.formatted_blocks if grows else self.capacity
 
     # -- reading and writing ----------------------------------------------------------------------
 
@@ -176,18 +210,23 @@ class Disc:
         return end
 
     def read(self, block: int, count: int) -> bytes:
-        end = self.capacity if self.profile.overwritable else self._recorded(block)
+        end = self._overwritable_end() if self.profile.overwritable else self._recorded(block)
+        if self.unwritten_reads_zeros and self.profile.is_bd:
+            end = self.capacity
         if block + count > end:
             run_out = self.profile.is_cd and block + count <= self.readable_end()
             raise CheckCondition(sense.ILLEGAL_MODE_FOR_TRACK if run_out else sense.OUT_OF_RANGE)
         found = os.pread(self._file, count * BLOCK, block * BLOCK)
         return found.ljust(count * BLOCK, b"\0")
 
-    def write(self, block: int, payload: bytes) -> None:
-        """Record whole blocks; raises CheckCondition when they may not go there."""
+    def write(self, block: int, payload: bytes, *, lost: bool = False) -> None:
+        """Record whole blocks; raises CheckCondition when they may not go there.
+
+        What is `lost` never reaches the medium, and the drive knows nothing of it: zeros stand there.
+        """
         count = len(payload) // BLOCK
         track = self._track_for(block, count)
-        os.pwrite(self._file, payload, block * BLOCK)
+        os.pwrite(self._file, bytes(len(payload)) if lost else payload, block * BLOCK)
         if track:
             track.next_writable += count
             track.size = max(track.size, track.next_writable - track.start)
@@ -196,9 +235,7 @@ class Disc:
     def _track_for(self, block: int, count: int) -> Track | None:
         """Give the track that this write continues; None on overwritable media."""
         if self.profile.overwritable:
-            if not self.state.formatted:
-                raise CheckCondition(sense.INCOMPATIBLE_MEDIUM)
-            self._check_end(block + count, self.capacity)
+            self._check_overwrite(block, count)
             return None
         if self.state.final:
             self._count_refusal(block, count)
@@ -209,10 +246,25 @@ class Disc:
                 return track
         if self.has_invisible_track() and block == self.next_start():
             self._check_end(block + count, self.capacity)
+            if not self.state.incremental:
+                raise CheckCondition(sense.ILLEGAL_MODE_FOR_TRACK)
             self.tracks.append(Track(self.state.closed_sessions + 1, block, 0, block))
             return self.tracks[-1]
         self._count_refusal(block, count)
         raise CheckCondition(sense.INVALID_WRITE_ADDRESS)
+
+    def _check_overwrite(self, block: int, count: int) -> None:
+        """Rigid restricted overwrite (MMC-6, feature 002Ch) takes whole ECC blocks only."""
+        if not self.state.formatted:
+            raise CheckCondition(sense.INCOMPATIBLE_MEDIUM)
+        self._check_end(block + count, self.capacity)
+        if self.profile is Profile.DVD_RW_OVERWRITE:
+            grows = self.state.intermediate and block <= self.state.formatted_blocks
+            if block % self.profile.write_unit or count % self.profile.write_unit:
+                raise CheckCondition(sense.INVALID_WRITE_ADDRESS)
+            if grows:
+                self.state.formatted_blocks = max(self.state.formatted_blocks, block + count)
+            self._check_end(block + count, self.state.formatted_blocks)
 
     @staticmethod
     def _check_end(end: int, limit: int) -> None:
@@ -256,16 +308,17 @@ class Disc:
         self.state.final |= final
         self.save()
 
-    def format(self) -> None:
-        self.state.formatted = True
-        self.save()
-
     def erase(self) -> None:
         os.ftruncate(self._file, 0)
         self.tracks.clear()
         self.state.closed_sessions = 0
         self.state.final = self.state.formatted = False
         self._unsynchronised = None
+        self.save()
+
+    def end_growth(self) -> None:
+        """Close the open session of a DVD-RW in restricted overwrite (MMC-6, intermediate state)."""
+        self.state.intermediate = False
         self.save()
 
     def synchronise(self) -> None:

@@ -1,6 +1,7 @@
 """The drive as a mechanism: tray, disc, pending events, write parameters, counters. No commands here."""
 
 import threading
+import time
 from collections import Counter, deque
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from tests.burner import sense
 from tests.burner.disc import Disc
 from tests.burner.faults import Fault, FaultPlan
 from tests.burner.mmc_descriptors import WRITE_PARAMETERS_PAGE, new_write_parameters
-from tests.burner.profiles import BY_NAME, Profile
+from tests.burner.profiles import KINDS, Profile
 from tests.burner.sense import CheckCondition, Sense
 from tests.burner.wire import Json
 
@@ -32,33 +33,54 @@ class Drive:
         self.cue_sheet_end: int | None = None
         self.plan = FaultPlan()
         self.delay_s = 0.0
+        self.slow_start_s = 0.0
+        self.unwritten_reads_zeros = False
         self.counts: Counter[int] = Counter()
         self.log: deque[str] = deque(maxlen=LOG_LINES)
         self._disc: Disc | None = None
+        self._ready_at = 0.0
 
     # -- the tray ---------------------------------------------------------------------------------
 
     @property
     def profile(self) -> Profile:
-        """The current profile; NONE without a disc inside."""
-        return self._disc.profile if self._disc and not self.tray_open else Profile.NONE
+        """The current profile; NONE without a disc inside that is known."""
+        known = self._disc and not self.tray_open and not self._is_starting
+        return self._disc.profile if self._disc and known else Profile.NONE
+
+    @property
+    def _is_starting(self) -> bool:
+        """Whether a disc was loaded so lately that the drive still looks at it."""
+        return time.monotonic() < self._ready_at
 
     def disc(self) -> Disc:
-        """Give the disc inside; raises CheckCondition when there is none."""
+        """Give the disc inside; raises CheckCondition when there is none, or not yet."""
         if self.tray_open:
             raise CheckCondition(sense.NO_MEDIUM_TRAY_OPEN)
         if self._disc is None:
             raise CheckCondition(sense.NO_MEDIUM_TRAY_CLOSED)
+        if self._is_starting:
+            raise CheckCondition(sense.NOT_READY_BECOMING)
         return self._disc
+
+    @property
+    def incremental(self) -> bool:
+        """Whether the disc inside takes tracks whose size is not told before (MMC-6, feature 0021h)."""
+        return self._disc is None or self._disc.state.incremental
 
     def insert(self, directory: Path, profile: str, blocks: int) -> None:
         """Put another disc in, "none" for an empty tray, and close the tray."""
         if self._disc:
             self._disc.release()
-        found = BY_NAME[profile]
-        self._disc = Disc(directory, found, blocks) if found else None
+        kind = KINDS[profile]
+        self._disc = Disc(directory, kind, blocks) if kind.profile else None
+        self._set_up_disc()
         self.tray_open = True
         self.load()
+
+    def _set_up_disc(self) -> None:
+        if self._disc:
+            self._disc.unwritten_reads_zeros = self.unwritten_reads_zeros
 
     def eject(self) -> None:
         if not self.tray_open:
@@ -71,6 +93,7 @@ class Drive:
             self.tray_open = False
             self.media_event = NEW_MEDIA
             self.unit_attention = sense.MEDIUM_MAY_HAVE_CHANGED
+            self._ready_at = time.monotonic() + self.slow_start_s
 
     def lose_power(self) -> None:
         if self._disc:
@@ -126,6 +149,11 @@ class Drive:
             self.plan.faults = [Fault.from_json(fault) for fault in order["faults"]]
         if "delay_s" in order:
             self.delay_s = order["delay_s"]
+        if "slow_start_s" in order:
+            self.slow_start_s = order["slow_start_s"]
+        if "unwritten_reads_zeros" in order:
+            self.unwritten_reads_zeros = order["unwritten_reads_zeros"]
+            self._set_up_disc()
         if order.get("reset_counts"):
             self.counts.clear()
             self.log.clear()

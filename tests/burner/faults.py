@@ -17,6 +17,10 @@ ALWAYS = -1
 
 class Effect(StrEnum):
     SENSE = "sense"
+    LATE_SENSE = "late-sense"
+    """The command is carried out, and reported failed all the same."""
+    LOST = "lost"
+    """A write is reported done, but nothing reached the medium: zeros are read there."""
     SLOW = "slow"
     POWER_LOSS = "power-loss"
     GONE = "gone"
@@ -32,7 +36,10 @@ class DriveGoneError(Exception):
 
 @dataclass(slots=True)
 class Fault:
-    """One fault; `command` is "read", "write" or an opcode in hex, `lba` None means any block."""
+    """One fault; `command` is "read", "write" or an opcode in hex, `lba` None means any block.
+
+    With `end` it is not one block but all from `lba` up to that one.
+    """
 
     command: str = "write"
     lba: int | None = None
@@ -41,6 +48,7 @@ class Fault:
     sense: Sense | None = None
     """The default is the write error or the read error that fits the command."""
     seconds: float = 0.0
+    end: int | None = None
     fired: int = 0
 
     def to_json(self) -> Json:
@@ -56,7 +64,14 @@ class Fault:
     def meets(self, kinds: tuple[str, str], lba: int, count: int) -> bool:
         if self.command.lower() not in kinds or self.times == self.fired:
             return False
-        return self.lba is None or lba <= self.lba < lba + count
+        if self.lba is None:
+            return True
+        end = self.lba + 1 if self.end is None else self.end
+        return lba < end and self.lba < lba + count
+
+
+def _default_sense(kinds: tuple[str, str]) -> Sense:
+    return sense.READ_ERROR if "read" in kinds else sense.WRITE_ERROR
 
 
 class FaultPlan:
@@ -66,25 +81,31 @@ class FaultPlan:
         self._lock = threading.Lock()
         self.faults: list[Fault] = []
 
-    def strike(self, kinds: tuple[str, str], lba: int, count: int) -> None:
-        """Do what the plan says of this command; returns when it shall be carried out."""
+    def strike(self, kinds: tuple[str, str], lba: int, count: int) -> Fault | None:
+        """Do what the plan says of this command; returns when it shall be carried out, with the fault."""
         with self._lock:
             due = [fault for fault in self.faults if fault.meets(kinds, lba, count)][:1]
             for fault in due:
                 fault.fired += 1
         for fault in due:
             self._carry_out(fault, kinds)
+        return due[0] if due else None
 
     @staticmethod
     def _carry_out(fault: Fault, kinds: tuple[str, str]) -> None:
         time.sleep(fault.seconds)
         match fault.effect:
             case Effect.SENSE:
-                default = sense.READ_ERROR if "read" in kinds else sense.WRITE_ERROR
-                raise CheckCondition(fault.sense or default)
+                raise CheckCondition(fault.sense or _default_sense(kinds))
             case Effect.POWER_LOSS:
                 raise PowerLostError
             case Effect.GONE:
                 raise DriveGoneError
-            case Effect.SLOW:
+            case Effect.SLOW | Effect.LOST | Effect.LATE_SENSE:
                 pass
+
+    @staticmethod
+    def follow(fault: Fault | None, kinds: tuple[str, str]) -> None:
+        """Report a command failed that was carried out, if a fault says so."""
+        if fault and fault.effect is Effect.LATE_SENSE:
+            raise CheckCondition(fault.sense or _default_sense(kinds))

@@ -7,12 +7,13 @@ ends with INVALID COMMAND OPERATION CODE. Long actions (BLANK, FORMAT UNIT, CLOS
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.burner import formats, sense
 from tests.burner import mmc_descriptors as descriptors
 from tests.burner import mmc_media as media
-from tests.burner import sense
 from tests.burner.drive import NO_CHANGE, WRITE_TYPE_SAO, Drive
 from tests.burner.mmc_bytes import be16, be32, number_at
-from tests.burner.profiles import BLOCK
+from tests.burner.mmc_identity import disc_structure
+from tests.burner.profiles import BLOCK, Profile
 from tests.burner.sense import CheckCondition
 
 BUFFER = 4 << 20
@@ -29,6 +30,8 @@ class Command:
 
     cdb: bytes
     data: bytes = b""
+    lost: bool = False
+    """What it writes never reaches the medium."""
 
     @property
     def opcode(self) -> int:
@@ -133,7 +136,8 @@ def mode_select_10(drive: Drive, command: Command) -> bytes:
 
 
 def get_configuration(drive: Drive, command: Command) -> bytes:
-    reply = descriptors.configuration(drive.profile, command.cdb[1] & 3, command.number(2, 2))
+    feature, request_type = command.number(2, 2), command.cdb[1] & 3
+    reply = descriptors.configuration(drive.profile, request_type, feature, incremental=drive.incremental)
     return reply[: command.number(7, 2)]
 
 
@@ -195,7 +199,7 @@ def read_toc(drive: Drive, command: Command) -> bytes:
 
 
 def read_disc_structure(drive: Drive, command: Command) -> bytes:
-    reply = media.disc_structure(drive.disc(), command.cdb[1] & 15, command.cdb[7])
+    reply = disc_structure(drive.disc(), command.cdb[1] & 15, command.cdb[7])
     return reply[: command.number(8, 2)]
 
 
@@ -214,7 +218,7 @@ def write(drive: Drive, command: Command) -> bytes:
         below = min(count, ADDRESSES - block)
         block, payload = (block + below) % ADDRESSES, payload[below * BLOCK :]
     if payload:
-        disc.write(block, payload)
+        disc.write(block, payload, lost=command.lost)
     return b""
 
 
@@ -245,7 +249,7 @@ def close_track_session(drive: Drive, command: Command) -> bytes:
     """Functions 1 track, 2 session, 3 5 6 finalize; 0 stops a background format.
 
     Whether function 2 leaves the disc appendable is said by mode page 05h for CD and DVD-R(W); DVD+R and
-    BD-R stay appendable. Overwritable media have nothing to close.
+    BD-R stay appendable. Overwritable media have nothing to close, but for a DVD-RW that grew.
     """
     disc = drive.disc()
     disc.synchronise()
@@ -253,6 +257,8 @@ def close_track_session(drive: Drive, command: Command) -> bytes:
     if function == 1:
         tao = disc.profile.is_cd and drive.write_type != WRITE_TYPE_SAO
         disc.close_track(number, run_out=tao)
+    elif function == 2 and disc.profile is Profile.DVD_RW_OVERWRITE:
+        disc.end_growth()
     elif function == 2 and not disc.profile.overwritable:
         by_page = disc.profile.is_cd or disc.profile.is_dvd_minus
         drive.close_session(final=by_page and not drive.multi_session)
@@ -263,20 +269,17 @@ def close_track_session(drive: Drive, command: Command) -> bytes:
     return b""
 
 
-def format_unit(drive: Drive, _command: Command) -> bytes:
-    disc = drive.disc()
-    blank_bd_r = disc.profile.is_bd and not disc.tracks
-    if not (disc.profile.overwritable or blank_bd_r):
-        raise CheckCondition(sense.INVALID_FIELD)
-    disc.format()
+def format_unit(drive: Drive, command: Command) -> bytes:
+    """The format list: a header of four bytes, then one descriptor."""
+    blocks, form = number_at(command.data, 4, 4), command.data[8:9]
+    if not form:
+        raise CheckCondition(sense.INVALID_PARAMETER)
+    formats.format_disc(drive.disc(), form[0] >> 2, blocks, form[0] & 3)
     return b""
 
 
-def blank(drive: Drive, _command: Command) -> bytes:
-    disc = drive.disc()
-    if not disc.profile.blankable:
-        raise CheckCondition(sense.INVALID_OPCODE)
-    disc.erase()
+def blank(drive: Drive, command: Command) -> bytes:
+    formats.blank_disc(drive.disc(), command.cdb[1] & 7)
     return b""
 
 

@@ -8,7 +8,9 @@ from tests.burner.mmc_bytes import be16, be32
 from tests.burner.profiles import BLOCK, Profile
 
 PERSISTENT = {0x0000, 0x0001, 0x0002, 0x0003, 0x0100, 0x0105}
-PROFILES_BEST_FIRST = (0x43, 0x41, 0x40, 0x1B, 0x1A, 0x14, 0x11, 0x10, 0x0A, 0x09, 0x08)
+PROFILES_BEST_FIRST = (
+    0x43, 0x41, 0x40, 0x2B, 0x1B, 0x1A, 0x15, 0x14, 0x13, 0x12, 0x11, 0x10, 0x0A, 0x09, 0x08,
+)  # fmt: skip
 WRITE_PARAMETERS_PAGE = 0x05
 WRITE_PARAMETERS_LENGTH = 0x32
 
@@ -23,6 +25,8 @@ def speeds(profile: Profile) -> list[int]:
     """Write speeds in 1000 bytes per second, slowest first."""
     if profile.is_cd:
         return [4234, 8468]
+    if profile is Profile.DVD_RAM:
+        return [2770, 4155]
     return [8990, 17980] if profile.is_bd else [5540, 11080]
 
 
@@ -35,12 +39,18 @@ def _profile_list(profile: Profile) -> bytes:
     return b"".join(be16(known) + bytes((int(known == profile), 0)) for known in PROFILES_BEST_FIRST)
 
 
-def features(profile: Profile) -> list[tuple[int, bool, bytes]]:
-    """Give (feature code, whether it is current, descriptor), in ascending order (MMC-6, Features)."""
+def features(profile: Profile, *, incremental: bool) -> list[tuple[int, bool, bytes]]:
+    """Give (feature code, whether it is current, descriptor), in ascending order (MMC-6, Features).
+
+    Without Incremental Streaming Writable libburn offers no TAO and no multi-session; so it knows a DVD-RW
+    that was minimally blanked.
+    """
     loaded = profile is not Profile.NONE
     blocking = be32(BLOCK) + be16(32 if profile.is_bd else 16) + b"\1\0"
-    incremental = profile.is_cd or profile.is_dvd_minus  # without it libburn offers no TAO, no multi-session
-    dvd_plus_rw, dvd_plus_r = profile is Profile.DVD_PLUS_RW, profile is Profile.DVD_PLUS_R
+    streaming = incremental and (profile.is_cd or profile.is_dvd_minus)
+    dvd_plus_rw, dvd_plus_r = profile is Profile.DVD_PLUS_RW, profile.is_dvd_plus_r
+    dvd_ram, dvd_plus_r_dl = profile is Profile.DVD_RAM, profile is Profile.DVD_PLUS_R_DL
+    dvd_minus = profile.is_dvd_minus or profile.is_dvd_rw
     table = [
         (0x0000, True, _profile_list(profile), 0),
         (0x0001, True, be32(8) + b"\1\0\0\0", 2),  # Core: USB
@@ -49,13 +59,17 @@ def features(profile: Profile) -> list[tuple[int, bool, bytes]]:
         (0x0010, loaded, blocking, 0),  # Random Readable
         (0x001E, profile.is_cd, bytes(4), 2),  # CD Read
         (0x001F, profile.is_dvd, b"\1\0\1\0", 1),  # DVD Read
-        (0x0021, incremental, be16(0x01FF) + b"\1\1\x10\0\0\0", 1),  # Incremental Streaming Writable
-        (0x0023, profile.overwritable, b"\x09\0\0\0\1\0\0\0", 1),  # Formattable
+        (0x0020, dvd_ram, be32(0xFFFFFFFF) + be32(BLOCK) + be16(16) + b"\1\0", 1),  # Random Writable
+        (0x0021, streaming, be16(0x01FF) + b"\1\1\x10\0\0\0", 1),  # Incremental Streaming Writable
+        (0x0023, profile.overwritable or profile.is_bd, b"\x09\0\0\0\1\0\0\0", 1),  # Formattable
+        (0x0024, dvd_ram or profile is Profile.BD_RE, b"\x80\0\0\0", 1),  # Hardware Defect Management
         (0x002A, dvd_plus_rw, b"\1\0\0\0", 0),  # DVD+RW
         (0x002B, dvd_plus_r, b"\1\0\0\0", 0),  # DVD+R
+        (0x002C, profile is Profile.DVD_RW_OVERWRITE, b"\x0f\0\0\0", 0),  # Rigid Restricted Overwrite
         (0x002D, profile.is_cd, b"\x46\0\1\0", 2),  # CD Track At Once
         (0x002E, profile.is_cd, b"\x60\0\x10\0", 1),  # CD Mastering: session at once
-        (0x002F, profile.is_dvd_minus, b"\x42\0\0\0", 1),  # DVD-R/-RW Write
+        (0x002F, dvd_minus, b"\x42\0\0\0", 1),  # DVD-R/-RW Write
+        (0x003B, dvd_plus_r_dl, b"\1\0\0\0", 0),  # DVD+R Dual Layer
         (0x0040, profile.is_bd, bytes(28), 0),  # BD Read
         (0x0041, profile.is_bd, bytes(20), 0),  # BD Write
         (0x0100, True, b"", 0),  # Power Management
@@ -66,11 +80,11 @@ def features(profile: Profile) -> list[tuple[int, bool, bytes]]:
     return [(code, now, _feature(code, now, payload, version)) for code, now, payload, version in table]
 
 
-def configuration(profile: Profile, request_type: int, start: int) -> bytes:
+def configuration(profile: Profile, request_type: int, start: int, *, incremental: bool) -> bytes:
     """GET CONFIGURATION: all features (0), the current ones (1) or a single one (2), from `start` on."""
     wanted = b"".join(
         descriptor
-        for code, current, descriptor in features(profile)
+        for code, current, descriptor in features(profile, incremental=incremental)
         if (code == start if request_type == 2 else code >= start) and (current or request_type != 1)
     )
     return be32(len(wanted) + 4) + b"\0\0" + be16(profile) + wanted
@@ -108,12 +122,16 @@ def mode_pages(profile: Profile, write_parameters: bytes) -> dict[int, bytes]:
 
 
 def performance(profile: Profile, capacity: int, *, write_speeds: bool, on_write: bool, room: int) -> bytes:
-    """GET PERFORMANCE, type 03h (write speed descriptors) or 00h (nominal performance).
+    """GET PERFORMANCE, type 03h (write speed descriptors) or 00h (nominal performance), the fastest first.
 
-    The length field announces one descriptor even when `room` is 0: libburn asks so for the number first.
+    The length field announces all even when `room` is 0: libburn asks so for the number first.
     """
-    rate = be32(speeds(profile)[-1])
+    rates = [be32(rate) for rate in reversed(speeds(profile))]
     last = be32(capacity - 1)
-    one = bytes(4) + last + rate + rate if write_speeds else bytes(4) + rate + last + rate
+    if write_speeds:
+        found = [bytes(4) + last + rates[0] + rate for rate in rates]
+    else:
+        found = [bytes(4) + rates[0] + last + rates[0]]
     flags = 2 if on_write and not write_speeds else 0
-    return be32(4 + len(one)) + bytes((flags, 0, 0, 0)) + (one if room else b"")
+    length = 4 + sum(map(len, found))
+    return be32(length) + bytes((flags, 0, 0, 0)) + b"".join(found[:room])

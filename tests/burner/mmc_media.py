@@ -1,33 +1,34 @@
 """What the drive says of the disc in it: disc, track and TOC information, formats.
 
-Source: MMC-6, READ DISC INFORMATION, READ TRACK INFORMATION, READ TOC/PMA/ATIP, READ FORMAT CAPACITIES,
-READ DISC STRUCTURE. libburn makes its table of contents of CD from the full TOC, of DVD and BD from track
-information.
+Source: MMC-6, READ DISC INFORMATION, READ TRACK INFORMATION, READ TOC/PMA/ATIP, READ FORMAT CAPACITIES.
+libburn makes its table of contents of CD from the full TOC, of DVD and BD from track information.
 """
 
-from tests.burner import sense
+from tests.burner import formats, sense
 from tests.burner.disc import Disc
 from tests.burner.mmc_bytes import be16, be24, be32, msf
 from tests.burner.profiles import BLOCK, Profile
 from tests.burner.sense import CheckCondition
 
-BLANK, APPENDABLE, COMPLETE = 0, 1, 2
+BLANK, APPENDABLE, COMPLETE, OTHER = 0, 1, 2, 3
 SESSION_EMPTY, SESSION_INCOMPLETE, SESSION_COMPLETE = 0, 1, 3
 FORMATTED = 3  # background format status
+UNFORMATTED_MEDIUM, FORMATTED_MEDIUM, UNKNOWN_CAPACITY = 1, 2, 3  # descriptor types
 CD_LEAD_IN_START = b"\x61\x22\x17"  # 97:34:23
 CD_LEAD_IN, CD_PREGAP = 4500, 150
 LEAD_OUT = 0xAA
 DATA_TRACK = 0x14  # ADR 1, control 4
-BD_RE_FULL = 12219392  # without spare areas
 
 
 def _sessions(disc: Disc) -> tuple[int, int, int, int]:
     """Give disc status, state of the last session, its number and its first track."""
     state = disc.state
+    if disc.profile is Profile.DVD_RAM:
+        return OTHER, SESSION_COMPLETE, 1, 1  # as drives say of random writable media, seen by libburn
     if disc.profile.overwritable:
         return (COMPLETE, SESSION_COMPLETE, 1, 1) if state.formatted else (BLANK, SESSION_EMPTY, 1, 1)
     if not disc.tracks:
-        return BLANK, SESSION_EMPTY, 1, 1
+        return APPENDABLE if state.formatted else BLANK, SESSION_EMPTY, 1, 1
     session = state.closed_sessions if state.final else state.closed_sessions + 1
     inside = [number for number, track in enumerate(disc.tracks, 1) if track.session == session]
     if state.final:
@@ -124,7 +125,7 @@ def table_of_contents(disc: Disc, form: int, start: int, *, in_msf: bool) -> byt
 def _closed_tracks(disc: Disc) -> list[tuple[int, int, int, int]]:
     """Give (number, session, start, end) of the tracks in closed sessions."""
     if disc.profile.overwritable:
-        return [(1, 1, 0, disc.capacity)]
+        return [(1, 1, 0, disc.readable_end())]
     return [
         (number, track.session, track.start, track.end)
         for number, track in enumerate(disc.tracks, 1)
@@ -158,30 +159,15 @@ def _atip(disc: Disc) -> bytes:
 
 def format_capacities(disc: Disc) -> bytes:
     """READ FORMAT CAPACITIES: the current capacity, then what a format could give."""
-    unformatted = disc.profile.overwritable and not disc.state.formatted
-    entries = be32(disc.capacity) + bytes((1 if unformatted else 2,)) + be24(BLOCK)
-
-    def formattable(blocks: int, form: int, parameter: int) -> bytes:
-        return be32(blocks) + bytes((form << 2,)) + be24(parameter)
-
-    if disc.profile is Profile.DVD_PLUS_RW:
-        entries += formattable(disc.capacity, 0x26, 0)
-    if disc.profile is Profile.BD_R and not disc.tracks:  # growisofs stops when there is none
-        spare = Profile.BD_RE.capacity
-        entries += formattable(spare, 0x00, 0x3000) + formattable(spare, 0x32, 0)
-    if disc.profile is Profile.BD_RE:
-        full = BD_RE_FULL if disc.capacity == Profile.BD_RE.capacity else disc.capacity
-        entries += formattable(disc.capacity, 0x00, 0x3000) + formattable(disc.capacity, 0x30, 0x3000)
-        entries += formattable(full, 0x31, BLOCK)
+    state = disc.state
+    size, kind = disc.capacity, FORMATTED_MEDIUM
+    if state.intermediate:
+        kind = UNKNOWN_CAPACITY
+    elif not (state.formatted or disc.tracks):
+        kind = UNFORMATTED_MEDIUM
+    elif disc.profile is Profile.DVD_RW_OVERWRITE:
+        size = state.formatted_blocks
+    entries = be32(size) + bytes((kind,)) + be24(BLOCK)
+    for offer in formats.offers(disc):  # growisofs stops when there is none for a blank BD-R
+        entries += be32(offer.blocks) + bytes((offer.form << 2,)) + be24(offer.parameter)
     return bytes((0, 0, 0, len(entries))) + entries
-
-
-def disc_structure(disc: Disc, media_type: int, form: int) -> bytes:
-    """READ DISC STRUCTURE: physical format (00h, 10h) of DVD, ADIP (11h) of DVD+."""
-    physical = b"\xa1\x0f\x02\0\0\x03\0\0"
-    if media_type == 0 and form in (0x00, 0x10) and disc.profile.is_dvd:
-        return be16(2050) + bytes(2) + physical + bytes(2040)
-    if media_type == 0 and form == 0x11 and disc.profile in (Profile.DVD_PLUS_RW, Profile.DVD_PLUS_R):
-        maker = physical + bytes(11) + b"EMULATED" + b"001"
-        return be16(258) + bytes(2) + maker.ljust(256, b"\0")
-    raise CheckCondition(sense.INVALID_FIELD)

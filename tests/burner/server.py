@@ -1,6 +1,6 @@
 """The emulated drive as a process: `python -m tests.burner.server SOCKET DISCDIR PROFILE [BLOCKS]`.
 
-PROFILE is one of none cd-r cd-rw dvd-r dvd-rw dvd+r dvd+rw bd-r bd-re. "ready" on stdout says that the socket
+PROFILE is a name in `profiles.KINDS`, such as dvd+r, bd-re, or none. "ready" on stdout says that the socket
 takes connections. With --until-stdin-closes the drive goes when its starter does. SIGTERM saves the disc.
 """
 
@@ -14,12 +14,13 @@ import socket
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
 from tests.burner import mmc, wire
 from tests.burner.drive import Drive
-from tests.burner.faults import DriveGoneError, PowerLostError
+from tests.burner.faults import DriveGoneError, Effect, PowerLostError
 from tests.burner.profiles import BY_NAME
 from tests.burner.sense import DRIVER_SENSE, STATUS_CHECK_CONDITION, CheckCondition
 from tests.burner.wire import Json, Message, Reply, Request
@@ -97,11 +98,14 @@ class Server:
         block, count = mmc.transfer_span(command)
         time.sleep(self.drive.delay_s)
         try:
-            self.drive.plan.strike(mmc.fault_kinds(command), block, count)
+            kinds = mmc.fault_kinds(command)
+            fault = self.drive.plan.strike(kinds, block, count)
             with self.drive.lock:
-                data = mmc.execute(self.drive, command)
+                lost = fault is not None and fault.effect is Effect.LOST
+                data = mmc.execute(self.drive, replace(command, lost=lost))
                 if command.opcode in mmc.WRITE_OPCODES:
                     self._writer = connection
+            self.drive.plan.follow(fault, kinds)
         except CheckCondition as failure:
             self.drive.log.append(f"{request.cdb.hex(' ')} -> {failure}")
             return Reply(STATUS_CHECK_CONDITION, DRIVER_SENSE, failure.sense.fixed_format())

@@ -17,47 +17,19 @@ from pathlib import Path
 import pytest
 from tests.burner import preload, sense, wire
 from tests.burner.burner import ALWAYS, BLOCK, Burner, Effect, Fault, build_interposer
+from tests.burner.by_xorriso import DEVICE, Done, burn, toc, xorriso
 from tests.burner.sense import Sense
 
-SEQUENTIAL = ["cd-r", "cd-rw", "dvd-r", "dvd-rw", "dvd+r", "bd-r"]
-OVERWRITABLE = ["dvd+rw", "bd-re"]
-DEVICE = "/dev/sr0"
-TIMEOUT_S = 60
+SEQUENTIAL = ["cd-r", "cd-rw", "dvd-r", "dvd-rw", "dvd+r", "dvd+r-dl", "bd-r"]
+UNFORMATTED = ["dvd+rw", "bd-re"]
+OVERWRITABLE = [*UNFORMATTED, "dvd-ram", "dvd-rw-overwrite"]
 CDROM_DRIVE_STATUS = 0x5326
 CDS_NO_DISC, CDS_TRAY_OPEN, CDS_DISC_OK = 1, 2, 4
-
-Done = subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(autouse=True)
 def drive_is_possible() -> None:
     preload.require()
-
-
-@pytest.fixture(scope="module")
-def trees(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three small trees to burn: /one (1.2 MB), /two, /three."""
-    root = tmp_path_factory.mktemp("trees")
-    for name, size in [("one", 1_200_000), ("two", 400_000), ("three", 300_000)]:
-        (root / name).mkdir()
-        (root / name / "random").write_bytes(os.urandom(size))
-        (root / name / "text").write_text(name)
-    return root
-
-
-def xorriso(burner: Burner, *arguments: str | Path) -> Done:
-    argv = ["xorriso", "-no_rc", "-abort_on", "FAILURE", "-md5", "on", *map(str, arguments)]
-    return subprocess.run(
-        argv, env=burner.env(), capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-    )
-
-
-def burn(burner: Burner, tree: Path, *settings: str, device: str = "-dev") -> Done:
-    return xorriso(burner, *settings, device, DEVICE, "-map", tree, f"/{tree.name}", "-commit")
-
-
-def toc(burner: Burner) -> str:
-    return xorriso(burner, "-outdev", DEVICE, "-toc").stdout
 
 
 def flip_bit(path: Path, offset: int) -> None:
@@ -162,7 +134,7 @@ class TestWriteOnce:
             assert sense_of(reply) == sense.INVALID_WRITE_ADDRESS
             assert burner.state().refused_addresses == 1
 
-    @pytest.mark.parametrize("profile", OVERWRITABLE)
+    @pytest.mark.parametrize("profile", UNFORMATTED)
     def test_overwritable_media_want_a_format_and_then_take_any_block(self, profile: str) -> None:
         with Burner(profile) as burner:
             unformatted = wire.command(burner.socket, write_10(7), data=bytes(BLOCK))
