@@ -30,17 +30,32 @@ FIRST, SECOND, THIRD = "2026/11/20", "2026/11/21", "2026/11/22"
 SMALL = 24_000
 """Blocks of a disc here; so little that a test can overfill it, enough for the gaps of a CD."""
 
-MEMORY = [("memory", Medium.DVD_PLUS_R), ("memory", Medium.DVD_PLUS_RW)]
-SHELF = [("shelf", Medium.DVD_PLUS_R), ("shelf", Medium.DVD_PLUS_RW)]
-OPTICAL = [
-    ("optical", Medium.DVD_PLUS_R),
-    *(
-        pytest.param(("optical", medium), id=f"optical-{medium}", marks=pytest.mark.slow)
-        for medium in (
-            Medium.DVD_PLUS_RW, Medium.BD_R, Medium.CD_R, Medium.CD_RW, Medium.BD_RE, Medium.DVD_RW,
-        )
-    ),
-]  # fmt: skip
+OPTICAL = {
+    "dvd+r": Medium.DVD_PLUS_R,
+    "cd-r": Medium.CD_R,
+    "cd-rw": Medium.CD_RW,
+    "dvd-r": Medium.DVD_R,
+    "dvd-rw": Medium.DVD_RW,
+    "dvd-rw-overwrite": Medium.DVD_RW_OVERWRITE,
+    "dvd-ram": Medium.DVD_RAM,
+    "dvd+rw": Medium.DVD_PLUS_RW,
+    "dvd+r-dl": Medium.DVD_PLUS_R_DL,
+    "bd-r": Medium.BD_R,
+    "bd-re": Medium.BD_RE,
+}
+"""Discs of the emulated burner that take several sessions, and what a drive says that they are."""
+
+EVERY_TIME = "dvd+r"
+
+
+def places() -> Iterator[object]:
+    """Writers by kind, disc and medium; all but one burner only where there is time."""
+    for kind in ("memory", "shelf"):
+        for medium in (Medium.DVD_PLUS_R, Medium.DVD_PLUS_RW):
+            yield pytest.param((kind, str(medium), medium), id=f"{kind}-{medium}")
+    for disc, medium in OPTICAL.items():
+        marks = () if disc == EVERY_TIME else (pytest.mark.slow,)
+        yield pytest.param(("optical", disc, medium), id=f"optical-{disc}", marks=marks)
 
 
 @dataclass
@@ -92,9 +107,9 @@ def content(day: str, size: int = 3000) -> bytes:
     return (day.encode() * size)[:size]
 
 
-@pytest.fixture(params=[*MEMORY, *SHELF, *OPTICAL], ids=lambda param: f"{param[0]}-{param[1]}")
+@pytest.fixture(params=places())
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    kind, medium = request.param
+    kind, disc, medium = request.param
     with contextlib.ExitStack() as stack:
         if kind == "memory":
             tray = Tray(disc=MemoryDisc(medium, SMALL))
@@ -103,13 +118,18 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
             image = tmp_path / "shelf" / f"{LABEL}.iso"
             made = Place(tmp_path, medium, lambda: _shelf(image.parent, medium), image.read_bytes)
         else:
-            require()
-            burner = stack.enter_context(Burner(str(medium), blocks=SMALL))
-            stack.enter_context(burner.attached())
-            made = Place(tmp_path, medium, _optical, burner.data_path.read_bytes)
+            made = stack.enter_context(burner_with(disc, medium, tmp_path))
         yield made
         for writer in made.opened:
             writer.close()
+
+
+@contextlib.contextmanager
+def burner_with(disc: str, medium: Medium, root: Path) -> Iterator[Place]:
+    """A burner that this process sees, with a small disc."""
+    require()
+    with Burner(disc, blocks=SMALL) as burner, burner.attached():
+        yield Place(root, medium, _optical, burner.data_path.read_bytes)
 
 
 def _bytes_of(tray: Tray) -> bytes:

@@ -30,7 +30,7 @@ _MEDIA = {
     "CD-RW": Medium.CD_RW,
     "DVD-R sequential recording": Medium.DVD_R,
     "DVD-RW sequential recording": Medium.DVD_RW,
-    "DVD-RW restricted overwrite": Medium.DVD_RW,
+    "DVD-RW restricted overwrite": Medium.DVD_RW_OVERWRITE,
     "DVD-R/DL sequential recording": Medium.DVD_R_DL,
     "DVD+R": Medium.DVD_PLUS_R,
     "DVD+R/DL": Medium.DVD_PLUS_R_DL,
