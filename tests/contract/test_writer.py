@@ -45,6 +45,9 @@ OPTICAL = {
 }
 """Discs of the emulated burner that take several sessions, and what a drive says that they are."""
 
+SINGLE = {"dvd-r-dl": Medium.DVD_R_DL, "dvd-rw-minimal": Medium.DVD_RW}
+"""Those that take one."""
+
 EVERY_TIME = "dvd+r"
 
 
@@ -119,6 +122,16 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
             made = Place(tmp_path, medium, lambda: _shelf(image.parent, medium), image.read_bytes)
         else:
             made = stack.enter_context(burner_with(disc, medium, tmp_path))
+        yield made
+        for writer in made.opened:
+            writer.close()
+
+
+@pytest.fixture(params=list(SINGLE.items()), ids=list(SINGLE))
+def single(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """A burner with a disc that takes one session."""
+    disc, medium = request.param
+    with burner_with(disc, medium, tmp_path) as made:
         yield made
         for writer in made.opened:
             writer.close()
@@ -434,3 +447,48 @@ def test_an_erased_disc_is_burnt_anew(place: Place) -> None:
     seen = writer.observe()
     assert len(seen.sessions) == 1
     assert [letter(writer, seen, day) for day in (FIRST, SECOND)] == [None, content(SECOND)]
+
+
+# -- discs for one session ----------------------------------------------------------------------------
+
+
+def test_a_disc_for_one_session_says_so_while_it_is_blank(single: Place) -> None:
+    seen = single.writer().observe()
+    assert (seen.state, seen.medium, seen.single) == (DiscState.BLANK, single.medium, True)
+
+
+def test_a_disc_for_one_session_is_closed_with_it(single: Place) -> None:
+    size = burn(single.writer(), single.source(FIRST))
+    writer = single.writer()
+    seen = writer.observe()
+    assert (seen.state, seen.free, seen.label) == (DiscState.CLOSED, 0, LABEL)
+    assert size - 300 <= seen.sessions[0].blocks <= size
+    assert letter(writer, seen, FIRST) == content(FIRST)
+    assert seen.identity is not None
+
+
+def test_a_disc_for_one_session_takes_no_second_one(single: Place) -> None:
+    burn(single.writer(), single.source(FIRST))
+    before = single.raw()
+    with pytest.raises(NotAppendable):
+        single.writer().write(single.source(SECOND, base=1), lambda _blocks: None)
+    assert single.raw() == before
+
+
+def test_a_size_that_is_refused_leaves_a_disc_for_one_session_blank(single: Place) -> None:
+    with pytest.raises(MediumFull):
+        single.writer().write(single.source(FIRST, size=(SMALL + 1) * BLOCK), lambda _blocks: None)
+    assert single.writer().observe().state is DiscState.BLANK
+
+
+def test_a_dvd_rw_for_one_session_takes_several_once_it_is_erased(single: Place) -> None:
+    burn(single.writer(), single.source(FIRST))
+    writer = single.writer()
+    if single.medium is Medium.DVD_R_DL:
+        with pytest.raises(NotAppendable):
+            writer.blank()
+        return
+    writer.blank()
+    assert not writer.observe().single
+    burn(writer, single.source(SECOND))
+    assert writer.observe().state is DiscState.APPENDABLE

@@ -206,8 +206,13 @@ def _with_above(entries: Sequence[Entry], everything: Iterable[Entry]) -> list[E
 
 
 def _medium_of(config: Config, seen: Observation) -> tuple[MediumTraits, int]:
-    """Traits and capacity to plan with: the drive's word, else the nominal of the configured medium."""
+    """Traits and capacity to plan with: the drive's word, else the nominal of the configured medium.
+
+    Of a closed disc a drive only tells what is on it.
+    """
     store = config.require_store()
+    if seen.state is DiscState.CLOSED:
+        return seen.traits, max(seen.capacity, seen.traits.nominal_blocks)
     if seen.state is not DiscState.NONE or seen.capacity:
         return seen.traits, seen.capacity
     medium = store.media if isinstance(store.media, Medium) else Medium.DVD_PLUS_R

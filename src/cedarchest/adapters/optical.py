@@ -93,6 +93,7 @@ class OpticalDrive:
             identity=self._identity(toc),
             drive_model=toc.model,
             drive_firmware=toc.firmware,
+            single=toc.single,
         )
         self._reader.close()
         return seen
@@ -145,6 +146,7 @@ class OpticalDrive:
             padding_blocks=seen.traits.padding,
             md5=True,
             optical=True,
+            single=seen.single,
             speed=self._speed,
         )
         return self._xorriso.burn(source, options, confirm, self._progress)

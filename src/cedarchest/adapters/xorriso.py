@@ -61,6 +61,7 @@ class Toc:
     writable: int
     next_address: int
     sessions: tuple[TocEntry, ...]
+    single: bool = False  # it takes one session, whose size is told before, and is closed with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class BurnOptions:
     padding_blocks: int = 0
     md5: bool = False
     optical: bool = False
+    single: bool = False  # the disc takes no session but this one
     speed: str = ""
 
 
@@ -105,6 +107,7 @@ _RESULT = re.compile(r"R:\d+: (?P<key>[^:]+?)\s*: (?P<value>.*)", re.DOTALL)
 _SESSION = re.compile(r"\s*(\d+) ,\s*(\d+) ,\s*(\d+)s ,(.*)", re.DOTALL)
 _BLOCKS = re.compile(r"(\d+) readable , (-?\d+) writable , (\d+) overall")
 _MODEL = re.compile(r"vendor '(.*)' product '(.*)' revision '(.*)'")
+_NEEDS_CLOSE = re.compile(r' , but will need -close "?on"?$')
 _STATES = {
     "is not present": DiscState.NONE,
     "is blank": DiscState.BLANK,
@@ -130,7 +133,8 @@ def parse_toc(lines: Sequence[str]) -> Toc:
         else:
             values.setdefault(match["key"], match["value"].strip())
     try:
-        state = _parse_state(values["Media status"])
+        status, single = _NEEDS_CLOSE.subn("", values["Media status"])
+        state = _parse_state(status)
         model = _MODEL.fullmatch(values["Drive type"])
         blocks = _BLOCKS.match(values.get("Media blocks", "0 readable , 0 writable , 0 overall"))
         if model is None or blocks is None:
@@ -152,6 +156,7 @@ def parse_toc(lines: Sequence[str]) -> Toc:
         writable=max(0, int(blocks[2])),  # where less is left than the gap before a session takes
         next_address=int(next_address[1]) if next_address else 0,
         sessions=tuple(sessions),
+        single=bool(single),
     )
 
 
@@ -229,11 +234,12 @@ def _settings(source: SessionSource, options: BurnOptions) -> Iterator[bytes]:
     yield b"-local_charset UTF-8 -joliet on -compliance joliet_long_names\n"
     yield b"-volume_date all_file_dates set_to_mtime\n"
     yield b"-iso_rr_pattern off -disk_pattern off -follow mount\n"
-    yield b"-padding %ds -close off -stdio_sync end\n" % options.padding_blocks
+    yield b"-padding %ds -stdio_sync end\n" % options.padding_blocks
+    yield b"-close on\n" if options.single else b"-close off\n"
     yield b"-volid " + shell_word(source.volume_id.encode()) + b"\n"
     yield b"-pacifier interval=0.1\n"  # it asks only as often whether the writing has ended
     if options.optical:
-        yield b"-write_type tao\n"
+        yield b"-write_type auto\n" if options.single else b"-write_type tao\n"
     else:
         yield b"-fs 1m\n"  # a file needs no store against an empty buffer, and a small one stays in the cache
     if options.optical and options.speed:
@@ -417,7 +423,7 @@ def _burn_error(
         return MediumFull(message, advice="Insert an empty disc.", transcript=transcript)
     if "No space left on device" in text or "File too large" in text or "Disk quota exceeded" in text:
         return DiskFull(message, transcript=transcript)
-    if "Unsuitable target media state" in text:
+    if "Unsuitable target media state" in text or "can only be written with -close" in text:
         return NotAppendable(message, advice="Insert another disc.", transcript=transcript)
     if re.search(r"SCSI error on write.*\[(3|4) ", text):
         return DamagedDisc(

@@ -53,7 +53,7 @@ class Observation:
     """The disc in a drive as it is now; reading it changed nothing.
 
     `capacity` and `free` are blocks; `next_address` is where the next session would start.
-    `identity` is there only for a disc of ours.
+    `identity` is there only for a disc of ours. A `single` disc takes one session and is closed with it.
     """
 
     device: str
@@ -66,6 +66,7 @@ class Observation:
     identity: DiscIdentity | None = None
     drive_model: str = ""
     drive_firmware: str = ""
+    single: bool = False
 
     @property
     def traits(self) -> MediumTraits:
