@@ -36,9 +36,10 @@ class DriveGoneError(Exception):
 
 @dataclass(slots=True)
 class Fault:
-    """One fault; `command` is "read", "write" or an opcode in hex, `lba` None means any block.
+    """One fault; `command` is "read", "write", "any" or an opcode in hex, `lba` None means any block.
 
-    With `end` it is not one block but all from `lba` up to that one.
+    With `end` it is not one block but all from `lba` up to that one. The first `skip` commands that it meets
+    are spared.
     """
 
     command: str = "write"
@@ -49,6 +50,7 @@ class Fault:
     """The default is the write error or the read error that fits the command."""
     seconds: float = 0.0
     end: int | None = None
+    skip: int = 0
     fired: int = 0
 
     def to_json(self) -> Json:
@@ -62,7 +64,9 @@ class Fault:
         return cls(**fields)
 
     def meets(self, kinds: tuple[str, str], lba: int, count: int) -> bool:
-        if self.command.lower() not in kinds or self.times == self.fired:
+        if self.command != "any" and self.command.lower() not in kinds:
+            return False
+        if self.times == self.fired:
             return False
         if self.lba is None:
             return True
@@ -84,12 +88,21 @@ class FaultPlan:
     def strike(self, kinds: tuple[str, str], lba: int, count: int) -> Fault | None:
         """Do what the plan says of this command; returns when it shall be carried out, with the fault."""
         with self._lock:
-            due = [fault for fault in self.faults if fault.meets(kinds, lba, count)][:1]
-            for fault in due:
-                fault.fired += 1
-        for fault in due:
-            self._carry_out(fault, kinds)
-        return due[0] if due else None
+            due = self._next(kinds, lba, count)
+        if due:
+            self._carry_out(due, kinds)
+        return due
+
+    def _next(self, kinds: tuple[str, str], lba: int, count: int) -> Fault | None:
+        for fault in self.faults:
+            if not fault.meets(kinds, lba, count):
+                continue
+            if fault.skip:
+                fault.skip -= 1
+                continue
+            fault.fired += 1
+            return fault
+        return None
 
     @staticmethod
     def _carry_out(fault: Fault, kinds: tuple[str, str]) -> None:

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,12 @@ from cedarchest.adapters.xorriso import Xorriso
 pytestmark = pytest.mark.slow
 
 EARLIER, DAY = "2026/11/21", "2026/11/22"
+MEDIA = ["cd-r", "dvd+r", "dvd+rw", "bd-r", "bd-re"]
+FURTHER_MEDIA = ["dvd-r", "dvd-ram"]
 DAYS = [f"2026/11/{day:02d}" for day in range(1, 29)]
+STEPS = 6
+"""Commands of a store at which the drive fails, spread over all of them."""
+
 PROGRAM = """
 import sys
 import cedarchest.wiring, cedarchest.actions.store, cedarchest.report.text, cedarchest.config.load
@@ -35,6 +41,19 @@ from cedarchest.cli import run
 print("ready", flush=True)
 sys.exit(run(sys.argv[1:]))
 """
+
+
+def on_media(*media: str) -> pytest.MarkDecorator:
+    """A first session and an append on each; a CD whose first burn was cut off is replaced, as is tested."""
+    return pytest.mark.parametrize(
+        ("medium", "append"),
+        [
+            pytest.param(medium, append, id=f"{medium}-{'append' if append else 'first session'}")
+            for medium in media
+            for append in (False, True)
+            if append or medium != "cd-r"
+        ],
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -150,14 +169,17 @@ def test_an_interrupted_burn_is_finished_and_the_next_run_proves_it(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("medium", ["dvd+r", "bd-r"])
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("medium", MEDIA)
 def test_a_store_killed_at_a_random_moment_is_put_right_by_one_run(
     project: Project, medium: str, seed: int
 ) -> None:
     """Five days on one disc, each killed once; the disc is never given up for it."""
     dice = random.Random(f"{medium} {seed}")
     with burner(medium) as drive:
+        if medium == "cd-r":
+            prepared(project, append=True)
+            assert_put_right(project, drive, EARLIER, DAY)
         drive.faults([Fault("write", times=ALWAYS, effect=Effect.SLOW, seconds=0.01)])
         for count in range(1, 6):
             project.stage(DAYS[count], {"letter": os.urandom(400_000), "empty": b"", "sub/b": b"b"})
@@ -172,8 +194,7 @@ def test_a_store_killed_at_a_random_moment_is_put_right_by_one_run(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("append", [False, True], ids=["first session", "append"])
-@pytest.mark.parametrize("medium", ["dvd+r", "bd-r", "dvd-r", "dvd+rw"])
+@on_media(*MEDIA, *FURTHER_MEDIA)
 def test_a_store_killed_while_it_burns_is_put_right_on_the_same_disc(
     project: Project, medium: str, append: bool
 ) -> None:
@@ -226,8 +247,7 @@ def test_a_cd_whose_very_first_burn_was_cut_off_is_replaced(project: Project) ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("append", [False, True], ids=["first session", "append"])
-@pytest.mark.parametrize("medium", ["dvd+r", "bd-r", "dvd-r", "dvd+rw"])
+@on_media(*MEDIA, *FURTHER_MEDIA)
 def test_a_burn_that_lost_its_power_is_put_right_on_the_same_disc(
     project: Project, medium: str, append: bool
 ) -> None:
@@ -283,7 +303,7 @@ def test_a_write_error_marks_nothing_and_the_next_run_does(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("medium", ["cd-r", "dvd-r", "dvd+rw"])
+@pytest.mark.parametrize("medium", ["cd-r", "dvd+rw", "bd-re", *FURTHER_MEDIA])
 def test_a_write_error_on_other_media_is_put_right_as_well(project: Project, medium: str) -> None:
     with burner(medium) as drive:
         lba = prepared(project, append=True)
@@ -304,6 +324,120 @@ def test_passing_troubles_of_a_drive_are_waited_for(project: Project, sense: Sen
         assert ran.status == 0, ran.err
         assert drive.fired() == [3]
     assert project.is_marked(DAY)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "fault",
+    [Fault("any", sense=Sense(4, 0x44, 0)), Fault("any", effect=Effect.POWER_LOSS)],
+    ids=lambda fault: str(fault.effect),
+)
+@pytest.mark.parametrize("medium", MEDIA)
+def test_a_drive_that_fails_at_any_of_its_commands_leaves_nothing_false_and_is_put_right(
+    project: Project, medium: str, fault: Fault
+) -> None:
+    """One store after the other, each at a later one of its commands; steps of a store lie close enough."""
+    dice = random.Random(f"{medium} {fault.effect}")
+    with burner(medium) as drive:
+        project.stage(EARLIER, {"letter": os.urandom(100_000)})
+        assert project.run("store").status == 0
+        commands = sum(drive.counts().values())
+        for count in range(STEPS):
+            project.stage(DAYS[count], {"letter": os.urandom(100_000)})
+            drive.faults([replace(fault, skip=int((count + dice.random()) / STEPS * commands))])
+            ran = project.run("store")
+            assert ran.status in (0, 8, 9), ran.err
+            assert "Traceback" not in ran.err
+            if fault.effect is Effect.POWER_LOSS:
+                power_up(drive)
+            else:
+                assert drive.fired() == [1]
+            drive.faults([])
+            assert project.is_marked(DAYS[count]) <= is_verified(project, DAYS[count])
+            replace_bad(project, drive, medium)
+            assert_put_right(project, drive, DAYS[count])
+
+
+def replace_bad(project: Project, drive: Burner, medium: str) -> None:
+    """A disc with a session that was found bad takes no more."""
+    if sessions(project) and "bad" in dict(sessions(project)[-1:]):
+        drive.exchange(medium)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("effect", [Effect.SENSE, Effect.LATE_SENSE], ids=["not done", "done"])
+@pytest.mark.parametrize("medium", ["cd-r", "dvd+r", "bd-r"])
+def test_a_close_that_failed_costs_no_second_burn(project: Project, medium: str, effect: Effect) -> None:
+    """As drives report it of discs whose data are good: session fixation error, incomplete track."""
+    with burner(medium) as drive:
+        prepared(project, append=True)
+        drive.faults([Fault("5b", effect=effect, sense=Sense(5, 0x72, 3), times=ALWAYS)])
+        ran = project.run("store")
+        assert sum(drive.fired())
+        assert ran.status == 9, ran.err
+        assert not project.is_marked(DAY)
+        drive.faults([])
+        drive.reset_counts()
+        assert_put_right(project, drive, EARLIER, DAY)
+        assert "2A" not in drive.counts()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("medium", MEDIA)
+def test_what_never_reached_the_disc_is_found_although_the_drive_said_that_it_did(
+    project: Project, medium: str
+) -> None:
+    with burner(medium) as drive:
+        lba = prepared(project, append=True)
+        drive.faults([Fault("write", lba=lba, effect=Effect.LOST)])
+        ran = project.run("store")
+        assert ran.status == 7, ran.err
+        assert drive.fired() == [1]
+        assert "alpha/a" in ran.err
+        assert not project.is_marked(DAY)
+        assert project.is_marked(EARLIER)
+        drive.exchange(medium)
+        assert_put_right(project, drive, DAY)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("append", [False, True], ids=["first session", "append"])
+@pytest.mark.parametrize("medium", ["bd-r", "bd-re"])
+def test_zeros_where_a_burn_was_cut_off_are_no_proof(project: Project, medium: str, append: bool) -> None:
+    """From some drives what a BD never got reads as zeros, and not as an error."""
+    with burner(medium) as drive:
+        lba = prepared(project, append=append)
+        drive.faults([Fault("write", lba=lba, effect=Effect.POWER_LOSS)])
+        assert project.run("store").status == 9
+        power_up(drive)
+        drive.read_unwritten_as_zeros()
+        assert_put_right(project, drive, *([EARLIER] if append else []), DAY)
+
+
+@pytest.mark.slow
+def test_an_area_that_reads_slowly_is_told_and_its_day_stored(project: Project) -> None:
+    with burner("dvd+r") as drive:
+        project.stage(DAY, {"large": bytes(140 << 20)})
+        second, third = 64 << 20 >> 11, 2 * 64 << 20 >> 11
+        slow = Fault("read", second, end=third, effect=Effect.SLOW, seconds=0.01, times=ALWAYS)
+        drive.faults([slow])
+        ran = project.run("store")
+        assert ran.status == 0, ran.err
+        assert sum(drive.fired()) > 10
+        assert f"reads slowly at blocks {second} to {third - 1}" in ran.err
+        assert project.is_marked(DAY)
+
+
+@pytest.mark.slow
+def test_a_drive_that_still_looks_at_its_disc_is_waited_for(project: Project) -> None:
+    with Burner("none") as drive, drive.attached(max_sleep_us=None):
+        project.stage(DAY)
+        drive.start_slowly(2)
+        drive.exchange("dvd+r")
+        ran = project.run("store")
+        assert ran.status == 0, ran.err
+        assert any("-> 2/04/01" in line for line in drive.log())
+        assert project.is_marked(DAY)
 
 
 # -- drives that go away ------------------------------------------------------------------------------
