@@ -9,15 +9,18 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.burner.burner import ALWAYS, Burner, Fault
+from tests.burner.burner import ALWAYS, Burner, Effect, Fault
 from tests.burner.preload import require
 from tests.cli.program import told
 from tests.conftest import Project
 
+WRITE_ONCE = ["cd-r", *(pytest.param(name, marks=pytest.mark.slow) for name in ("dvd-r", "dvd+r", "bd-r"))]
 OLD_WEEK, NEW_WEEK = "2026/11/22", "2026/11/23"  # a Sunday and the Monday after it
 
 
@@ -43,6 +46,29 @@ def test_b1_b2_a_store_after_midnight_leaves_each_week_its_disc(project: Project
     project.stage(NEW_WEEK)
     assert project.run("store", environ={"CEDARCHEST_NOW": "2026-11-24T00:20"}).status == 0
     assert len(project.images()) == 2
+
+
+def test_b1_b2_a_rewritable_disc_outlives_the_midnights_at_either_end_of_its_week(
+    project: Project, burner: Callable[[str], Burner]
+) -> None:
+    with burner("dvd+rw") as drive:
+        project.configure(device="/dev/sr0", new_disc="weekly")
+
+        def store(day: str, now: str) -> int:
+            project.stage(day)
+            return project.run("store", environ={**drive.env(), "CEDARCHEST_NOW": now}).status
+
+        assert store("2026/11/21", "2026-11-21T23:00") == 0
+        assert store(OLD_WEEK, "2026-11-23T00:20") == 0
+        discs = project.run("--json", "discs").json["details"]
+        assert isinstance(discs, list)
+        assert [len(disc["sessions"]) for disc in discs] == [2]
+        before = drive.data_path.read_bytes()
+        assert store(NEW_WEEK, "2026-11-24T00:20") == 8
+        assert drive.data_path.read_bytes() == before
+        drive.exchange("dvd+rw")
+        assert project.run("store", environ={**drive.env(), "CEDARCHEST_NOW": "2026-11-24T00:30"}).status == 0
+    assert project.is_marked(NEW_WEEK)
 
 
 def test_b3_a_foreign_disc_at_the_start_of_a_week_is_left_alone(
@@ -78,6 +104,49 @@ def test_b4_a_tray_that_stays_shut_does_not_undo_a_good_store(
         assert len(drive.state().tracks) == 1
 
 
+def begun(project: Project, drive: Burner) -> subprocess.Popen[bytes]:
+    """A store at work, from its first encounter with an ordered fault on."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cedarchest", "-c", str(project.config), "store"],
+        env=drive.env(), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=project.root,
+    )  # fmt: skip
+    while not sum(drive.fired()):
+        assert process.poll() is None
+        time.sleep(0.01)
+    return process
+
+
+def test_b5_a_store_killed_between_burn_and_mark_burns_nothing_twice(
+    project: Project, burner: Callable[[str], Burner]
+) -> None:
+    with burner("dvd+r") as drive:
+        project.stage(OLD_WEEK)
+        drive.faults([Fault("read", times=ALWAYS, effect=Effect.SLOW, seconds=0.2)])
+        with begun(project, drive) as process:  # a blank disc is not read before it is burnt
+            process.kill()
+        assert drive.state().closed_sessions == 1
+        assert not project.is_marked(OLD_WEEK)
+        drive.faults([])
+        ran = project.run("store", environ=drive.env())
+        assert ran.status == 0, ran.err
+        assert drive.state().closed_sessions == 1
+    assert project.is_marked(OLD_WEEK)
+
+
+def test_b6_of_two_stores_at_once_one_burns(project: Project, burner: Callable[[str], Burner]) -> None:
+    with burner("dvd+r") as drive:
+        project.stage(OLD_WEEK, {"a": bytes(3_000_000)})
+        drive.faults([Fault("write", times=ALWAYS, effect=Effect.SLOW, seconds=0.3)])
+        with begun(project, drive) as first:
+            second = project.run("store", environ=drive.env())
+            drive.faults([])
+            assert first.wait() == 0
+        assert second.status == 10
+        assert "another run" in second.err
+        assert drive.state().closed_sessions == 1
+    assert project.is_marked(OLD_WEEK)
+
+
 def test_b7_a_drive_that_does_not_answer_is_never_taken_for_an_empty_one(
     project: Project, burner: Callable[[str], Burner]
 ) -> None:
@@ -90,10 +159,11 @@ def test_b7_a_drive_that_does_not_answer_is_never_taken_for_an_empty_one(
     assert not project.is_marked(OLD_WEEK)
 
 
+@pytest.mark.parametrize("medium", WRITE_ONCE)
 def test_b8_a_write_once_disc_with_data_cannot_be_made_new(
-    project: Project, burner: Callable[[str], Burner]
+    project: Project, burner: Callable[[str], Burner], medium: str
 ) -> None:
-    with burner("cd-r") as drive:
+    with burner(medium) as drive:
         project.stage(OLD_WEEK)
         assert project.run("store", environ=drive.env()).status == 0
         project.stage(NEW_WEEK)
@@ -103,6 +173,21 @@ def test_b8_a_write_once_disc_with_data_cannot_be_made_new(
         assert "blank disc" in ran.err
         assert drive.state().closed_sessions == 1
     assert not project.is_marked(NEW_WEEK)
+
+
+def test_b9_no_block_is_written_beyond_what_the_disc_in_the_drive_holds(project: Project) -> None:
+    require()
+    project.configure(device="/dev/sr0")
+    folder = project.stage(OLD_WEEK)
+    (folder / "alpha" / "large").write_bytes(bytes(1990 * 2048))
+    with Burner("dvd+r", blocks=2000) as drive:
+        assert project.run("store", environ=drive.env()).status == 8
+        assert drive.state().refused_addresses == 0
+        assert not project.is_marked(OLD_WEEK)
+        drive.exchange("dvd+r", blocks=2000)
+        assert project.run("store", environ=drive.env()).status == 0
+        assert drive.state().refused_addresses == 0
+    assert project.is_marked(OLD_WEEK)
 
 
 def test_b9_a_day_that_only_fits_on_paper_takes_two_discs(project: Project) -> None:
@@ -121,6 +206,28 @@ def test_b11_an_equals_sign_in_a_peers_name_is_a_name(project: Project) -> None:
     (folder / "peer=1" / "a=b").write_bytes(b"x")
     assert project.run("store").status == 0
     assert project.is_marked(OLD_WEEK)
+
+
+def test_b11_b12_b13_odd_names_are_burnt_and_nothing_is_mounted(
+    project: Project, burner: Callable[[str], Burner]
+) -> None:
+    """An equals sign, a byte that is no UTF-8, a newline; a mount first on PATH would leave a trace."""
+    folder = project.stage(OLD_WEEK)
+    (folder / "peer=1").mkdir()
+    for name in (b"a=b", b"caf\xe9", b"two\nlines"):
+        (folder / "peer=1" / os.fsdecode(name)).write_bytes(name)
+    tools = project.root / "tools"
+    tools.mkdir()
+    for tool in ("mount", "umount"):
+        (tools / tool).write_text(f'#!/bin/sh\ntouch "{project.root}/called-{tool}"\n')
+        (tools / tool).chmod(0o755)
+    with burner("dvd+r") as drive:
+        environ = {**drive.env(), "PATH": f"{tools}:{os.environ['PATH']}"}
+        ran = project.run("-v", "store", environ=environ)
+        assert ran.status == 0, ran.err
+        assert project.run("verify", environ=environ).status == 0
+    assert project.is_marked(OLD_WEEK)
+    assert not list(project.root.glob("called-*"))
 
 
 def test_b14_two_empty_trees_are_no_proof_of_a_day(project: Project) -> None:
