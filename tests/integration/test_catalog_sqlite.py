@@ -132,12 +132,27 @@ def test_what_an_earlier_version_recorded_is_kept_and_names_no_drive_model(path:
     with closing(sqlite3.connect(path)) as earlier:
         for table in ("sessions", "checks"):
             earlier.execute(f"ALTER TABLE {table} DROP COLUMN drive_model")
+        _take_away_0005(earlier)
         _take_away_0004(earlier)
         earlier.execute("UPDATE alembic_version SET version_num = '0002'")
         earlier.commit()
     with open_catalog(url_of(path)) as catalog:
         assert catalog.sessions(DISC.disc_id) == (SESSION,)
         assert catalog.checks(DISC.disc_id) == (CHECK,)
+
+
+def test_what_an_earlier_version_recorded_names_neither_medium_nor_speed(path: Path) -> None:
+    session = replace(SESSION, medium_id="MAKER/TYPE", speed_asked="8x", speed_used=10_800)
+    with open_catalog(url_of(path)) as catalog:
+        catalog.put_session(session, DISC)
+        assert catalog.sessions(DISC.disc_id) == (session,)
+    with closing(sqlite3.connect(path)) as earlier:
+        _take_away_0005(earlier)
+        _take_away_0004(earlier)
+        earlier.execute("UPDATE alembic_version SET version_num = '0003'")
+        earlier.commit()
+    with open_catalog(url_of(path)) as catalog:
+        assert catalog.sessions(DISC.disc_id) == (SESSION,)
 
 
 def test_what_an_earlier_version_recorded_is_no_volume_of_a_set(path: Path) -> None:
@@ -148,22 +163,23 @@ def test_what_an_earlier_version_recorded_is_no_volume_of_a_set(path: Path) -> N
         catalog.put_session(session, DISC)
         assert catalog.sessions(DISC.disc_id) == (session,)
     with closing(sqlite3.connect(path)) as earlier:
-        _take_away_0004(earlier)
-        earlier.execute("UPDATE alembic_version SET version_num = '0003'")
+        _take_away_0005(earlier)
+        earlier.execute("UPDATE alembic_version SET version_num = '0004'")
         earlier.commit()
     with open_catalog(url_of(path)) as catalog:
         assert catalog.sessions(DISC.disc_id) == (replace(SESSION, days=(content,)),)
 
 
 def _take_away_0004(earlier: sqlite3.Connection) -> None:
+    for column in ("medium_id", "speed_asked", "speed_used"):
+        earlier.execute(f"ALTER TABLE sessions DROP COLUMN {column}")
+
+
+def _take_away_0005(earlier: sqlite3.Connection) -> None:
     earlier.execute("DROP TABLE splits")
-    for table, column in (
-        ("sessions", "volume"),
-        ("sessions", "volumes"),
-        ("days", "pieces"),
-        ("days", "rests_on"),
-    ):
-        earlier.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    for table, columns in (("sessions", ("volume", "volumes")), ("days", ("pieces", "rests_on"))):
+        for column in columns:
+            earlier.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
 
 
 def test_the_schema_compiles_for_postgresql() -> None:

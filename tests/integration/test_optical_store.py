@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.burner.burner import Burner
+from tests.burner.burner import ALWAYS, Burner, Effect, Fault
 from tests.burner.preload import require
 from tests.conftest import Project
 
@@ -49,6 +49,7 @@ def test_days_are_appended_proven_and_read_back_by_others(
         assert project.run("verify", "/dev/sr0", environ=drive.env()).status == 0
         assert drive.state().refused_overwrites == 0
         assert_drive_named(project, drive)
+        assert_medium_named(project, drive)
         subprocess.run(
             ["xorriso", "-no_rc", "-osirrox", "on", "-indev", "/dev/sr0", "-extract", "/2026",
              str(tmp_path / "out")],
@@ -71,6 +72,47 @@ def assert_drive_named(project: Project, drive: Burner) -> None:
     assert "passed in /dev/sr0 (EMULATED TEST BURNER 1.00)" in lines
     told = drive.data_path.read_bytes()
     assert told.count(b'"drive": "EMULATED TEST BURNER 1.00"') == len(details[0]["sessions"])
+
+
+MEDIUM_IDS = {
+    "dvd+r": "MCC/003/48 (Mitsubishi Chemical Corporation)",
+    "dvd+rw": "MKM/A02/48 (Mitsubishi Kagaku Media Co.)",
+    "cd-r": "97m34s23f/79m59s70f (Mitsubishi Chemical Corporation)",
+    "bd-r": "VERBAT/IMe/0 (Mitsubishi Kagaku Media Co.)",
+}
+
+
+def assert_medium_named(project: Project, drive: Burner) -> None:
+    """Sessions tell which make of disc they are on and the speed that was asked for."""
+    details = project.run("--json", "discs", environ=drive.env()).json["details"]
+    assert isinstance(details, list)
+    expected = MEDIUM_IDS[drive.profile]
+    assert {each["medium_id"] for each in details[0]["sessions"]} == {expected}
+    assert {each["speed_asked"] for each in details[0]["sessions"]} == {"best"}
+    (label,) = named(project, drive, "discs")
+    lines = project.run("discs", label, environ=drive.env()).out
+    assert f" on {expected}, speed asked for: best" in lines
+    told = drive.data_path.read_bytes()
+    assert told.count(f'"medium": "{expected}",\n "speed": "best"'.encode()) == len(details[0]["sessions"])
+
+
+def test_the_speed_that_a_drive_wrote_with_is_recorded_and_goes_on_the_disc(project: Project) -> None:
+    project.configure(device="/dev/sr0", speed=4)
+    with Burner(profile="dvd+r") as drive:
+        project.stage(FIRST, {"large": os.urandom(3_000_000)})
+        drive.faults([Fault("write", times=ALWAYS, effect=Effect.SLOW, seconds=0.02)])
+        assert store(project, drive) == 0
+        drive.faults([])
+        details = project.run("--json", "discs", environ=drive.env()).json["details"]
+        assert isinstance(details, list)
+        (session,) = details[0]["sessions"]
+        assert session["speed_asked"] == "4x"
+        # 16 blocks, or 32 kB, take 20 ms and what the machine adds: never more than 1640 kB/s
+        assert 100 < session["speed_used"] < 1700
+        assert f"written at {session['speed_used']} kB/s" in project.run("discs", details[0]["label"]).out
+        project.stage(SECOND)
+        assert store(project, drive) == 0
+        assert f'"speed_kb_s": {session["speed_used"]}'.encode() in drive.data_path.read_bytes()
 
 
 def test_a_full_write_once_disc_asks_for_a_blank_one_and_goes_on_with_it(project: Project) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cedarchest.model.pace import AREA, Pace
+from cedarchest.model.pace import AREA, Pace, WritePace
 
 
 class Drive:
@@ -63,3 +63,20 @@ def test_a_read_that_fails_counts_with_its_time() -> None:
         except OSError:
             assert area == 1
     assert [line.partition(" (")[0] for line in pace.slow_areas()] == [f"blocks {AREA} to {2 * AREA - 1}"]
+
+
+def written(*moments: tuple[float, int]) -> int:
+    now = 0.0
+    pace = WritePace(lambda: now)
+    for now, blocks in moments:  # noqa: B007 -- the stopwatch shows it
+        pace.reached(blocks)
+    return pace.kb_s
+
+
+def test_the_pace_of_a_write_is_its_mean_from_the_first_block_to_the_last() -> None:
+    assert written((5, 0), (10, 1000), (11, 3000), (20, 11_000), (60, 11_000)) == 2048
+
+
+def test_what_is_written_in_a_moment_has_no_pace() -> None:
+    assert written((10, 1000), (10.9, 11_000)) == 0
+    assert written() == 0

@@ -79,7 +79,7 @@ def burn_session(
     visible = current.visible if current else {}
     selection = select(shares, visible, ports)
     place = place or VolumePlace(str(uuid.uuid4()))
-    session = _intent(seen, disc, current, selection, place, ports, writer)
+    session = _intent(config, seen, disc, current, selection, place, ports, writer)
     margin = config.require_store().margin_blocks(writer.device, seen.capacity)
     with ThreadPoolExecutor(1) as beside, ports.interrupts.shielded():
         days = [share.index for share in shares]
@@ -98,6 +98,7 @@ def burn_session(
         except ToolFailed:
             making.refuse_changes()  # it may have stumbled over one; then it never came to the writing
             raise
+        making.session = replace(making.session, speed_used=burnt.speed_kb_s)
         if burnt.input_changed:
             making.session = replace(making.session, reason=INPUT_CHANGED)
             ports.reporter.warn(f"{INPUT_CHANGED}; the check will say what differs")
@@ -171,6 +172,7 @@ class _Making:
 
 
 def _intent(
+    config: Config,
     seen: Observation,
     disc: DiscRecord,
     current: CurrentDisc | None,
@@ -194,7 +196,17 @@ def _intent(
         drive_model=seen.drive_name,
         volume=place.volume,
         volumes=place.volumes,
+        medium_id=seen.medium_id,
+        speed_asked=_speed_asked(config, writer),
     )
+
+
+def _speed_asked(config: Config, writer: Writer) -> str:
+    """The speed that the drive is asked for; a shelf has none."""
+    speed = config.require_store().speed
+    if writer.loads_itself:
+        return ""
+    return f"{speed}x" if speed else "best"
 
 
 def _save_files(

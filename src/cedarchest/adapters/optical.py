@@ -94,6 +94,7 @@ class OpticalDrive:
             drive_model=toc.model,
             drive_firmware=toc.firmware,
             single=toc.single,
+            medium_id=toc.product,
         )
         self._reader.close()
         return seen

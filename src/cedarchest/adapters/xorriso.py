@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cedarchest.adapters.process import COMMANDS_FD_MARK, Completed, Running, run, running, tail_of
 from cedarchest.errors import (
@@ -29,6 +30,7 @@ from cedarchest.errors import (
 )
 from cedarchest.model.disc import DiscState, TocEntry
 from cedarchest.model.names import readable, shell_word
+from cedarchest.model.pace import WritePace
 from cedarchest.ports import Burnt, SessionSource
 
 log = logging.getLogger(__name__)
@@ -62,6 +64,7 @@ class Toc:
     next_address: int
     sessions: tuple[TocEntry, ...]
     single: bool = False  # it takes one session, whose size is told before, and is closed with it
+    product: str = ""  # what the disc says of its manufacturer and type
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,14 @@ def parse_toc(lines: Sequence[str]) -> Toc:
         next_address=int(next_address[1]) if next_address else 0,
         sessions=tuple(sessions),
         single=bool(single),
+        product=_parse_product(values.get("Media product", "")),
     )
+
+
+def _parse_product(text: str) -> str:
+    """Code and manufacturer in `CODE , MANUFACTURER`; one it has no name for stands in brackets there."""
+    code, _, manufacturer = (part.strip() for part in text.partition(" , "))
+    return readable(code if not manufacturer or manufacturer[0] == "(" else f"{code} ({manufacturer})")
 
 
 def _parse_state(text: str) -> DiscState:
@@ -371,11 +381,13 @@ class Xorriso:
             confirm(size)
             child.send(b"-end\n")
             child.end_of_commands()  # it reads to the end of the pipe before it acts on `-end`
+            pace = WritePace(time.monotonic)
             for line in child.lines():
                 if (done := parse_progress(line)) is not None:
+                    pace.reached(done)
                     progress(min(done, size))
             answer = child.finish()
-        return _judge(answer, options)
+        return replace(_judge(answer, options), speed_kb_s=pace.kb_s)
 
 
 def _wait_for_size(child: Running, options: BurnOptions) -> int:

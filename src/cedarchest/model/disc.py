@@ -67,6 +67,7 @@ class Observation:
     drive_model: str = ""
     drive_firmware: str = ""
     single: bool = False
+    medium_id: str = ""  # manufacturer and type, as the disc itself says; empty where it does not
 
     @property
     def traits(self) -> MediumTraits:
@@ -154,6 +155,9 @@ class SessionRecord:
     drive_model: str = ""  # and firmware; empty in what an earlier version recorded
     volume: int = 1  # of how many in its set
     volumes: int = 1
+    medium_id: str = ""  # manufacturer and type, as the disc itself says; empty where that is not known
+    speed_asked: str = ""  # "8x", or "best"; empty on a shelf and where that is not known
+    speed_used: int = 0  # kB/s, as measured while it was written; 0 where that is not known
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""How fast a drive reads along a disc; slow areas are the first sign of a dying one."""
+"""How fast a drive writes, and reads along a disc; slow areas are the first sign of a dying one."""
 
 from __future__ import annotations
 
@@ -42,3 +42,29 @@ class Pace:
             for area, rate in sorted(rates.items())
             if rate > SLOW_FACTOR * median and self._areas[area][1] > NOTICEABLE_S
         ]
+
+
+MEASURABLE_S = 1.0
+"""What is written in less only shows how fast the drive's buffer was filled."""
+
+
+class WritePace:
+    """Times what a tool says of its progress; the stopwatch comes from outside."""
+
+    def __init__(self, stopwatch: Callable[[], float]) -> None:
+        self._stopwatch = stopwatch
+        self._first = self._last = (0, 0.0)
+
+    def reached(self, blocks: int) -> None:
+        """So many blocks are written now."""
+        if blocks <= self._last[0]:
+            return
+        self._last = (blocks, self._stopwatch())
+        if not self._first[0]:
+            self._first = self._last
+
+    @property
+    def kb_s(self) -> int:
+        """The mean in units of 1000 bytes a second, as drives count; 0 where it was too short to measure."""
+        blocks, seconds = (last - first for first, last in zip(self._first, self._last, strict=True))
+        return round(blocks * BLOCK / 1000 / seconds) if seconds >= MEASURABLE_S else 0

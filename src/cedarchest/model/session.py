@@ -96,6 +96,8 @@ def session_json(
             "days": [_day(day) for day in session.days],
             "tool": session.tool,
             "drive": session.drive_model,
+            "medium": session.medium_id,
+            "speed": session.speed_asked,
             "joliet": {
                 "missing": [to_text(path) for path in joliet_missing],
                 "renamed": {to_text(path): name for path, name in joliet_renamed},
@@ -137,6 +139,7 @@ def outcome_json(session: SessionRecord) -> bytes:
             "reason": session.reason,
             "first_block": session.start,
             "blocks": session.blocks,
+            "speed_kb_s": session.speed_used,
             "bytes_per_digest": MIB,
             "sha256": [session.block_map[at : at + DIGEST_SIZE].hex() for at in chunks],
         }

@@ -46,9 +46,10 @@ class SessionSource:
 
 @dataclass(frozen=True, slots=True)
 class Burnt:
-    """What the tool said after a write: whether it met input that changed."""
+    """What the tool said after a write: whether it met input that changed, and how fast it wrote."""
 
     input_changed: bool
+    speed_kb_s: int = 0  # 0 where it was too little to measure
 
 
 class Writer(Protocol):

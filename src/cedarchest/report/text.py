@@ -19,6 +19,7 @@ from cedarchest.actions.store import StoreReport
 from cedarchest.actions.validate import CheckedThing
 from cedarchest.actions.verify import VerifyReport
 from cedarchest.config.choices import ManagedAction
+from cedarchest.model.disc import SessionRecord
 from cedarchest.model.media import BLOCK
 from cedarchest.model.plan import StorePlan
 from cedarchest.model.size import shown, shown_bytes
@@ -335,7 +336,7 @@ def _details(each: DiscSummary) -> list[str]:
         reason = f": {session.reason}" if session.reason else ""
         lines.append(
             f"  session {session.number:3}  blocks {session.start} to {session.start + session.blocks - 1}"
-            f"  {session.status:9} {days}{_by(session.drive_model)}{reason}"
+            f"  {session.status:9} {days}{_by(session.drive_model)}{_on(session)}{reason}"
         )
     lines += [
         f"  {check.at:%Y-%m-%d %H:%M}  session {check.session} {check.kind}"
@@ -347,6 +348,13 @@ def _details(each: DiscSummary) -> list[str]:
 
 def _by(drive_model: str) -> str:
     return f" ({drive_model})" if drive_model else ""
+
+
+def _on(session: SessionRecord) -> str:
+    """Which make of disc it is on, and how fast it was written, as far as that is known."""
+    used = f", written at {session.speed_used} kB/s" if session.speed_used else ""
+    asked = f", speed asked for: {session.speed_asked}" if session.speed_asked else ""
+    return (f" on {session.medium_id}" if session.medium_id else "") + used + asked
 
 
 def _disc_figures(each: DiscSummary) -> dict[str, object]:
@@ -369,6 +377,9 @@ def _disc_figures(each: DiscSummary) -> dict[str, object]:
                 "reason": session.reason,
                 "drive": session.drive,
                 "drive_model": session.drive_model,
+                "medium_id": session.medium_id,
+                "speed_asked": session.speed_asked,
+                "speed_used": session.speed_used,
             }
             for session in each.sessions
         ],

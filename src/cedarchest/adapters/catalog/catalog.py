@@ -345,6 +345,9 @@ def _put_session(connection: Connection, session: SessionRecord) -> int:
         "drive_model": session.drive_model,
         "volume": session.volume,
         "volumes": session.volumes,
+        "medium_id": session.medium_id,
+        "speed_asked": session.speed_asked,
+        "speed_used": session.speed_used,
     }
     key = _session_key(connection, session.disc_id, session.number)
     if key is None:
@@ -475,6 +478,9 @@ def _session(connection: Connection, row: Row[*tuple[Any, ...]]) -> SessionRecor
         drive_model=row.drive_model or "",
         volume=row.volume or 1,
         volumes=row.volumes or 1,
+        medium_id=row.medium_id or "",
+        speed_asked=row.speed_asked or "",
+        speed_used=row.speed_used or 0,
     )
 
 

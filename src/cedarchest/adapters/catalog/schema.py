@@ -34,7 +34,7 @@ from sqlalchemy.types import TypeDecorator
 
 from cedarchest.model.names import from_text, to_text
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """The schema's revisions, oldest first; the last one is what the tables below are."""
 
 HEAD = REVISIONS[-1]
@@ -134,8 +134,11 @@ sessions = Table(
     Column("reason", FreeText, nullable=False),
     Column("block_map", LargeBinary, nullable=False),
     Column("drive_model", FreeText),  # null before revision 0003
-    Column("volume", Integer),  # this and the next: null before revision 0004
+    Column("volume", Integer),  # this and the next: null before revision 0005
     Column("volumes", Integer),
+    Column("medium_id", FreeText),  # this and the next two: null before revision 0004
+    Column("speed_asked", Text),
+    Column("speed_used", Integer),
     UniqueConstraint("disc_id", "number"),
 )
 
@@ -149,7 +152,7 @@ days = Table(
     Column("entries", BigInteger, nullable=False),
     Column("data_bytes", BigInteger, nullable=False),
     Column("partial", Boolean, nullable=False),
-    Column("pieces", Integer),  # this and the next: null before revision 0004
+    Column("pieces", Integer),  # this and the next: null before revision 0005
     Column("rests_on", TextList),
     PrimaryKeyConstraint("session_id", "position"),
 )
