@@ -410,6 +410,15 @@ def discs(
 
 
 @app.command(epilog=EXIT_STATUS)
+def seal(context: typer.Context, label: Annotated[str, typer.Argument(metavar="LABEL")]) -> None:
+    """Close a disc, so that it takes nothing more, and read it once more."""
+    from cedarchest.actions.seal import execute_seal
+    from cedarchest.report import text
+
+    _act(context, lambda _path, config, ports: text.sealed(execute_seal(config, label, ports=ports)))
+
+
+@app.command(epilog=EXIT_STATUS)
 def drives(context: typer.Context) -> None:
     """List the burners of this machine, what is in them, and why one cannot be used; a tray is pulled in."""
     from cedarchest.actions.drives import execute_drives

@@ -22,13 +22,14 @@ ACTIONS = (
     "purge",
     "verify",
     "discs",
+    "seal",
     "drives",
     "status",
     "validate",
     "initialize",
     "schedule",
 )
-NEEDED = {"backup": (".",)}
+NEEDED = {"backup": (".",), "seal": ("CC_20261122_001",)}
 """Arguments that an action cannot do without."""
 
 SCHEMA = REPOSITORY / "docs/reference/json.schema.json"

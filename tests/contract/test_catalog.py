@@ -128,6 +128,7 @@ disc_records = st.builds(
     copy=st.integers(1, 99),
     accepts_sessions=st.booleans(),
     given_up=st.booleans(),
+    reason=anything,
 )
 day_contents = st.builds(
     DayContent,

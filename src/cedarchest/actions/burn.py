@@ -15,13 +15,16 @@ from cedarchest.actions.loading import CurrentDisc
 from cedarchest.actions.selection import DayShare, Selection, select
 from cedarchest.config.model import Config
 from cedarchest.errors import MediumFull, StagingError, ToolFailed
+from cedarchest.model.closing import CloseDisc, is_last_session
 from cedarchest.model.disc import (
     INPUT_CHANGED,
     DiscRecord,
+    DiscState,
     Observation,
     SessionRecord,
     SessionStatus,
     StoredEntry,
+    as_closed,
 )
 from cedarchest.model.findings import Finding
 from cedarchest.model.holdable import kept_differently
@@ -65,10 +68,12 @@ def burn_session(
     ports: Ports,
     *,
     place: VolumePlace | None = None,
+    close: CloseDisc = CloseDisc.NEVER,
 ) -> SessionRecord:
     """Write what of days goes on this disc as one session; afterwards it is `burnt`, not yet proven.
 
-    Without any it is a repair session: the tree of the last verified session made visible again.
+    Without any its tree is that of the last verified session: that makes it visible again, or closes the
+    disc with it. Only sequential media can be closed. What closes a disc may take its margin.
 
     Raises:
         StagingError: what is staged changed since it was indexed; nothing was written.
@@ -81,9 +86,13 @@ def burn_session(
     place = place or VolumePlace(str(uuid.uuid4()))
     session = _intent(config, seen, disc, current, selection, place, ports, writer)
     margin = config.require_store().margin_blocks(writer.device, seen.capacity)
+    if writer.loads_itself or seen.traits.overwritable:
+        close = CloseDisc.NEVER
+    elif not shares:
+        margin = 0
     with ThreadPoolExecutor(1) as beside, ports.interrupts.shielded():
         days = [share.index for share in shares]
-        making = _Making(disc, session, selection, visible, days, place, seen.free, margin, beside, ports)
+        making = _Making(disc, session, selection, visible, days, place, seen, margin, close, beside, ports)
         source = SessionSource(
             volume_id=disc.label,
             base=session.base,
@@ -92,6 +101,7 @@ def burn_session(
             removed=selection.removed,
             excluded=selection.excluded,
             made_at=_made_at(session),
+            closes=making.closes,
         )
         try:
             burnt = writer.write(source, making.confirm)
@@ -102,8 +112,10 @@ def burn_session(
         if burnt.input_changed:
             making.session = replace(making.session, reason=INPUT_CHANGED)
             ports.reporter.warn(f"{INPUT_CHANGED}; the check will say what differs")
-        done = _found_again(writer, making.recorded())
-        ports.catalog.put_session(done, disc)
+        done, after = _found_again(writer, making.recorded())
+        if making.is_last and after.state is not DiscState.CLOSED:
+            ports.reporter.warn(f"{disc.label} was to be closed, but the drive says that it is {after.state}")
+        ports.catalog.put_session(done, as_closed(disc, after))
     return done
 
 
@@ -117,12 +129,14 @@ class _Making:
     visible: Mapping[bytes, StoredEntry]
     days: Sequence[DayIndex]
     place: VolumePlace
-    free: int
+    seen: Observation
     margin: int
+    close: CloseDisc
     beside: Executor
     ports: Ports
     saved: SavedSession | None = None
     changes: Future[list[Finding]] | None = None
+    is_last: bool = False
 
     def grafts(self) -> Iterator[Graft]:
         """The days first: the tool looks at them while our files are prepared, and we look once more."""
@@ -136,19 +150,27 @@ class _Making:
     def confirm(self, blocks: int) -> None:
         """The last look before the burn: nothing staged has changed, it fits, the intent is kept."""
         self.refuse_changes()
-        if blocks > self.free - self.margin:
+        free = self.seen.free
+        if blocks > free - self.margin:
             raise MediumFull(
-                f"the session needs {blocks} blocks; {self.disc.label} has {self.free} left,"
+                f"the session needs {blocks} blocks; {self.disc.label} has {free} left,"
                 f" {self.margin} of them a margin",
                 advice="Run the command again with a new disc.",
                 needed=blocks,
-                free=self.free,
+                free=free,
                 margin=self.margin,
             )
         self.ports.interrupts.check()
         self.session = replace(self.session, blocks=blocks)
         self.ports.catalog.put_session(self.recorded(), self.disc)
         self.ports.reporter.phase(f"writing {self.disc.label} session {self.session.number}", blocks * BLOCK)
+
+    def closes(self, blocks: int) -> bool:
+        """Whether the disc is closed with this session."""
+        self.is_last = is_last_session(self.seen, blocks, self.margin, self.close)
+        if self.is_last:
+            self.ports.reporter.note(f"{self.disc.label} is closed with this session")
+        return self.is_last
 
     def recorded(self) -> SessionRecord:
         """The session as the catalog keeps it, with the digests of our files."""
@@ -311,8 +333,8 @@ def _changes(days: Sequence[DayIndex], ports: Ports) -> list[Finding]:
     return [finding for day in days for finding in ports.staging.changes(day)]
 
 
-def _found_again(writer: Writer, session: SessionRecord) -> SessionRecord:
-    """The session as the disc's own table of contents shows it.
+def _found_again(writer: Writer, session: SessionRecord) -> tuple[SessionRecord, Observation]:
+    """The session as the disc's own table of contents shows it, and the disc as it is now.
 
     Raises:
         ToolFailed: it is not there, whatever the tool said.
@@ -324,7 +346,7 @@ def _found_again(writer: Writer, session: SessionRecord) -> SessionRecord:
             f"the tool reported success, but session {session.number} is not on the disc in {writer.device}",
             advice="Run the command again; if it happens again, try another drive.",
         )
-    return replace(session, status=SessionStatus.BURNT, start=entry.start, blocks=entry.blocks)
+    return replace(session, status=SessionStatus.BURNT, start=entry.start, blocks=entry.blocks), seen
 
 
 def new_disc(seen: Observation, ports: Ports, copy: int = 1, *, avoid: Container[str] = ()) -> DiscRecord:

@@ -11,17 +11,28 @@ from cedarchest.actions.facts import visible_entries
 from cedarchest.actions.loading import current_disc, lost_advice
 from cedarchest.actions.selfcheck import expected_by_disc
 from cedarchest.config.model import Config
-from cedarchest.errors import CatalogError, CedarchestError, DamagedDisc, Interrupted, VerifyError, WrongDisc
+from cedarchest.errors import (
+    CatalogError,
+    CedarchestError,
+    DamagedDisc,
+    Interrupted,
+    NotAppendable,
+    VerifyError,
+    WrongDisc,
+)
 from cedarchest.model.check import SessionCheck, check_session
 from cedarchest.model.disc import (
+    BAD_SESSION,
     INPUT_CHANGED,
     CheckKind,
     CheckRecord,
     DiscRecord,
+    DiscState,
     Observation,
     SessionRecord,
     SessionStatus,
     TocEntry,
+    as_closed,
 )
 from cedarchest.model.findings import Finding, FindingKind
 from cedarchest.model.image.volume import check_anchor
@@ -42,7 +53,7 @@ class Reading:
 
     check: SessionCheck
     seconds: float
-    drive_model: str
+    seen: Observation
 
 
 def read_session(writer: Writer, seen: Observation, session: SessionRecord, ports: Ports) -> Reading:
@@ -73,7 +84,7 @@ def read_session(writer: Writer, seen: Observation, session: SessionRecord, port
         _refuse_vanished(writer, seen, session)
     for area in pace.slow_areas():
         ports.reporter.warn(f"{label} reads slowly at {area}")
-    return Reading(check, ports.clock.monotonic() - began, seen.drive_name)
+    return Reading(check, ports.clock.monotonic() - began, seen)
 
 
 def _expected(writer: Writer, entry: TocEntry, session: SessionRecord, ports: Ports) -> Sequence[Entry]:
@@ -152,12 +163,20 @@ def conclude(
         bad = replace(session, status=SessionStatus.BAD, reason=str(findings[0]))
         ports.catalog.record_proof(bad, (), record)
         # A disc is as good as before when it holds what it was given, which was not what had been indexed.
-        _bypass(config, writer, replace(disc, accepts_sessions=session.reason == INPUT_CHANGED), ports)
+        kept = disc if session.reason == INPUT_CHANGED else _no_more(disc, BAD_SESSION)
+        _bypass(config, writer, as_closed(kept, reading.seen), ports)
         raise differences(findings, disc, session)
     good = replace(session, status=SessionStatus.VERIFIED, block_map=reading.check.block_map, reason="")
     ports.catalog.record_proof(good, reading.check.entries, record)
+    if (now := as_closed(disc, reading.seen)) != disc:
+        ports.catalog.put_disc(now)
     log.info("%s session %d: no problems found", disc.label, session.number)
     return good
+
+
+def _no_more(disc: DiscRecord, reason: str) -> DiscRecord:
+    """A disc that takes no more sessions, for a reason unless it has one already."""
+    return replace(disc, accepts_sessions=False, reason=disc.reason or reason)
 
 
 def prove_again(writer: Writer, disc: DiscRecord, session: SessionRecord, ports: Ports) -> Reading:
@@ -173,7 +192,7 @@ def prove_again(writer: Writer, disc: DiscRecord, session: SessionRecord, ports:
     if found:
         bad = replace(session, status=SessionStatus.BAD, reason=str(found[0]))
         news = session.status is SessionStatus.VERIFIED  # of a bad one it was decided before
-        ports.catalog.put_session(bad, replace(disc, accepts_sessions=False) if news else None)
+        ports.catalog.put_session(bad, _no_more(disc, BAD_SESSION) if news else None)
         ports.catalog.add_check(record)
         raise differences(found, disc, session)
     log.info("%s session %d: no problems found", disc.label, session.number)
@@ -182,8 +201,9 @@ def prove_again(writer: Writer, disc: DiscRecord, session: SessionRecord, ports:
         return reading
     good = replace(session, status=SessionStatus.VERIFIED, reason="", block_map=reading.check.block_map)
     ports.catalog.record_proof(good, reading.check.entries, record)
-    if all(each.status is not SessionStatus.BAD for each in ports.catalog.sessions(disc.disc_id)):
-        ports.catalog.put_disc(replace(disc, accepts_sessions=True))
+    sessions = ports.catalog.sessions(disc.disc_id)
+    if disc.reason in ("", BAD_SESSION) and all(each.status is not SessionStatus.BAD for each in sessions):
+        ports.catalog.put_disc(replace(disc, accepts_sessions=True, reason=""))
     return reading
 
 
@@ -202,7 +222,7 @@ def check_record(
         blocks=session.blocks,
         seconds=reading.seconds,
         findings=tuple(str(finding) for finding in reading.check.findings),
-        drive_model=reading.drive_model,
+        drive_model=reading.seen.drive_name,
     )
 
 
@@ -249,9 +269,12 @@ def _bypass(config: Config, writer: Writer, disc: DiscRecord, ports: Ports) -> N
     """Nothing more goes on the disc but a repair: the last good tree becomes the visible one again."""
     ports.catalog.put_disc(disc)
     try:
-        current = current_disc(writer.observe(), disc, ports)
+        seen = writer.observe()
+        current = current_disc(seen, disc, ports)
         if current.base is None:
             return
+        if seen.state is DiscState.CLOSED:
+            raise NotAppendable(f"{disc.label} is closed")
         repair = burn_session(config, writer, disc, current, (), ports)
         prove_session(config, writer, disc, repair, ports, kind=CheckKind.STORE)
         ports.reporter.note(f"the tree of {disc.label} session {current.base.number} is visible again")

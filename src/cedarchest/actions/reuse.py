@@ -44,7 +44,8 @@ def _give_up(config: Config, writer: Writer, seen: Observation, ports: Ports) ->
         )
     if not seen.traits.rewritable:
         raise NotAppendable(
-            f"a new disc is needed; {seen.device} holds {disc.label}, which is written once and has data",
+            f"a new disc is needed; {seen.device} holds {disc.label}, which is written once and has data"
+            + (f"; {disc.reason}" if disc.reason else ""),
             advice="Insert a blank disc and run the command again.",
             label=disc.label,
         )

@@ -272,7 +272,8 @@ def _write_volume(
 
     try:
         disc, current = with_right_disc(writer, ports, load)
-        return burn_session(config, writer, disc, current, shares, ports, place=place)
+        close = config.require_store().close
+        return burn_session(config, writer, disc, current, shares, ports, place=place, close=close)
     finally:
         writer.close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from cedarchest.config.choices import CloseDisc
 from cedarchest.config.model import Config
 from cedarchest.errors import ConfigError
 from cedarchest.ports import Ports
@@ -16,7 +15,6 @@ def refuse_unbuilt(config: Config, ports: Ports) -> None:
     """
     store = config.require_store()
     asked = {
-        "store.close: only never can be done yet": store.close is not CloseDisc.NEVER,
         "store.defect_management: only false can be done yet": store.defect_management,
     }
     if problems := [problem for problem, wanted in asked.items() if wanted]:

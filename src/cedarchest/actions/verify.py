@@ -28,7 +28,7 @@ from cedarchest.actions.settle import settle_session
 from cedarchest.actions.store import create_writer
 from cedarchest.config.model import Config
 from cedarchest.errors import CatalogError, CedarchestError, DamagedDisc, NoMedium, VerifyError
-from cedarchest.model.disc import DiscRecord, SessionRecord, SessionStatus
+from cedarchest.model.disc import FOUND_AGAIN, DiscRecord, SessionRecord, SessionStatus
 from cedarchest.model.findings import Finding
 from cedarchest.model.names import first_few
 from cedarchest.ports import Ports, Writer
@@ -111,7 +111,7 @@ def _verify_known(config: Config, labels: Sequence[str], ports: Ports) -> list[D
         verdicts = []
         for disc in _discs_to_verify(writer, labels, ports):
             ports.interrupts.check()
-            verdicts.append(_verify_disc(config, writer, disc, ports))
+            verdicts.append(verify_disc(config, writer, disc, ports))
         return verdicts
     finally:
         writer.close()
@@ -166,7 +166,7 @@ def _look_for(disc: DiscRecord, ports: Ports) -> None:
 
 def _count_again(config: Config, disc: DiscRecord, ports: Ports) -> None:
     """A lost disc that was found, and found to be good, counts again; it takes no further sessions."""
-    ports.catalog.put_disc(replace(disc, given_up=False, accepts_sessions=False))
+    ports.catalog.put_disc(replace(disc, given_up=False, accepts_sessions=False, reason=FOUND_AGAIN))
     for session in ports.catalog.sessions(disc.disc_id):
         if session.reason == LOST:
             ports.catalog.put_session(replace(session, reason=""))
@@ -189,7 +189,7 @@ def _counting(disc: DiscRecord, ports: Ports) -> list[SessionRecord]:
     ]
 
 
-def _verify_disc(config: Config, writer: Writer, disc: DiscRecord, ports: Ports) -> DiscVerdict:
+def verify_disc(config: Config, writer: Writer, disc: DiscRecord, ports: Ports) -> DiscVerdict:
     """Every session of a disc in rising order; marks follow what is found."""
     began = ports.clock.monotonic()
     findings: list[Finding] = []

@@ -379,7 +379,7 @@ class Xorriso:
                 raise _burn_error(answer.lines, answer.returncode, options, "Nothing was written.") from None
             size = _wait_for_size(child, options)
             confirm(size)
-            child.send(b"-end\n")
+            child.send(b"-close on\n-end\n" if source.closes(size) else b"-end\n")
             child.end_of_commands()  # it reads to the end of the pipe before it acts on `-end`
             pace = WritePace(time.monotonic)
             for line in child.lines():

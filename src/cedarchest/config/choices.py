@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from cedarchest.model.closing import CloseDisc
 from cedarchest.model.plan import NewDisc
 
 
@@ -70,14 +71,6 @@ class CheckTime(StrEnum):
     DEFERRED = "deferred"
 
 
-class CloseDisc(StrEnum):
-    """When a disc is closed for good."""
-
-    NEVER = "never"
-    WHEN_FULL = "when-full"
-    ALWAYS = "always"
-
-
 class HookTime(StrEnum):
     """On which side of an action a hook runs."""
 
@@ -124,9 +117,10 @@ class RecordedAction(StrEnum):
     DISCS = "discs"
     SCHEDULE = "schedule"
     BACKUP = "backup"
+    SEAL = "seal"
 
 
-OWN_ACTIONS = frozenset({*map(str, ActionName), "discs", "drives", "init", "schedule", "status"})
+OWN_ACTIONS = frozenset({*map(str, ActionName), "discs", "drives", "init", "schedule", "seal", "status"})
 """Names that no extension may have."""
 
 

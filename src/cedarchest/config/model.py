@@ -376,7 +376,10 @@ class Store(_Table):
     )
     eject: Flag = Field(default=False, description="Whether the disc is ejected at the end.")
     close: Annotated[CloseDisc, kinds.one_of(CloseDisc)] = Field(
-        default=CloseDisc.NEVER, description="When a disc is closed, so that nothing more can be added."
+        default=CloseDisc.NEVER,
+        description="When a disc is closed, so that nothing more can be added: `always` with the session "
+        "that is written, `when-full` with the one after which less is left than its smallest session took, "
+        "and less than a twentieth of it. DVD+RW, DVD-RAM, BD-RE and shelves have nothing to close.",
     )
     defect_management: Flag = Field(
         default=False, description="Whether the drive itself replaces bad blocks, at half the speed."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -106,8 +106,23 @@ class DiscRecord:
     capacity: int
     created_at: datetime
     copy: int = 1
-    accepts_sessions: bool = True  # false once a session on it went bad, or it was given up
+    accepts_sessions: bool = True  # false once a session on it went bad, or it was closed or given up
     given_up: bool = False  # blanked or overwritten: nothing on it counts any more
+    reason: str = ""  # why it takes no more sessions; empty in what an earlier version recorded
+
+
+BAD_SESSION = "a session on it is bad"
+SEALED = "it is sealed"
+CLOSED = "it is closed"
+FOUND_AGAIN = "it was lost, and found"
+"""Reasons of discs that take no more sessions."""
+
+
+def as_closed(disc: DiscRecord, seen: Observation) -> DiscRecord:
+    """A disc as it is to be recorded after a write: one that the drive closed takes no more sessions."""
+    if seen.state is not DiscState.CLOSED or not disc.accepts_sessions:
+        return disc
+    return replace(disc, accepts_sessions=False, reason=CLOSED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,11 @@ class Graft:
     span: tuple[int, int] | None = None
 
 
+def stays_open(_blocks: int) -> bool:
+    """Another session may follow."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class SessionSource:
     """What a session is made of.
@@ -32,7 +37,8 @@ class SessionSource:
     `made_dirs` are absolute disc paths that we make (0755, root, time `made_at`), parents first.
     `removed` are disc paths taken out of that tree with all below them, before anything comes into it.
     `grafts` is iterated once: what comes late in it may be prepared while the tool looks at what came
-    first. `excluded` are source paths below grafted directories that never come into it.
+    first. `excluded` are source paths below grafted directories that never come into it. `closes` gets the
+    session's size in blocks, once it is confirmed, and says whether a sequential disc is closed with it.
     """
 
     volume_id: str
@@ -42,6 +48,7 @@ class SessionSource:
     removed: tuple[bytes, ...]
     made_at: int
     excluded: tuple[bytes, ...] = ()
+    closes: Callable[[int], bool] = stays_open
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from cedarchest.actions.extensions import ExtensionReport
 from cedarchest.actions.initialize import InitializeReport
 from cedarchest.actions.managed import ManagedOutcome, ManagedPeer
 from cedarchest.actions.purge import PurgeReport
+from cedarchest.actions.seal import SealReport
 from cedarchest.actions.stage import PeerOutcome, StagedPeer, StageReport
 from cedarchest.actions.status import DayStatus, StatusReport
 from cedarchest.actions.store import StoreReport
@@ -304,6 +305,16 @@ def verified(report: VerifyReport) -> Result:
     )
 
 
+def sealed(report: SealReport) -> Result:
+    """The result of `seal`."""
+    read = verified(VerifyReport((report.verdict,)))
+    state = "closed" if report.closed else "not closed, since its kind of medium cannot be"
+    by = f" with session {report.session}" if report.session else ""
+    said = f"{report.label} takes no more sessions; it is {state}{by}"
+    figures = {"closed": report.closed, "session": report.session or None}
+    return replace(read, action="seal", figures={**figures, **read.figures}, text=[said, *read.text])
+
+
 def listed(summaries: Sequence[DiscSummary], *, detailed: bool) -> Result:
     """The result of `discs`."""
     lines: list[str] = []
@@ -317,6 +328,8 @@ def listed(summaries: Sequence[DiscSummary], *, detailed: bool) -> Result:
             f"  {shown(each.used_blocks):>9} of {shown(each.disc.capacity):>9}"
             f"  {_counted(len(each.days), 'day'):>8}  {state}{last}"
         )
+        if each.disc.reason and not each.disc.given_up:
+            lines.append(f"  takes no more sessions: {each.disc.reason}")
         if detailed:
             lines += _details(each)
     return Result(
@@ -332,7 +345,8 @@ def listed(summaries: Sequence[DiscSummary], *, detailed: bool) -> Result:
 def _details(each: DiscSummary) -> list[str]:
     lines = [f"  id {each.disc.disc_id}, begun {each.disc.created_at:%Y-%m-%d %H:%M}"]
     for session in each.sessions:
-        days = ", ".join(content.day for content in session.days) or "repair"
+        without_days = "repair" if session.base < session.number - 1 else "seal"
+        days = ", ".join(content.day for content in session.days) or without_days
         reason = f": {session.reason}" if session.reason else ""
         lines.append(
             f"  session {session.number:3}  blocks {session.start} to {session.start + session.blocks - 1}"
@@ -366,6 +380,7 @@ def _disc_figures(each: DiscSummary) -> dict[str, object]:
         "used_blocks": each.used_blocks,
         "accepts_sessions": each.disc.accepts_sessions,
         "given_up": each.disc.given_up,
+        "reason": each.disc.reason,
         "days": list(each.days),
         "sessions": [
             {

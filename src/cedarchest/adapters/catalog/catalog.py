@@ -296,6 +296,7 @@ class SqlCatalog:
             "copy": disc.copy,
             "accepts_sessions": disc.accepts_sessions,
             "given_up": disc.given_up,
+            "reason": disc.reason,
         }
         changed = connection.execute(update(table).where(table.c.disc_id == disc.disc_id).values(values))
         if changed.rowcount == 0:
@@ -506,6 +507,7 @@ def _disc(row: Row[*tuple[Any, ...]]) -> DiscRecord:
         copy=row.copy,
         accepts_sessions=row.accepts_sessions,
         given_up=row.given_up,
+        reason=row.reason or "",
     )
 
 

@@ -34,7 +34,7 @@ from sqlalchemy.types import TypeDecorator
 
 from cedarchest.model.names import from_text, to_text
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """The schema's revisions, oldest first; the last one is what the tables below are."""
 
 HEAD = REVISIONS[-1]
@@ -113,6 +113,7 @@ discs = Table(
     Column("copy", Integer, nullable=False),
     Column("accepts_sessions", Boolean, nullable=False),
     Column("given_up", Boolean, nullable=False),
+    Column("reason", FreeText),  # null before revision 0006
 )
 
 sessions = Table(
@@ -134,11 +135,11 @@ sessions = Table(
     Column("reason", FreeText, nullable=False),
     Column("block_map", LargeBinary, nullable=False),
     Column("drive_model", FreeText),  # null before revision 0003
-    Column("volume", Integer),  # this and the next: null before revision 0005
-    Column("volumes", Integer),
     Column("medium_id", FreeText),  # this and the next two: null before revision 0004
     Column("speed_asked", Text),
     Column("speed_used", Integer),
+    Column("volume", Integer),  # this and the next: null before revision 0005
+    Column("volumes", Integer),
     UniqueConstraint("disc_id", "number"),
 )
 
