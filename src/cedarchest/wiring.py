@@ -59,6 +59,7 @@ def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Po
         shelf_capacity=store.shelf_blocks if store else TRAITS[Medium.DVD_PLUS_R].nominal_blocks,
         speed=str(store.speed) if store and store.speed else "",
         progress=lambda blocks: reporter.advance(blocks * BLOCK),
+        defect_management=bool(store and store.defect_management),
         read_only=read_only,
     )
     signals = Signals()

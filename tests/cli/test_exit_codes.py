@@ -109,19 +109,6 @@ def test_without_any_configuration_an_action_ends_with_4_and_says_where_it_looke
     assert len(error_of(ran)["problems"]) == 4
 
 
-@pytest.mark.parametrize("wish", [{"defect_management": True}], ids=str)
-def test_what_is_asked_for_and_cannot_be_done_yet_ends_with_4(
-    project: Project, wish: dict[str, object]
-) -> None:
-    project.configure(**wish)
-    project.stage(DAY)
-    ran = project.run("--json", "store")
-    assert (ran.status, error_of(ran)["kind"]) == (4, "ConfigError")
-    assert f"store.{next(iter(wish))}" in ran.err
-    assert project.images() == []
-    assert project.run("validate").status == 4
-
-
 def test_a_wrong_clock_ends_with_4(project: Project) -> None:
     ran = project.run("--json", "status", environ={"CEDARCHEST_NOW": "noon"})
     assert ran.status == 4

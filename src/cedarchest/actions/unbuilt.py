@@ -14,14 +14,5 @@ def refuse_unbuilt(config: Config, ports: Ports) -> None:
         ConfigError: names each such key.
     """
     store = config.require_store()
-    asked = {
-        "store.defect_management: only false can be done yet": store.defect_management,
-    }
-    if problems := [problem for problem, wanted in asked.items() if wanted]:
-        raise ConfigError(
-            f"the configuration asks for what cannot be done yet: {'; '.join(problems)}",
-            problems=problems,
-            advice="Take it out of the configuration until it can be done.",
-        )
     if "load_delay" in store.model_fields_set:
         ports.reporter.warn("set, but without effect yet: store.load_delay")

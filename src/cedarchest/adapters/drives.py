@@ -75,6 +75,7 @@ class LocalDrives:
         shelf_capacity: int,
         speed: str,
         progress: Callable[[int], None],
+        defect_management: bool = False,
         read_only: bool = False,
     ) -> None:
         self._xorriso = xorriso
@@ -83,6 +84,7 @@ class LocalDrives:
         self._shelf_capacity = shelf_capacity
         self._speed = speed
         self._progress = progress
+        self._defect_management = defect_management
         self._read_only = read_only
 
     def found(self, configured: Sequence[str]) -> tuple[FoundDrive, ...]:
@@ -150,7 +152,13 @@ class LocalDrives:
         _refuse_unusable(device)
         self._lock(device, os.O_RDONLY | os.O_NONBLOCK)
         real = Path(os.path.realpath(device))
-        return OpticalDrive(real, self._xorriso, speed=self._speed, progress=self._progress)
+        return OpticalDrive(
+            real,
+            self._xorriso,
+            speed=self._speed,
+            progress=self._progress,
+            defect_management=self._defect_management,
+        )
 
     def _lock(self, path: Path, flags: int) -> None:
         """Lock a device against a run with another state folder; kept until this run ends."""

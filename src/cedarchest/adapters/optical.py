@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cedarchest.adapters.blocks import BlockReader
-from cedarchest.adapters.xorriso import BurnOptions, Toc, Xorriso
+from cedarchest.adapters.xorriso import BurnOptions, Formats, Toc, Xorriso
 from cedarchest.errors import (
     DamagedDisc,
     ForeignDisc,
@@ -42,16 +42,28 @@ _MEDIA = {
 }
 """Profile names as xorriso prints them behind "Media current". Source: libburn 1.5.4, mmc.c."""
 
+_SPARED = (Medium.BD_R, Medium.BD_RE)
+"""What gets spare blocks by a format; a DVD-RAM always has them."""
+
 
 class OpticalDrive:
     """A writer over a burner's device node."""
 
     loads_itself = False
 
-    def __init__(self, path: Path, xorriso: Xorriso, *, speed: str, progress: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        xorriso: Xorriso,
+        *,
+        speed: str,
+        progress: Callable[[int], None],
+        defect_management: bool = False,
+    ) -> None:
         self._path = path
         self._xorriso = xorriso
         self._speed = speed
+        self._defect_management = defect_management
         self._progress = progress
         self._reader = BlockReader(path, direct=True)
 
@@ -82,12 +94,15 @@ class OpticalDrive:
                 f"{self.device} holds a medium we do not know: {toc.profile!r}",
                 advice="Insert a recordable CD, DVD or BD.",
             )
+        medium = _MEDIA[toc.profile]
+        formats = self._formats_wanted(toc.state, medium)
+        writable = formats.size_with_spares if formats else toc.writable
         seen = Observation(
             self.device,
             toc.state,
-            _MEDIA[toc.profile],
-            capacity=toc.readable + toc.writable,
-            free=toc.writable,
+            medium,
+            capacity=toc.readable + writable,
+            free=writable,
             next_address=toc.next_address,
             sessions=toc.sessions,
             identity=self._identity(toc),
@@ -98,6 +113,13 @@ class OpticalDrive:
         )
         self._reader.close()
         return seen
+
+    def _formats_wanted(self, state: DiscState, medium: Medium) -> Formats | None:
+        """The formats of an empty disc that is to have spare blocks and has none yet."""
+        if not self._defect_management or state is not DiscState.BLANK or medium not in _SPARED:
+            return None
+        formats = self._xorriso.formats(self.device)
+        return None if formats.has_spares else formats
 
     def _identity(self, toc: Toc) -> DiscIdentity | None:
         """Who the disc says it is: in its newest session, or an earlier one where that is torn."""
@@ -117,16 +139,24 @@ class OpticalDrive:
         return seen
 
     def load_blank(self, label: str) -> Observation:
-        """See that a blank disc is in the drive."""
+        """See that a blank disc is in the drive; it gets spare blocks, where it is to have them."""
         seen = self._loaded("Insert a blank disc.")
         if seen.state is DiscState.BLANK:
-            return seen
+            return self._formatted(seen)
         advice = f"Insert a blank disc; it will be labelled {label}."
         if seen.identity is None:
             raise ForeignDisc(f"{self.device} holds {_described(seen)}", advice=advice, found=seen.label)
         raise NotAppendable(
             f"{self.device} holds {_described(seen)}, a blank disc is needed", advice=advice, found=seen.label
         )
+
+    def _formatted(self, seen: Observation) -> Observation:
+        """A blank disc with spare blocks, where it is to have them."""
+        if self._formats_wanted(seen.state, seen.medium) is None:
+            return seen
+        self._reader.close()
+        self._xorriso.format(self.device)
+        return self.observe()
 
     def _loaded(self, advice: str) -> Observation:
         seen = self.observe()

@@ -185,6 +185,51 @@ def _parse_session(value: str, lines: Sequence[str]) -> TocEntry:
     return TocEntry(int(match[1]), int(match[2]), int(match[3]), readable(match[4].strip()))
 
 
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """What `-list_formats` says of a BD: whether it has spare blocks, and its size once it has; in blocks."""
+
+    has_spares: bool
+    size_with_spares: int
+
+
+_FORMAT = re.compile(r"(\w+)h , +(\d+)s ,.*")
+_DEFAULT_FORMAT = 0x00
+"""MMC-6, FORMAT UNIT: a full format of BD-R and BD-RE with as many spare blocks as is usual."""
+
+
+def parse_formats(lines: Sequence[str]) -> Formats:
+    """Spare blocks of a BD in what `-list_formats` says.
+
+    Raises:
+        UnexpectedOutput: it says nothing of formats.
+    """
+    found = [(match["key"], match["value"].strip()) for line in lines if (match := _RESULT.match(line))]
+    values = dict(found)
+    if "Format status" not in values:
+        raise UnexpectedOutput(
+            "xorriso does not say how the disc is formatted",
+            advice="Run the command again with -v and report the transcript.",
+            transcript=tail_of(lines),
+        )
+    offers = [
+        match for key, value in found if key.startswith("Format idx") if (match := _FORMAT.match(value))
+    ]
+    sizes = [int(each[2]) for each in offers if int(each[1], 16) == _DEFAULT_FORMAT]
+    spare = re.search(r"(\d+) blocks available", values.get("BD Spare Area", ""))
+    return Formats(
+        has_spares=spare is not None and int(spare[1]) > 0, size_with_spares=sizes[0] if sizes else 0
+    )
+
+
+def format_argv(address: str) -> tuple[str, ...]:
+    """Format a disc with spare blocks, whatever it was before; this one writes."""
+    return (
+        TOOL, "-no_rc", "-signal_handling", "sig_ign", "-pkt_output", "on",
+        "-outdev", address, "-format", "fast", "-rollback_end",
+    )  # fmt: skip
+
+
 def blank_argv(address: str) -> tuple[str, ...]:
     """Erase a rewritable disc; this one writes."""
     return (
@@ -328,6 +373,33 @@ class Xorriso:
                 transcript=answer.tail,
             )
         return parse_toc(answer.lines)
+
+    def formats(self, address: str) -> Formats:
+        """How a BD is formatted, and could be.
+
+        Raises:
+            ToolFailed: the drive could not be opened.
+            UnexpectedOutput: what it said is not understood.
+        """
+        argv = (TOOL, "-no_rc", "-pkt_output", "on", "-outdev", address, "-list_formats", "-rollback_end")
+        answer = run(argv, timeout_s=self.limits.question_s)
+        if answer.returncode != 0:
+            raise ToolFailed(
+                f"xorriso could not look at {address}: {_reason(answer.lines, answer.returncode)}",
+                advice=_drive_advice(answer.lines),
+                transcript=answer.tail,
+            )
+        return parse_formats(answer.lines)
+
+    def format(self, address: str) -> None:
+        """Give an empty BD spare blocks, by which the drive replaces bad ones."""
+        answer = run(format_argv(address), timeout_s=self.limits.burn_s, pass_fds=self.inherited())
+        if answer.returncode != 0 or parse_problems(answer.lines):
+            raise MediaError(
+                f"the disc in {address} could not be formatted: {_reason(answer.lines, answer.returncode)}",
+                advice="Try another disc, or set [store] defect_management to false.",
+                transcript=answer.tail,
+            )
 
     def blank(self, address: str) -> None:
         """Erase a rewritable disc."""

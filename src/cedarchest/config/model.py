@@ -382,7 +382,9 @@ class Store(_Table):
         "and less than a twentieth of it. DVD+RW, DVD-RAM, BD-RE and shelves have nothing to close.",
     )
     defect_management: Flag = Field(
-        default=False, description="Whether the drive itself replaces bad blocks, at half the speed."
+        default=False,
+        description="Whether BD-R and BD-RE are formatted with spare blocks before their first session, so "
+        "that the drive itself replaces bad blocks while it writes: at half the speed, with 3 % less room.",
     )
     portable: Flag = Field(
         default=False, description="Whether names are kept to what every system can read, or else refused."
