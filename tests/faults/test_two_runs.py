@@ -176,7 +176,7 @@ def test_a_lock_whose_holder_is_dead_and_gone_holds_up_nobody(project: Project) 
 # -- asked to end -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda each: each.name)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
 @pytest.mark.parametrize("whom", ["the program", "its process group"])
 def test_a_signal_during_a_burn_lets_the_session_end(
     project: Project, tmp_path: Path, number: signal.Signals, whom: str
@@ -203,6 +203,36 @@ def test_a_signal_during_a_burn_lets_the_session_end(
     assert statuses(project) == ["verified"]
     assert [image.stat().st_size for image in project.images()] == [size]
     assert project.run("verify").status == 0
+
+
+@pytest.mark.parametrize("whom", ["the program", "its process group"])
+def test_a_session_that_is_written_when_the_terminal_is_lost_is_proven(
+    project: Project, tmp_path: Path, whom: str
+) -> None:
+    project.stage(DAY)
+    held = Held(tmp_path / "tools", writing=True)
+    with storing(project, held) as first:
+        (os.kill if whom == "the program" else os.killpg)(first.pid, signal.SIGHUP)
+        time.sleep(0.1)
+        held.go.touch()
+        _, err = first.communicate(timeout=60)
+    assert first.returncode == 0, err
+    assert project.is_marked(DAY)
+    assert statuses(project) == ["verified"]
+
+
+def test_no_further_session_is_begun_when_the_terminal_is_lost(project: Project, tmp_path: Path) -> None:
+    project.configure(new_disc="daily")
+    project.stage(DAY)
+    project.stage(NEXT)
+    held = Held(tmp_path / "tools", writing=True)
+    with storing(project, held) as first:
+        os.kill(first.pid, signal.SIGHUP)
+        time.sleep(0.1)
+        held.go.touch()
+        _, err = first.communicate(timeout=60)
+    assert first.returncode == 5, err
+    assert (project.is_marked(DAY), project.is_marked(NEXT)) == (True, False)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)

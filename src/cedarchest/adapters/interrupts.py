@@ -32,6 +32,7 @@ class Signals:
 
     def __init__(self) -> None:
         self._asked = 0
+        self._hung_up = False
         self._shielded = False
         self._raised_at = 0
 
@@ -51,8 +52,8 @@ class Signals:
                 signal.signal(number, handler)
 
     def _hangup(self, _number: int, _frame: types.FrameType | None) -> None:
-        """A lost terminal ends a run at the next safe place, never a burn."""
-        self._asked = max(self._asked, 1)
+        """A lost terminal ends a run before its next session; one that is being written is proven as well."""
+        self._hung_up = True
 
     def _handle(self, _number: int, _frame: types.FrameType | None) -> None:
         self._asked += 1
@@ -79,9 +80,10 @@ class Signals:
             yield
         finally:
             self._shielded = False
-        self.check()
+        if self._asked:
+            raise Interrupted("the run was interrupted")
 
     def check(self) -> None:
         """Raise when the run was asked to end."""
-        if self._asked:
+        if self._asked or self._hung_up:
             raise Interrupted("the run was interrupted")
