@@ -30,6 +30,7 @@ from cedarchest.adapters.schedule import SystemScheduler
 from cedarchest.adapters.sources import LocalSources
 from cedarchest.adapters.ssh import Login
 from cedarchest.adapters.staging import StagingFolder
+from cedarchest.adapters.terminal import ask, is_attended
 from cedarchest.adapters.tools import InstalledTools
 from cedarchest.adapters.workspace import StateWorkspace
 from cedarchest.adapters.xorriso import Xorriso
@@ -60,6 +61,8 @@ def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Po
         speed=str(store.speed) if store and store.speed else "",
         progress=lambda blocks: reporter.advance(blocks * BLOCK),
         defect_management=bool(store and store.defect_management),
+        load_delay_s=store.load_delay.total_seconds() if store else 0.0,
+        ask=ask if is_attended() else None,
         read_only=read_only,
     )
     signals = Signals()

@@ -27,7 +27,7 @@ __all__ = ["ALWAYS", "BLOCK", "Burner", "Effect", "Fault", "NoCompilerError", "b
 
 STOP_TIMEOUT_S = 10
 LONGEST_SOCKET_DIRECTORY = 90  # sun_path has 108 bytes
-SETTINGS = ("FAKEBURN_SOCK", "FAKEBURN_DEVS", "FAKEBURN_MAXSLEEP", "FAKEBURN_MOUNTINFO")
+SETTINGS = ("FAKEBURN_SOCK", "FAKEBURN_DEVS", "FAKEBURN_MAXSLEEP", "FAKEBURN_MOUNTINFO", "FAKEBURN_LENGTH")
 
 
 class Burner:
@@ -208,6 +208,10 @@ class Burner:
     def read_unwritten_as_zeros(self) -> None:
         """Let blocks of a BD that were never written read as zeros, without an error, as some drives do."""
         self._order({"unwritten_reads_zeros": True})
+
+    def pulls_in(self, pulls_in: bool, *, says: bool) -> None:
+        """Have a tray that comes in on command or only by a hand, and a drive that says whether it does."""
+        self._order({"pulls_in": pulls_in, "says_that_it_pulls_in": says})
 
     def unplug(self) -> None:
         """Take the drive away while it may be open; `plug` brings it back."""

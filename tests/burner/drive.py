@@ -35,6 +35,8 @@ class Drive:
         self.delay_s = 0.0
         self.slow_start_s = 0.0
         self.unwritten_reads_zeros = False
+        self.pulls_in = True
+        self.says_that_it_pulls_in = False
         self.counts: Counter[int] = Counter()
         self.log: deque[str] = deque(maxlen=LOG_LINES)
         self._disc: Disc | None = None
@@ -160,6 +162,9 @@ class Drive:
         if "disc" in order:
             directory, profile, blocks = order["disc"]
             self.insert(Path(directory), profile, blocks)
+        if "pulls_in" in order:
+            self.pulls_in = order["pulls_in"]
+            self.says_that_it_pulls_in = order["says_that_it_pulls_in"]
         if "tray_open" in order:
             (self.eject if order["tray_open"] else self.load)()
 

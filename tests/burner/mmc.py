@@ -96,6 +96,8 @@ def inquiry(_drive: Drive, command: Command) -> bytes:
 
 def start_stop_unit(drive: Drive, command: Command) -> bytes:
     """LoEj with Start loads, LoEj alone ejects; spinning up and down takes no time."""
+    if command.cdb[4] & 3 == 3 and drive.tray_open and not drive.pulls_in:
+        raise CheckCondition(sense.NO_MEDIUM_TRAY_OPEN)
     if command.cdb[4] & 2:
         (drive.load if command.cdb[4] & 1 else drive.eject)()
     return b""
@@ -137,7 +139,13 @@ def mode_select_10(drive: Drive, command: Command) -> bytes:
 
 def get_configuration(drive: Drive, command: Command) -> bytes:
     feature, request_type = command.number(2, 2), command.cdb[1] & 3
-    reply = descriptors.configuration(drive.profile, request_type, feature, incremental=drive.incremental)
+    reply = descriptors.configuration(
+        drive.profile,
+        request_type,
+        feature,
+        incremental=drive.incremental,
+        loads=drive.says_that_it_pulls_in,
+    )
     return reply[: command.number(7, 2)]
 
 

@@ -39,7 +39,7 @@ def _profile_list(profile: Profile) -> bytes:
     return b"".join(be16(known) + bytes((int(known == profile), 0)) for known in PROFILES_BEST_FIRST)
 
 
-def features(profile: Profile, *, incremental: bool) -> list[tuple[int, bool, bytes]]:
+def features(profile: Profile, *, incremental: bool, loads: bool = False) -> list[tuple[int, bool, bytes]]:
     """Give (feature code, whether it is current, descriptor), in ascending order (MMC-6, Features).
 
     Without Incremental Streaming Writable libburn offers no TAO and no multi-session; so it knows a DVD-RW
@@ -55,7 +55,7 @@ def features(profile: Profile, *, incremental: bool) -> list[tuple[int, bool, by
         (0x0000, True, _profile_list(profile), 0),
         (0x0001, True, be32(8) + b"\1\0\0\0", 2),  # Core: USB
         (0x0002, True, b"\2\0\0\0", 1),  # Morphing
-        (0x0003, True, b"\x29\0\0\0", 1),  # Removable Medium: tray, eject, lock
+        (0x0003, True, b"\x39\0\0\0" if loads else b"\x29\0\0\0", 1),  # Removable Medium: tray, eject, lock
         (0x0010, loaded, blocking, 0),  # Random Readable
         (0x001E, profile.is_cd, bytes(4), 2),  # CD Read
         (0x001F, profile.is_dvd, b"\1\0\1\0", 1),  # DVD Read
@@ -80,11 +80,13 @@ def features(profile: Profile, *, incremental: bool) -> list[tuple[int, bool, by
     return [(code, now, _feature(code, now, payload, version)) for code, now, payload, version in table]
 
 
-def configuration(profile: Profile, request_type: int, start: int, *, incremental: bool) -> bytes:
+def configuration(
+    profile: Profile, request_type: int, start: int, *, incremental: bool, loads: bool
+) -> bytes:
     """GET CONFIGURATION: all features (0), the current ones (1) or a single one (2), from `start` on."""
     wanted = b"".join(
         descriptor
-        for code, current, descriptor in features(profile, incremental=incremental)
+        for code, current, descriptor in features(profile, incremental=incremental, loads=loads)
         if (code == start if request_type == 2 else code >= start) and (current or request_type != 1)
     )
     return be32(len(wanted) + 4) + b"\0\0" + be16(profile) + wanted

@@ -75,7 +75,8 @@ class Server:
             self._settle()
             self.drive.unit_attention = None
             if not flags & os.O_NONBLOCK:
-                self.drive.load()
+                if self.drive.pulls_in:
+                    self.drive.load()
                 self.drive.unit_attention = None
                 if not self.drive.profile:
                     return errno.ENOMEDIUM

@@ -198,6 +198,9 @@ class MemoryWriter:
     def reload(self) -> None:
         """Nothing is cached."""
 
+    def cycle_tray(self) -> None:
+        """Nothing is remembered."""
+
     def read(self, start: int, count: int) -> bytes:
         disc = self._loaded()
         if not disc.scratched.isdisjoint(range(start, start + count)):

@@ -248,6 +248,8 @@ def differences(
 
 def same_disc(writer: Writer, disc: DiscRecord, session: SessionRecord) -> Observation:
     """The disc that was written, seen anew; no other one is ever checked in its place."""
+    if session.status in (SessionStatus.INTENDED, SessionStatus.BURNT):
+        writer.cycle_tray()
     writer.reload()
     seen = writer.load(disc.label) if writer.loads_itself else writer.observe()
     entry = next((each for each in seen.sessions if each.number == session.number), None)

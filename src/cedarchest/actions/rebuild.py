@@ -13,7 +13,6 @@ from cedarchest.actions.store import (
     settle_earlier,
     store_days,
 )
-from cedarchest.actions.unbuilt import refuse_unbuilt
 from cedarchest.config.model import Config
 from cedarchest.errors import StagingError
 from cedarchest.model.days import days_of_newest_week
@@ -31,7 +30,6 @@ def execute_rebuild(
         As `execute_store`.
     """
     log.info("rebuild, configured by %s", config_path or "its caller")
-    refuse_unbuilt(config, ports)
     if options.dry_run:
         return plan_only(config, choose_week(config, ports), ports, always_new=True)
     with ports.locks.hold(config.options.state_dir):

@@ -24,7 +24,6 @@ from cedarchest.actions.receipts import leave_receipts
 from cedarchest.actions.reuse import begin_disc
 from cedarchest.actions.selection import DayShare
 from cedarchest.actions.settle import settle
-from cedarchest.actions.unbuilt import refuse_unbuilt
 from cedarchest.actions.volumes import VolumeSet, with_part_digests
 from cedarchest.config.choices import CheckTime
 from cedarchest.config.model import Config
@@ -83,7 +82,6 @@ def execute_store(
         MediaError, ToolError, CatalogError: kinds of OSError.
     """
     log.info("store, configured by %s", config_path or "its caller")
-    refuse_unbuilt(config, ports)
     if options.dry_run:
         return plan_only(config, choose_days(config, options, ports), ports, always_new=options.full)
     with ports.locks.hold(config.options.state_dir):

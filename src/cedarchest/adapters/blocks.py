@@ -7,8 +7,10 @@ O_DIRECT; a file (a shelf's image) is dropped from the cache at each reload.
 from __future__ import annotations
 
 import errno
+import fcntl
 import mmap
 import os
+import struct
 from pathlib import Path
 
 from cedarchest.errors import DamagedDisc, DriveForbidden, DriveMissing
@@ -16,6 +18,8 @@ from cedarchest.model.media import BLOCK
 
 LARGEST_READ = 512
 """Blocks a single read may ask for: 1 MiB, so that a bad spot costs little."""
+
+_BLKGETSIZE64 = 0x80081272
 
 READ_AHEAD = 8 << 20
 """Bytes of an image that the kernel is asked to have ready before they are wanted."""
@@ -103,6 +107,19 @@ class BlockReader:
                     advice="Run as a user of the device's group (often cdrom), or as root.",
                 ) from error
             raise DriveMissing(f"{self._path} cannot be opened: {error.strerror}") from error
+
+    def device_blocks(self) -> int | None:
+        """How long the kernel takes the device for; None where it is none that has a length.
+
+        Source: linux/fs.h, BLKGETSIZE64.
+        """
+        if self._descriptor < 0:
+            self._open()
+        try:
+            (size,) = struct.unpack("Q", fcntl.ioctl(self._descriptor, _BLKGETSIZE64, bytes(8)))
+        except OSError:
+            return None
+        return int(size) // BLOCK
 
     def close(self) -> None:
         """Close the disc; reading opens it again."""

@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cedarchest.adapters.locks import HeldLocks
-from cedarchest.adapters.mounts import current_mounts, mount_of
+from cedarchest.adapters.mounts import refuse_mounted
 from cedarchest.adapters.optical import OpticalDrive
 from cedarchest.adapters.shelf import Shelf
+from cedarchest.adapters.tray import READY_S, Tray
 from cedarchest.adapters.xorriso import Xorriso
 from cedarchest.config.kinds import SHELF
-from cedarchest.errors import ConfigError, DeviceMounted, DriveForbidden, DriveMissing, LockedError
+from cedarchest.errors import ConfigError, DriveForbidden, DriveMissing, LockedError
 from cedarchest.model.media import Medium
 from cedarchest.ports import FoundDrive, Writer
 
@@ -76,6 +77,8 @@ class LocalDrives:
         speed: str,
         progress: Callable[[int], None],
         defect_management: bool = False,
+        load_delay_s: float = 0.0,
+        ask: Callable[[str], bool] | None = None,
         read_only: bool = False,
     ) -> None:
         self._xorriso = xorriso
@@ -85,6 +88,8 @@ class LocalDrives:
         self._speed = speed
         self._progress = progress
         self._defect_management = defect_management
+        self._ready_s = READY_S + load_delay_s
+        self._ask = ask
         self._read_only = read_only
 
     def found(self, configured: Sequence[str]) -> tuple[FoundDrive, ...]:
@@ -148,7 +153,7 @@ class LocalDrives:
         )
 
     def _open_optical(self, device: Path) -> OpticalDrive:
-        _refuse_mounted(device)
+        refuse_mounted(device)
         _refuse_unusable(device)
         self._lock(device, os.O_RDONLY | os.O_NONBLOCK)
         real = Path(os.path.realpath(device))
@@ -158,6 +163,7 @@ class LocalDrives:
             speed=self._speed,
             progress=self._progress,
             defect_management=self._defect_management,
+            tray=Tray(real, ready_s=self._ready_s, ask=self._ask),
         )
 
     def _lock(self, path: Path, flags: int) -> None:
@@ -191,20 +197,6 @@ class LocalDrives:
                 time.sleep(LOOKING_POLL_S)
             else:
                 return True
-
-
-def _refuse_mounted(device: Path) -> None:
-    try:
-        mount = mount_of(device, current_mounts())
-    except OSError:
-        return  # not there: said below, in its own words
-    if mount is not None:
-        raise DeviceMounted(
-            f"{device} is mounted at {mount.point}",
-            advice=f"Unmount it (umount {mount.point}) and run the command again.",
-            device=str(device),
-            mount_point=mount.point,
-        )
 
 
 def _refuse_unusable(device: Path) -> None:

@@ -14,6 +14,8 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
+from cedarchest.errors import DeviceMounted
+
 MOUNTINFO = Path("/proc/self/mountinfo")
 
 
@@ -62,3 +64,22 @@ def mount_of(device: Path, mounts: tuple[Mount, ...]) -> Mount | None:
 def current_mounts() -> tuple[Mount, ...]:
     """The mounts this process sees."""
     return parse_mountinfo(MOUNTINFO.read_bytes())
+
+
+def refuse_mounted(device: Path) -> None:
+    """A mounted device is used by others.
+
+    Raises:
+        DeviceMounted: says where it is mounted.
+    """
+    try:
+        mount = mount_of(device, current_mounts())
+    except OSError:
+        return  # not there: said below, in its own words
+    if mount is not None:
+        raise DeviceMounted(
+            f"{device} is mounted at {mount.point}",
+            advice=f"Unmount it (umount {mount.point}) and run the command again.",
+            device=str(device),
+            mount_point=mount.point,
+        )

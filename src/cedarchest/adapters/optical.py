@@ -7,16 +7,21 @@ that can be closed, which a reserved one (session-at-once) does not.
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from cedarchest.adapters.blocks import BlockReader
+from cedarchest.adapters.mounts import refuse_mounted
+from cedarchest.adapters.tray import POLL_S, Tray
 from cedarchest.adapters.xorriso import BurnOptions, Formats, Toc, Xorriso
 from cedarchest.errors import (
     DamagedDisc,
     ForeignDisc,
     NoMedium,
     NotAppendable,
+    ToolFailed,
     UnexpectedOutput,
     WrongDisc,
 )
@@ -24,6 +29,11 @@ from cedarchest.model.disc import DiscIdentity, DiscState, Observation
 from cedarchest.model.image.identity import read_identity
 from cedarchest.model.media import Medium
 from cedarchest.ports import Burnt, SessionSource
+
+log = logging.getLogger(__name__)
+
+KERNEL_S = 5.0
+"""How long a kernel gets to learn how long a disc has become."""
 
 _MEDIA = {
     "CD-R": Medium.CD_R,
@@ -59,6 +69,7 @@ class OpticalDrive:
         speed: str,
         progress: Callable[[int], None],
         defect_management: bool = False,
+        tray: Tray | None = None,
     ) -> None:
         self._path = path
         self._xorriso = xorriso
@@ -66,6 +77,9 @@ class OpticalDrive:
         self._defect_management = defect_management
         self._progress = progress
         self._reader = BlockReader(path, direct=True)
+        self._tray = tray or Tray(path)
+        self._remembers = True  # whether the drive may have in its memory what is on the disc
+        self._readable = 0  # blocks of the disc, as the drive said last
 
     @property
     def device(self) -> str:
@@ -80,7 +94,11 @@ class OpticalDrive:
     def observe(self) -> Observation:
         """The disc in the drive as it is now."""
         self._reader.close()
+        refuse_mounted(self._path)
+        self._tray.make_ready()
         toc = self._xorriso.toc(self.device)
+        end = max((session.end for session in toc.sessions), default=0)
+        self._readable = min(end, toc.readable)
         if toc.state is DiscState.NONE:
             return Observation(
                 self.device,
@@ -170,6 +188,7 @@ class OpticalDrive:
         """Burn a session onto the disc in the drive."""
         seen = self._loaded("Insert a disc.")
         self._reader.close()  # the burner is opened exclusively
+        self._remembers = True
         options = BurnOptions(
             address=self.device,
             newest=seen.sessions[-1].number if seen.sessions else 0,
@@ -199,8 +218,35 @@ class OpticalDrive:
         self._xorriso.close_damaged(self.device)
 
     def reload(self) -> None:
-        """Open the device anew, past what the kernel has cached."""
+        """Open the device anew, past what the kernel has cached; wait for it to know how long the disc is.
+
+        A kernel learns that at an event of the drive, which not every drive sends after a burn.
+        """
         self._reader.reopen()
+        until = time.monotonic() + KERNEL_S
+        while (known := self._reader.device_blocks()) is not None and known < self._readable:
+            if time.monotonic() >= until:
+                raise ToolFailed(
+                    f"the system takes the disc in {self.device} for {known} blocks long; it has"
+                    f" {self._readable}, so that the rest cannot be read",
+                    advice="Take the disc out, put it in again and run the command again: what was written is"
+                    " checked first.",
+                )
+            time.sleep(POLL_S)
+            self._reader.reopen()
+
+    def cycle_tray(self) -> None:
+        """Open and close the tray, once after each write, where it is known to come in again."""
+        if not self._remembers:
+            return
+        self._reader.close()
+        self._remembers = False
+        if not self._tray.cycle(lambda: self._xorriso.eject(self.device)):
+            log.info(
+                "the tray of %s does not open, or may not come in again by itself: the disc is read without"
+                " that, past the system's cache",
+                self.device,
+            )
 
     def read(self, start: int, count: int) -> bytes:
         """Blocks from the disc."""
@@ -210,6 +256,8 @@ class OpticalDrive:
         """Open the tray."""
         self._reader.close()
         self._xorriso.eject(self.device)
+        if self._tray.holds_disc():
+            raise ToolFailed(f"the tray of {self.device} did not open")
 
     def close(self) -> None:
         """Give the device back."""

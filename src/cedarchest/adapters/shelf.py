@@ -227,6 +227,9 @@ class Shelf:
         if self._reader is not None:
             self._reader.reopen()
 
+    def cycle_tray(self) -> None:
+        """A shelf has no tray, and no memory of its own."""
+
     def read(self, start: int, count: int) -> bytes:
         """Blocks of the loaded image."""
         if self._reader is None:

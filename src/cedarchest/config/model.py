@@ -372,7 +372,8 @@ class Store(_Table):
         json_schema_extra={"default": "the drive's best"},
     )
     load_delay: Annotated[timedelta, kinds.DURATION] = Field(
-        default=timedelta(seconds=10), description="How long a drive gets to settle after its tray closed."
+        default=timedelta(seconds=10),
+        description="How long a drive may take to be ready after its tray closed, beyond a minute.",
     )
     eject: Flag = Field(default=False, description="Whether the disc is ejected at the end.")
     close: Annotated[CloseDisc, kinds.one_of(CloseDisc)] = Field(

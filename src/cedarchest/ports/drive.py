@@ -134,7 +134,19 @@ class Writer(Protocol):
         ...
 
     def reload(self) -> None:
-        """Make the next read come from the disc itself."""
+        """Make the next read come from the disc itself.
+
+        Raises:
+            ToolError: the system does not know the disc as it is now.
+        """
+        ...
+
+    def cycle_tray(self) -> None:
+        """Make the drive itself forget the disc, where its tray is known to come in again, or by a hand.
+
+        Raises:
+            NoMedium, ToolError: the disc is out, or the drive is not ready again.
+        """
         ...
 
     def read(self, start: int, count: int) -> bytes:

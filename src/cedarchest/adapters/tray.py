@@ -1,0 +1,206 @@
+"""The tray of an optical drive: pulled in before use; out and in again, so that the drive forgets a disc.
+
+The kernel's cdrom ioctls say whether a tray is open and whether the drive knows yet what is in it; a node
+that does not answer them is left alone. Whether a tray comes in again by itself they cannot say (that of a
+slim drive does not): a drive tells by the Load bit of its Removable Medium feature, if it is new enough.
+
+Source: linux/cdrom.h, scsi/sg.h; MMC-6, GET CONFIGURATION (46h) and feature 0003h.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from enum import IntEnum
+from pathlib import Path
+
+from cedarchest.errors import NoMedium, ToolFailed
+
+log = logging.getLogger(__name__)
+
+READY_S = 60.0
+"""How long any drive gets to look at a disc: a BD of several layers takes up to half a minute."""
+
+MOVING_S = 15.0
+"""How long a tray may take to come in."""
+
+POLL_S = 0.1
+
+_CLOSE_TRAY = 0x5319
+_DRIVE_STATUS = 0x5326
+_CURRENT_SLOT = 0x7FFFFFFF
+_SG_IO = 0x2285
+_FROM_DEVICE = -3
+_TIMEOUT_MS = 10_000
+_GET_CONFIGURATION = 0x46
+_REMOVABLE_MEDIUM = 0x0003
+_LOAD = 0x10
+
+
+class _State(IntEnum):
+    """What CDROM_DRIVE_STATUS says."""
+
+    UNKNOWN = 0
+    EMPTY = 1
+    OPEN = 2
+    NOT_READY = 3
+    LOADED = 4
+
+
+class _SgIoHeader(ctypes.Structure):
+    """`sg_io_hdr` of version 3."""
+
+    _fields_ = (
+        ("interface_id", ctypes.c_int),
+        ("dxfer_direction", ctypes.c_int),
+        ("cmd_len", ctypes.c_ubyte),
+        ("mx_sb_len", ctypes.c_ubyte),
+        ("iovec_count", ctypes.c_ushort),
+        ("dxfer_len", ctypes.c_uint),
+        ("dxferp", ctypes.c_void_p),
+        ("cmdp", ctypes.c_void_p),
+        ("sbp", ctypes.c_void_p),
+        ("timeout", ctypes.c_uint),
+        ("flags", ctypes.c_uint),
+        ("pack_id", ctypes.c_int),
+        ("usr_ptr", ctypes.c_void_p),
+        ("status", ctypes.c_ubyte),
+        ("masked_status", ctypes.c_ubyte),
+        ("msg_status", ctypes.c_ubyte),
+        ("sb_len_wr", ctypes.c_ubyte),
+        ("host_status", ctypes.c_ushort),
+        ("driver_status", ctypes.c_ushort),
+        ("resid", ctypes.c_int),
+        ("duration", ctypes.c_uint),
+        ("info", ctypes.c_uint),
+    )
+
+
+class Tray:
+    """The tray of a drive; `ask` has somebody who is there do something, and is None where nobody is."""
+
+    def __init__(
+        self, path: Path, *, ready_s: float = READY_S, ask: Callable[[str], bool] | None = None
+    ) -> None:
+        self._path = path
+        self._ready_s = ready_s
+        self._ask = ask
+
+    def make_ready(self) -> None:
+        """Pull the tray in where it is open, and wait until the drive knows what is in it.
+
+        Raises:
+            NoMedium: the tray is open and does not come in by itself.
+            ToolFailed: the drive is not ready in the time it gets.
+        """
+        with self._opened() as drive:
+            if not self._came_in(drive):
+                raise NoMedium(
+                    f"the tray of {self._path} is open and does not come in by itself",
+                    advice="Push it in and run the command again.",
+                )
+            until = time.monotonic() + self._ready_s
+            while _state(drive) is _State.NOT_READY:
+                if time.monotonic() >= until:
+                    raise ToolFailed(
+                        f"{self._path} was not ready {self._ready_s:g} seconds after its tray closed",
+                        advice="Wait until its light is off and run the command again; where it always takes"
+                        " so long, set [store] load_delay higher.",
+                    )
+                time.sleep(POLL_S)
+
+    def cycle(self, eject: Callable[[], None]) -> bool:
+        """Have the disc out and in again; False where it might stay out, or did not come out.
+
+        Raises:
+            NoMedium, ToolFailed: it stayed out, or the drive is not ready in the time it gets.
+        """
+        if self._ask is None and not self._is_known_to_load():
+            return False
+        eject()
+        if self.holds_disc():
+            return False
+        self.make_ready()
+        return True
+
+    def holds_disc(self) -> bool:
+        """Whether the tray is in, with a disc in it; False where nobody knows."""
+        with self._opened() as drive:
+            return _state(drive) is _State.LOADED
+
+    def _came_in(self, drive: int) -> bool:
+        """Whether the tray is in, after it was told to come in, or somebody was asked to push it."""
+        if _state(drive) is not _State.OPEN or self._pulled_in(drive):
+            return True
+        while self._ask is not None and self._ask(f"Push the tray of {self._path} in, then press Enter."):
+            if _state(drive) is not _State.OPEN:
+                return True
+        return False
+
+    def _pulled_in(self, drive: int) -> bool:
+        """Whether the tray came in when it was told to."""
+        try:
+            fcntl.ioctl(drive, _CLOSE_TRAY, 0)
+        except OSError as error:
+            log.info("the tray of %s was not pulled in: %s", self._path, error.strerror)
+            return False
+        until = time.monotonic() + MOVING_S
+        while _state(drive) is _State.OPEN and time.monotonic() < until:
+            time.sleep(POLL_S)
+        return _state(drive) is not _State.OPEN
+
+    def _is_known_to_load(self) -> bool:
+        with self._opened() as drive:
+            told = _feature(drive, _REMOVABLE_MEDIUM)
+        return bool(told) and told[0] & _LOAD != 0
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[int]:
+        """The drive; -1 where it cannot be opened, of which others tell."""
+        try:
+            drive = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            yield -1
+            return
+        try:
+            yield drive
+        finally:
+            os.close(drive)
+
+
+def _state(drive: int) -> _State:
+    try:
+        return _State(fcntl.ioctl(drive, _DRIVE_STATUS, _CURRENT_SLOT))
+    except (OSError, ValueError):
+        return _State.UNKNOWN
+
+
+def _feature(drive: int, number: int) -> bytes:
+    """What a drive says of one of its features, behind the descriptor's head; nothing if it has none."""
+    command = (ctypes.c_ubyte * 10)(_GET_CONFIGURATION, 2, number >> 8, number & 255, 0, 0, 0, 0, 16, 0)
+    answer = (ctypes.c_ubyte * 16)()
+    sense = (ctypes.c_ubyte * 32)()
+    header = _SgIoHeader(
+        interface_id=ord("S"),
+        dxfer_direction=_FROM_DEVICE,
+        cmd_len=len(command),
+        mx_sb_len=len(sense),
+        dxfer_len=len(answer),
+        dxferp=ctypes.addressof(answer),
+        cmdp=ctypes.addressof(command),
+        sbp=ctypes.addressof(sense),
+        timeout=_TIMEOUT_MS,
+    )
+    try:
+        fcntl.ioctl(drive, _SG_IO, header)
+    except (OSError, ValueError):
+        return b""
+    told = bytes(answer)
+    failed = header.status or header.host_status or header.driver_status
+    has_it = int.from_bytes(told[:4]) > 4 and int.from_bytes(told[8:10]) == number
+    return b"" if failed or not has_it else told[12 : 12 + told[11]]
