@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import string
 import uuid
@@ -14,10 +15,19 @@ from cedarchest.actions.facts import disc_named
 from cedarchest.actions.loading import CurrentDisc
 from cedarchest.actions.selection import DayShare, Selection, select
 from cedarchest.config.model import Config
-from cedarchest.errors import MediumFull, StagingError, ToolFailed
+from cedarchest.errors import (
+    CedarchestError,
+    MediaError,
+    MediumFull,
+    NotAppendable,
+    StagingError,
+    ToolFailed,
+)
 from cedarchest.model.closing import CloseDisc, is_last_session
 from cedarchest.model.disc import (
+    CLOSED_BADLY,
     INPUT_CHANGED,
+    REFUSED,
     DiscRecord,
     DiscState,
     Observation,
@@ -105,6 +115,9 @@ def burn_session(
         )
         try:
             burnt = writer.write(source, making.confirm)
+        except NotAppendable:
+            making.forget(writer)
+            raise
         except ToolFailed:
             making.refuse_changes()  # it may have stumbled over one; then it never came to the writing
             raise
@@ -112,6 +125,13 @@ def burn_session(
         if burnt.input_changed:
             making.session = replace(making.session, reason=INPUT_CHANGED)
             ports.reporter.warn(f"{INPUT_CHANGED}; the check will say what differs")
+        if burnt.close_failed:
+            disc = replace(disc, accepts_sessions=False, reason=CLOSED_BADLY)
+            ports.reporter.warn(
+                f"closing session {session.number} of {disc.label} failed ({burnt.close_failed}): it is read"
+                " back all the same, and the disc takes no more sessions"
+            )
+            _close_again(writer, session.number)
         done, after = _found_again(writer, making.recorded())
         if making.is_last and after.state is not DiscState.CLOSED:
             ports.reporter.warn(f"{disc.label} was to be closed, but the drive says that it is {after.state}")
@@ -137,6 +157,7 @@ class _Making:
     saved: SavedSession | None = None
     changes: Future[list[Finding]] | None = None
     is_last: bool = False
+    announced: bool = False
 
     def grafts(self) -> Iterator[Graft]:
         """The days first: the tool looks at them while our files are prepared, and we look once more."""
@@ -163,6 +184,7 @@ class _Making:
         self.ports.interrupts.check()
         self.session = replace(self.session, blocks=blocks)
         self.ports.catalog.put_session(self.recorded(), self.disc)
+        self.announced = True
         self.ports.reporter.phase(f"writing {self.disc.label} session {self.session.number}", blocks * BLOCK)
 
     def closes(self, blocks: int) -> bool:
@@ -171,6 +193,16 @@ class _Making:
         if self.is_last:
             self.ports.reporter.note(f"{self.disc.label} is closed with this session")
         return self.is_last
+
+    def forget(self, writer: Writer) -> None:
+        """Not count a disc that was refused and is as blank as it was; else the next run settles it."""
+        with contextlib.suppress(CedarchestError):
+            if not self.announced or writer.observe().state is not DiscState.BLANK:
+                return
+            self.ports.catalog.put_session(
+                replace(self.recorded(), status=SessionStatus.ABANDONED, reason=REFUSED),
+                replace(self.disc, accepts_sessions=False, given_up=True, reason=REFUSED),
+            )
 
     def recorded(self) -> SessionRecord:
         """The session as the catalog keeps it, with the digests of our files."""
@@ -333,6 +365,13 @@ def _changes(days: Sequence[DayIndex], ports: Ports) -> list[Finding]:
     return [finding for day in days for finding in ports.staging.changes(day)]
 
 
+def _close_again(writer: Writer, number: int) -> None:
+    """Close a session that the drive did not close, as one that was cut off; what came of it shows then."""
+    if all(entry.number != number for entry in writer.observe().sessions):
+        with contextlib.suppress(MediaError):
+            writer.close_damaged()
+
+
 def _found_again(writer: Writer, session: SessionRecord) -> tuple[SessionRecord, Observation]:
     """The session as the disc's own table of contents shows it, and the disc as it is now.
 
@@ -343,7 +382,7 @@ def _found_again(writer: Writer, session: SessionRecord) -> tuple[SessionRecord,
     entry = next((each for each in seen.sessions if each.number == session.number), None)
     if entry is None or entry.start < session.start:
         raise ToolFailed(
-            f"the tool reported success, but session {session.number} is not on the disc in {writer.device}",
+            f"session {session.number} was written, but the disc in {writer.device} does not show it",
             advice="Run the command again; if it happens again, try another drive.",
         )
     return replace(session, status=SessionStatus.BURNT, start=entry.start, blocks=entry.blocks), seen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from cedarchest.actions.burn import burn_session
@@ -24,6 +24,7 @@ from cedarchest.model.check import SessionCheck, check_session
 from cedarchest.model.disc import (
     BAD_SESSION,
     INPUT_CHANGED,
+    UNREADABLE,
     CheckKind,
     CheckRecord,
     DiscRecord,
@@ -160,12 +161,12 @@ def conclude(
     findings = reading.check.findings
     record = check_record(session, reading, kind, writer, ports)
     if findings:
-        bad = replace(session, status=SessionStatus.BAD, reason=str(findings[0]))
+        bad = replace(session, status=SessionStatus.BAD, reason=_reason(findings, reading))
         ports.catalog.record_proof(bad, (), record)
         # A disc is as good as before when it holds what it was given, which was not what had been indexed.
         kept = disc if session.reason == INPUT_CHANGED else _no_more(disc, BAD_SESSION)
         _bypass(config, writer, as_closed(kept, reading.seen), ports)
-        raise differences(findings, disc, session)
+        raise differences(findings, disc, session, reading)
     good = replace(session, status=SessionStatus.VERIFIED, block_map=reading.check.block_map, reason="")
     ports.catalog.record_proof(good, reading.check.entries, record)
     if (now := as_closed(disc, reading.seen)) != disc:
@@ -190,11 +191,11 @@ def prove_again(writer: Writer, disc: DiscRecord, session: SessionRecord, ports:
     record = check_record(session, reading, CheckKind.VERIFY, writer, ports)
     found = reading.check.findings
     if found:
-        bad = replace(session, status=SessionStatus.BAD, reason=str(found[0]))
+        bad = replace(session, status=SessionStatus.BAD, reason=_reason(found, reading))
         news = session.status is SessionStatus.VERIFIED  # of a bad one it was decided before
         ports.catalog.put_session(bad, _no_more(disc, BAD_SESSION) if news else None)
         ports.catalog.add_check(record)
-        raise differences(found, disc, session)
+        raise differences(found, disc, session, reading)
     log.info("%s session %d: no problems found", disc.label, session.number)
     if session.status is SessionStatus.VERIFIED:
         ports.catalog.add_check(record)
@@ -226,15 +227,29 @@ def check_record(
     )
 
 
+def _reason(findings: Sequence[Finding], reading: Reading) -> str:
+    """Why a session is bad; what one drive cannot read, another may."""
+    return f"{UNREADABLE}{_drive(reading)}: {findings[0]}" if _is_unreadable(findings) else str(findings[0])
+
+
+def _is_unreadable(findings: Iterable[Finding]) -> bool:
+    return all(finding.kind is FindingKind.UNREADABLE for finding in findings)
+
+
+def _drive(reading: Reading) -> str:
+    return reading.seen.drive_name or reading.seen.device
+
+
 def differences(
-    findings: tuple[Finding, ...], disc: DiscRecord, session: SessionRecord
+    findings: tuple[Finding, ...], disc: DiscRecord, session: SessionRecord, reading: Reading
 ) -> VerifyError | DamagedDisc:
     """What the comparison found, as the error that says what to do."""
     shown = first_few(findings)
-    if all(finding.kind is FindingKind.UNREADABLE for finding in findings):
+    if _is_unreadable(findings):
         return DamagedDisc(
-            f"{disc.label} session {session.number} cannot be read in full: {shown}",
-            advice="Try another drive with `cedarchest verify`. Days of it that are staged are due again.",
+            f"{disc.label} session {session.number} cannot be read in full in {_drive(reading)}: {shown}",
+            advice=f"Clean the disc, or put it into another drive: `cedarchest verify {disc.label}` takes"
+            " this back where it is read in full. Days of it that are staged are due again.",
             label=disc.label,
             findings=[str(finding) for finding in findings],
         )

@@ -18,7 +18,7 @@ from cedarchest.actions.settle import settle_session
 from cedarchest.actions.store import create_writer
 from cedarchest.actions.verify import DiscVerdict, verify_disc
 from cedarchest.config.model import Config
-from cedarchest.errors import MediumFull, NoMedium, NotAppendable
+from cedarchest.errors import MediumFull, NoMedium, NotAppendable, ToolFailed
 from cedarchest.model.closing import CloseDisc
 from cedarchest.model.disc import SEALED, CheckKind, DiscRecord, DiscState, Observation, SessionStatus
 from cedarchest.ports import Ports, Writer
@@ -43,6 +43,7 @@ def execute_seal(config: Config, label: str, *, ports: Ports) -> SealReport:
     Raises:
         NoMedium, WrongDisc, NotAppendable, MediumFull: the disc is not there, or cannot be closed.
         VerifyError, DamagedDisc: the session that closes it cannot be read back as it was written.
+        ToolFailed: the drive did not close it.
     """
     with ports.locks.hold(config.options.state_dir):
         writer = create_writer(config, ports=ports)
@@ -83,7 +84,14 @@ def _seal(config: Config, writer: Writer, disc: DiscRecord, ports: Ports) -> Sea
     sealed = replace(disc, accepts_sessions=False, reason=SEALED)
     ports.catalog.put_disc(sealed)
     verdict = verify_disc(config, writer, sealed, ports)
-    return SealReport(disc.label, seen.state is DiscState.CLOSED, session, verdict)
+    closed = seen.state is DiscState.CLOSED
+    if sequential and not closed:
+        raise ToolFailed(
+            f"{disc.label} takes no more sessions, but the drive did not close it",
+            advice=f"It can be read as it is; to try again in another drive: cedarchest seal {disc.label}",
+            label=disc.label,
+        )
+    return SealReport(disc.label, closed, session, verdict)
 
 
 def _refuse_other(seen: Observation, disc: DiscRecord, ports: Ports) -> None:

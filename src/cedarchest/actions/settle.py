@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import replace
 
 from cedarchest.actions.loading import is_written_here, lost_advice
 from cedarchest.actions.prove import conclude, read_session, same_disc
 from cedarchest.config.model import Config
-from cedarchest.errors import CatalogError, DamagedDisc, NoMedium, VerifyError, WrongDisc
+from cedarchest.errors import CatalogError, DamagedDisc, MediaError, NoMedium, VerifyError, WrongDisc
 from cedarchest.model.disc import (
+    CLOSED_BADLY,
     CheckKind,
     DiscRecord,
     DiscState,
@@ -77,8 +79,11 @@ def settle_session(
     if seen is None or entry is None or entry.start < session.start:
         # A torn image on a shelf is not touched; the next session begins a disc of its own.
         torn = seen is None and writer.loads_itself
-        given_up = replace(disc, accepts_sessions=False, given_up=True) if seen is None else None
-        _abandon(session, "it never came to be on the disc", ports, given_up)
+        after = replace(disc, accepts_sessions=False, given_up=True) if seen is None else None
+        if seen is not None and _is_unclosed(seen, session):
+            after = replace(disc, accepts_sessions=False, reason=CLOSED_BADLY)
+            ports.reporter.warn(f"what was begun on {disc.label} cannot be closed: it takes no more sessions")
+        _abandon(session, "it never came to be on the disc", ports, after)
         if torn:
             ports.reporter.note(f"{disc.label} never came to be; an image of it on the shelf may be deleted")
         return None
@@ -122,10 +127,15 @@ def _ask(writer: Writer, disc: DiscRecord, session: SessionRecord) -> Observatio
         return None
     if not writer.loads_itself:
         _refuse_other(writer, seen, disc, session)
-    if seen.state is DiscState.DAMAGED or _left_open(seen, session):
-        writer.close_damaged()
+    if _is_unclosed(seen, session):
+        with contextlib.suppress(MediaError):  # whether it was closed shows now
+            writer.close_damaged()
         seen = writer.observe()
     return seen
+
+
+def _is_unclosed(seen: Observation, session: SessionRecord) -> bool:
+    return seen.state is DiscState.DAMAGED or _left_open(seen, session)
 
 
 def _left_open(seen: Observation, session: SessionRecord) -> bool:

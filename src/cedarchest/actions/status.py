@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from cedarchest.actions.facts import is_on_a_disc, is_whole, newest_written
@@ -14,7 +14,7 @@ from cedarchest.actions.reuse import ERASED
 from cedarchest.actions.store import create_writer
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError, NotAppendable
-from cedarchest.model.disc import SessionStatus
+from cedarchest.model.disc import CLOSED_BADLY, UNREADABLE, SessionStatus
 from cedarchest.model.plan import StorePlan, sessions_until_full
 from cedarchest.ports import DayIndex, Ports, StagedDay
 
@@ -46,8 +46,8 @@ class DayStatus:
 class StatusReport:
     """How things stand; `problem` is that of drive or disc, and says which one to insert.
 
-    `day_problems` are what will keep the next store from taking certain days; `runs` is what the journal and
-    the schedule say.
+    `day_problems` are what will keep the next store from taking certain days; `notices` are of discs that
+    another drive may read, or that were closed badly; `runs` is what the journal and the schedule say.
     """
 
     days: tuple[DayStatus, ...]
@@ -57,6 +57,7 @@ class StatusReport:
     days_until_full: int | None
     problem: CedarchestError | None = None
     day_problems: tuple[CedarchestError, ...] = ()
+    notices: tuple[str, ...] = ()
     runs: RunsReport = field(default_factory=RunsReport)
 
 
@@ -82,8 +83,25 @@ def execute_status(config: Config, *, ports: Ports) -> StatusReport:
         days_until_full=_days_until_full(current),
         problem=problem,
         day_problems=(*problems, *(plan.refused if plan else ())),
+        notices=tuple(_notices(ports)),
         runs=look_at_runs(config, ports=ports),
     )
+
+
+def _notices(ports: Ports) -> Iterator[str]:
+    """What of discs should not be forgotten, though nothing is due for it."""
+    for disc in ports.catalog.discs():
+        if disc.given_up:
+            continue
+        if disc.reason == CLOSED_BADLY:
+            yield f"{disc.label} takes no more sessions: {disc.reason}"
+        for session in ports.catalog.sessions(disc.disc_id):
+            if session.status is SessionStatus.BAD and session.reason.startswith(UNREADABLE):
+                drive = session.reason.removeprefix(UNREADABLE).partition(":")[0]
+                yield (
+                    f"{disc.label} session {session.number} was unreadable in {drive}; another drive may read"
+                    f" it: cedarchest verify {disc.label}"
+                )
 
 
 def _is_stored(config: Config, day: StagedDay, ports: Ports) -> bool:

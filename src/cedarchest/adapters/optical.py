@@ -15,7 +15,7 @@ from pathlib import Path
 from cedarchest.adapters.blocks import BlockReader
 from cedarchest.adapters.mounts import refuse_mounted
 from cedarchest.adapters.tray import POLL_S, Tray
-from cedarchest.adapters.xorriso import BurnOptions, Formats, Toc, Xorriso
+from cedarchest.adapters.xorriso import HEAD_BLOCKS, BurnOptions, Formats, Toc, Xorriso
 from cedarchest.errors import (
     DamagedDisc,
     ForeignDisc,
@@ -49,8 +49,14 @@ _MEDIA = {
     "BD-R sequential recording": Medium.BD_R,
     "BD-R random recording": Medium.BD_R,
     "BD-RE": Medium.BD_RE,
+    "CD-ROM": Medium.CD_R,
+    "DVD-ROM": Medium.DVD_PLUS_R,
+    "BD-ROM": Medium.BD_R,
 }
-"""Profile names as xorriso prints them behind "Media current". Source: libburn 1.5.4, mmc.c."""
+"""Profile names as xorriso prints them behind "Media current". Source: libburn 1.5.4, mmc.c.
+
+As ROM many drives show a disc that is closed, and drives that only read any disc.
+"""
 
 _SPARED = (Medium.BD_R, Medium.BD_RE)
 """What gets spare blocks by a format; a DVD-RAM always has them."""
@@ -197,6 +203,7 @@ class OpticalDrive:
             md5=True,
             optical=True,
             single=seen.single,
+            start=max(seen.next_address, HEAD_BLOCKS if seen.traits.overwritable else 0),
             speed=self._speed,
         )
         return self._xorriso.burn(source, options, confirm, self._progress)

@@ -78,6 +78,7 @@ class BurnOptions:
     md5: bool = False
     optical: bool = False
     single: bool = False  # the disc takes no session but this one
+    start: int = 0  # where the session begins
     speed: str = ""
 
 
@@ -118,11 +119,15 @@ _STATES = {
     "is written , is closed": DiscState.CLOSED,
 }
 
+_UNUSABLE = ("is unsuitable", "is not recognizable")
+"""What is said of a disc of a kind that the drive was not made for, or that it cannot read at all."""
+
 
 def parse_toc(lines: Sequence[str]) -> Toc:
     """The state of medium and drive in what `-toc` says.
 
     Raises:
+        NotAppendable: the drive has a disc that it cannot use.
         UnexpectedOutput: something is missing or new; no state is assumed.
     """
     values: dict[str, str] = {}
@@ -173,6 +178,11 @@ def _parse_product(text: str) -> str:
 def _parse_state(text: str) -> DiscState:
     if "damaged" in text:
         return DiscState.DAMAGED
+    if text.strip() in _UNUSABLE:
+        raise NotAppendable(
+            f"the drive cannot use the disc in it: the disc {text.strip()}",
+            advice="Insert one of a kind that this drive reads and writes, or use another drive.",
+        )
     return _STATES[text.strip()]
 
 
@@ -312,7 +322,8 @@ def parse_problems(lines: Sequence[str]) -> list[str]:
 
 
 HEAD_BLOCKS = 32
-"""xorriso looks at the first blocks of a disc that has sessions, whichever it loads."""
+"""xorriso looks at the first blocks of a disc that has sessions, whichever it loads; overwritable media keep
+the newest descriptors in them."""
 _READ = re.compile(r"SCSI error on read_10\((\d+),\d+\)")
 
 
@@ -485,6 +496,8 @@ def _judge(answer: Completed, options: BurnOptions) -> Burnt:
         problems = parse_problems(answer.lines)
         is_whole = bool(problems) and all(_is_harmless(problem, options) for problem in problems)
         return Burnt(input_changed=not is_whole)
+    if (failure := _close_failure(answer.lines)) is not None:
+        return failure
     if answer.returncode == 0:
         raise UnexpectedOutput(
             f"xorriso ended without a complaint, but does not say that it wrote to {options.address}",
@@ -492,6 +505,22 @@ def _judge(answer: Completed, options: BurnOptions) -> Burnt:
             transcript=answer.tail,
         )
     raise _burn_error(answer.lines, answer.returncode, options, "")
+
+
+_WRITE_FAILED = "libburn indicates failure with writing."
+
+
+def _close_failure(lines: Sequence[str]) -> Burnt | None:
+    """A burn whose data the drive took, and whose track or session it did not close; None for any other."""
+    problems = [problem for problem in parse_problems(lines) if problem != _WRITE_FAILED]
+    refused = [problem for problem in problems if problem.startswith("Failed to close ")]
+    others = [problem for problem in problems if problem not in refused]
+    if not refused or any("SCSI error" in problem for problem in others):
+        return None
+    return Burnt(input_changed=bool(others), close_failed=refused[-1])
+
+
+_REFUSAL = re.compile(r"SCSI error on write\((\d+),\d+\): (.*)")
 
 
 def _burn_error(
@@ -509,6 +538,14 @@ def _burn_error(
         return DiskFull(message, transcript=transcript)
     if "Unsuitable target media state" in text or "can only be written with -close" in text:
         return NotAppendable(message, advice="Insert another disc.", transcript=transcript)
+    refusal = _REFUSAL.search(text)
+    if refusal and not options.newest and int(refusal[1]) == options.start:
+        return NotAppendable(
+            f"{options.address} takes the disc in it for blank, and refuses to write its first block:"
+            f" {refusal[2]}",
+            advice="Insert another disc: of a kind that this drive writes, and of another make.",
+            transcript=transcript,
+        )
     if re.search(r"SCSI error on write.*\[(3|4) ", text):
         return DamagedDisc(
             message, advice="Run the command again with another disc of another make.", transcript=transcript

@@ -114,6 +114,8 @@ class DiscRecord:
 BAD_SESSION = "a session on it is bad"
 SEALED = "it is sealed"
 CLOSED = "it is closed"
+CLOSED_BADLY = "closing a session on it failed"
+REFUSED = "its drive refused to write on it"
 FOUND_AGAIN = "it was lost, and found"
 """Reasons of discs that take no more sessions."""
 
@@ -179,6 +181,9 @@ class SessionRecord:
         """What tells it from all other sessions."""
         return f"{self.disc_id} {self.number}"
 
+
+UNREADABLE = "unreadable in "
+"""How the reason of a session begins that one drive could not read in full; the drive's name follows."""
 
 INPUT_CHANGED = "what is staged changed while it was written"
 """The reason of a burnt session whose difference would say nothing against its disc."""

@@ -53,10 +53,14 @@ class SessionSource:
 
 @dataclass(frozen=True, slots=True)
 class Burnt:
-    """What the tool said after a write: whether it met input that changed, and how fast it wrote."""
+    """What the tool said after a write: whether it met input that changed, and how fast it wrote.
+
+    `close_failed` is what the drive said when it had taken all data, and would not close the session.
+    """
 
     input_changed: bool
     speed_kb_s: int = 0  # 0 where it was too little to measure
+    close_failed: str = ""
 
 
 class Writer(Protocol):

@@ -455,6 +455,7 @@ def status(report: StatusReport) -> Result:
         lines += _volume_lines(_volumes(report.plan))
     for problem in (*report.day_problems, *([report.problem] if report.problem else [])):
         lines += [problem.message, f"  {problem.advice}"]
+    lines += report.notices
     lines += run_lines(report.runs)
     due = [day.day for day in report.days if day.due]
     return Result(
@@ -482,6 +483,7 @@ def status(report: StatusReport) -> Result:
             "drive_problem": report.problem.message if report.problem else "",
             "insert": report.problem.advice if report.problem else "",
             "day_problems": [problem.message for problem in report.day_problems],
+            "notices": list(report.notices),
             "lost": [day.day for day in report.days if day.was_on],
             **run_figures(report.runs),
         },
