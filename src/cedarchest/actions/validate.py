@@ -74,7 +74,6 @@ def _steps(config: Config, ports: Ports) -> Iterator[Step]:
     if config.store is None:
         yield "drive and disc", lambda: "there is no table [store]; all but discs needs it"
     else:
-        yield "store settings", lambda: _built(config)
         yield "drive and disc", lambda: _drive(config, ports)
     if config.purge.dir:
         yield "folders to purge", lambda: _purged(config)
@@ -230,10 +229,6 @@ def _purged(config: Config) -> str:
         if folder.path.exists():
             _writable(folder.path)
     return ", ".join(str(folder.path) for folder in config.purge.dir)
-
-
-def _built(config: Config) -> str:
-    return "can be done"
 
 
 def _drive(config: Config, ports: Ports) -> str:
