@@ -419,6 +419,15 @@ def seal(context: typer.Context, label: Annotated[str, typer.Argument(metavar="L
 
 
 @app.command(epilog=EXIT_STATUS)
+def copy(context: typer.Context, label: Annotated[str, typer.Argument(metavar="LABEL")]) -> None:
+    """Make one more copy of a disc, from the disc itself, and read it back."""
+    from cedarchest.actions.copy import execute_copy
+    from cedarchest.report import text
+
+    _act(context, lambda _path, config, ports: text.copied(execute_copy(config, label, ports=ports)))
+
+
+@app.command(epilog=EXIT_STATUS)
 def drives(context: typer.Context) -> None:
     """List the burners of this machine, what is in them, and why one cannot be used; a tray is pulled in."""
     from cedarchest.actions.drives import execute_drives

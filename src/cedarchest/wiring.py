@@ -79,7 +79,7 @@ def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Po
                 catalog=catalog,
                 drives=drives,
                 staging=StagingFolder(config.options.state_dir, indexing),
-                workspace=StateWorkspace(config.options.state_dir),
+                workspace=StateWorkspace(config.options.state_dir, config.options.working_dir),
                 folders=LocalFolders(),
                 peers=_peers(config),
                 arrivals=StagingArrivals(),

@@ -23,13 +23,14 @@ ACTIONS = (
     "verify",
     "discs",
     "seal",
+    "copy",
     "drives",
     "status",
     "validate",
     "initialize",
     "schedule",
 )
-NEEDED = {"backup": (".",), "seal": ("CC_20261122_001",)}
+NEEDED = {"backup": (".",), "seal": ("CC_20261122_001",), "copy": ("CC_20261122_001",)}
 """Arguments that an action cannot do without."""
 
 SCHEMA = REPOSITORY / "docs/reference/json.schema.json"

@@ -142,7 +142,7 @@ def memory_ports(root: Path, *trays: Tray) -> Ports:
         catalog=MemoryCatalog(),
         drives=MemoryDrives(*(trays or (Tray(),))),
         staging=StagingFolder(root / "state", lambda _phase, _done, _total: None),
-        workspace=StateWorkspace(root / "state"),
+        workspace=StateWorkspace(root / "state", root / "working"),
         folders=LocalFolders(),
         peers=RsyncPeers({}, root / "state" / "work"),
         arrivals=StagingArrivals(),

@@ -106,6 +106,10 @@ class MemoryWriter:
     def device(self) -> str:
         return self._device
 
+    @property
+    def image(self) -> Path | None:
+        return None
+
     def labels(self) -> tuple[str, ...]:
         seen = self.observe()
         return (seen.label,) if seen.identity else ()

@@ -51,7 +51,7 @@ from cedarchest.model.session import (
     session_folder,
     session_json,
 )
-from cedarchest.ports import DayIndex, Graft, Ports, SavedSession, SessionSource, Writer
+from cedarchest.ports import DayIndex, Graft, ImageTree, Ports, SavedSession, SessionSource, Writer
 
 log = logging.getLogger(__name__)
 
@@ -90,18 +90,54 @@ def burn_session(
         MediumFull: the session does not fit; nothing was written.
         ToolError, MediaError: the write failed; the intent stays open for the next run.
     """
-    seen = writer.observe()
     visible = current.visible if current else {}
     selection = select(shares, visible, ports)
     place = place or VolumePlace(str(uuid.uuid4()))
-    session = _intent(config, seen, disc, current, selection, place, ports, writer)
+    days = [share.index for share in shares]
+    base = current.base.number if current and current.base else 0
+    return _burn(config, writer, disc, base, selection, visible, days, place, ports, close=close)
+
+
+def burn_tree(
+    config: Config,
+    writer: Writer,
+    disc: DiscRecord,
+    selection: Selection,
+    visible: Mapping[bytes, StoredEntry],
+    tree: ImageTree,
+    place: VolumePlace,
+    ports: Ports,
+) -> SessionRecord:
+    """Write the tree of another disc's image, which shows what is `visible`, as the first session of a disc.
+
+    Raises:
+        As `burn_session`.
+    """
+    return _burn(config, writer, disc, 0, selection, visible, (), place, ports, tree=tree)
+
+
+def _burn(
+    config: Config,
+    writer: Writer,
+    disc: DiscRecord,
+    base: int,
+    selection: Selection,
+    visible: Mapping[bytes, StoredEntry],
+    days: Sequence[DayIndex],
+    place: VolumePlace,
+    ports: Ports,
+    *,
+    close: CloseDisc = CloseDisc.NEVER,
+    tree: ImageTree | None = None,
+) -> SessionRecord:
+    seen = writer.observe()
+    session = _intent(config, seen, disc, base, selection, place, ports, writer)
     margin = config.require_store().margin_blocks(writer.device, seen.capacity)
     if writer.loads_itself or seen.traits.overwritable:
         close = CloseDisc.NEVER
-    elif not shares:
+    elif not days:
         margin = 0
     with ThreadPoolExecutor(1) as beside, ports.interrupts.shielded():
-        days = [share.index for share in shares]
         making = _Making(disc, session, selection, visible, days, place, seen, margin, close, beside, ports)
         source = SessionSource(
             volume_id=disc.label,
@@ -112,6 +148,7 @@ def burn_session(
             excluded=selection.excluded,
             made_at=_made_at(session),
             closes=making.closes,
+            tree=tree,
         )
         try:
             burnt = writer.write(source, making.confirm)
@@ -229,7 +266,7 @@ def _intent(
     config: Config,
     seen: Observation,
     disc: DiscRecord,
-    current: CurrentDisc | None,
+    base: int,
     selection: Selection,
     place: VolumePlace,
     ports: Ports,
@@ -238,7 +275,7 @@ def _intent(
     return SessionRecord(
         disc_id=disc.disc_id,
         number=len(seen.sessions) + 1,
-        base=current.base.number if current and current.base else 0,
+        base=base,
         start=seen.next_address,
         blocks=0,
         volume_set=place.volume_set,

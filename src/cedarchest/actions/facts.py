@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 
+from cedarchest.errors import NoMedium, NotAppendable
 from cedarchest.model.disc import (
     DayContent,
     DiscRecord,
@@ -15,7 +16,7 @@ from cedarchest.model.disc import (
 )
 from cedarchest.model.index import Entry
 from cedarchest.model.parts import parts_of
-from cedarchest.ports import Catalog, DayIndex
+from cedarchest.ports import Catalog, DayIndex, Ports
 
 
 def is_stored(catalog: Catalog, day: str, digest: bytes, copies: int) -> bool:
@@ -106,7 +107,7 @@ def is_whole(catalog: Catalog, day: str, digest: bytes) -> bool:
         if content.index_digest == digest:
             sets.setdefault(session.volume_set, []).append((session, content))
     return any(
-        len(volumes) >= volumes[-1][1].pieces
+        len({session.volume for session, _ in volumes}) >= volumes[-1][1].pieces
         and all(_stands(catalog, session, content, names) for session, content in volumes)
         for volumes in sets.values()
     )
@@ -119,6 +120,27 @@ def _stands(catalog: Catalog, session: SessionRecord, content: DayContent, verif
     chain = base_chain(catalog.sessions(session.disc_id), session.number)
     holding = [each.name for each in chain if any(held.day == content.day for held in each.days)]
     return all(name in verified for name in (*holding, *content.rests_on))
+
+
+def named_disc(label: str, ports: Ports) -> DiscRecord:
+    """The disc of a label that counts.
+
+    Raises:
+        NoMedium: the catalog knows none.
+        NotAppendable: it was given up.
+    """
+    disc = disc_named(ports.catalog.discs(), label)
+    if disc is None:
+        raise NoMedium(
+            f"the catalog knows no disc {label}", advice="`cedarchest discs` lists those it knows."
+        )
+    if disc.given_up:
+        raise NotAppendable(
+            f"{label} was given up: nothing on it counts any more",
+            advice="Name another; `cedarchest discs` lists them.",
+            label=label,
+        )
+    return disc
 
 
 def disc_named(discs: Iterable[DiscRecord], label: str) -> DiscRecord | None:

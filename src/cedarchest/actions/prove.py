@@ -61,7 +61,7 @@ def read_session(writer: Writer, seen: Observation, session: SessionRecord, port
     """Read a session of the loaded disc in one sweep and compare it with what was put there."""
     entry = next(each for each in seen.sessions if each.number == session.number)
     label = entry.volume_id
-    expected = _expected(writer, entry, session, ports)
+    expected = expected_of(writer, session, ports)
     earlier = visible_entries(ports.catalog, session.disc_id, session.base) if session.base else {}
     ports.reporter.phase(f"checking {label} session {session.number}", session.blocks * BLOCK)
     pace = Pace(ports.clock.monotonic)
@@ -88,8 +88,8 @@ def read_session(writer: Writer, seen: Observation, session: SessionRecord, port
     return Reading(check, ports.clock.monotonic() - began, seen)
 
 
-def _expected(writer: Writer, entry: TocEntry, session: SessionRecord, ports: Ports) -> Sequence[Entry]:
-    """All that the session put on the disc: by what is kept here, else by the index on the disc itself.
+def expected_of(writer: Writer, session: SessionRecord, ports: Ports) -> Sequence[Entry]:
+    """All that a session put on its disc: by what is kept here, else by the index on the disc itself.
 
     Raises:
         CatalogError: neither is what the catalog says that was written.
@@ -97,6 +97,7 @@ def _expected(writer: Writer, entry: TocEntry, session: SessionRecord, ports: Po
     try:
         return ports.workspace.expected(session.disc_id, session.number)
     except CatalogError as error:
+        entry = TocEntry(session.number, session.start, session.blocks, "")
         expected = expected_by_disc(writer, entry, session.index_sha256, session.sums_sha256)
         if expected is None:
             raise

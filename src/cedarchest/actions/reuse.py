@@ -28,6 +28,15 @@ def begin_disc(config: Config, writer: Writer, ports: Ports, *, copy: int = 1) -
         seen = writer.observe()
         if seen.state not in (DiscState.BLANK, DiscState.NONE):
             _give_up(config, writer, seen, ports)
+    return begin_blank(writer, ports, copy=copy)
+
+
+def begin_blank(writer: Writer, ports: Ports, *, copy: int = 1) -> DiscRecord:
+    """Have a blank disc in the drive on which a first session of a copy can be written.
+
+    Raises:
+        NotAppendable, ForeignDisc, NoMedium: the disc that is there is not blank.
+    """
     capacity = writer.observe()
     on_shelf = writer.labels() if writer.loads_itself else ()  # of others, or of a catalog that was lost
     disc = new_disc(capacity, ports, copy, avoid=on_shelf)

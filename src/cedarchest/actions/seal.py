@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from cedarchest.actions.burn import burn_session
-from cedarchest.actions.facts import disc_named
+from cedarchest.actions.facts import named_disc
 from cedarchest.actions.loading import current_disc, newer_than_catalog, sessions_unknown
 from cedarchest.actions.prove import prove_session
 from cedarchest.actions.receipts import leave_receipts
@@ -18,7 +18,7 @@ from cedarchest.actions.settle import settle_session
 from cedarchest.actions.store import create_writer
 from cedarchest.actions.verify import DiscVerdict, verify_disc
 from cedarchest.config.model import Config
-from cedarchest.errors import MediumFull, NoMedium, NotAppendable, ToolFailed
+from cedarchest.errors import MediumFull, NotAppendable, ToolFailed
 from cedarchest.model.closing import CloseDisc
 from cedarchest.model.disc import SEALED, CheckKind, DiscRecord, DiscState, Observation, SessionStatus
 from cedarchest.ports import Ports, Writer
@@ -48,26 +48,11 @@ def execute_seal(config: Config, label: str, *, ports: Ports) -> SealReport:
     with ports.locks.hold(config.options.state_dir):
         writer = create_writer(config, ports=ports)
         try:
-            report = _seal(config, writer, _named(label, ports), ports)
+            report = _seal(config, writer, named_disc(label, ports), ports)
         finally:
             writer.close()
         leave_receipts(config, ports=ports)
         return report
-
-
-def _named(label: str, ports: Ports) -> DiscRecord:
-    disc = disc_named(ports.catalog.discs(), label)
-    if disc is None:
-        raise NoMedium(
-            f"the catalog knows no disc {label}", advice="`cedarchest discs` lists those it knows."
-        )
-    if disc.given_up:
-        raise NotAppendable(
-            f"{label} was given up: nothing on it counts any more",
-            advice="Seal another; `cedarchest discs` lists them.",
-            label=label,
-        )
-    return disc
 
 
 def _seal(config: Config, writer: Writer, disc: DiscRecord, ports: Ports) -> SealReport:

@@ -92,6 +92,11 @@ class OpticalDrive:
         """The device as configured."""
         return str(self._path)
 
+    @property
+    def image(self) -> Path | None:
+        """A disc in a drive is no file."""
+        return None
+
     def labels(self) -> tuple[str, ...]:
         """The disc in the drive, if it is ours; nothing else can be loaded without a hand."""
         seen = self.observe()

@@ -63,6 +63,11 @@ class Shelf:
         """The shelf as configured."""
         return f"shelf:{self._directory}"
 
+    @property
+    def image(self) -> Path | None:
+        """The loaded image."""
+        return self._image
+
     def labels(self) -> tuple[str, ...]:
         """Labels of images on the shelf by name; whether an image is ours shows when it is loaded."""
         names = (path.name.removesuffix(SUFFIX) for path in self._directory.glob(f"*{SUFFIX}"))

@@ -23,10 +23,11 @@ from cedarchest.ports import Graft, SavedSession
 
 
 class StateWorkspace:
-    """Session files below `state_dir/sessions`."""
+    """Session files below `state_dir/sessions`, discs that are copied below `working_dir/copies`."""
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, working_dir: Path) -> None:
         self._root = state_dir / "sessions"
+        self._images = working_dir / "copies"
         self._last: tuple[str, int, Sequence[Entry]] = ("", 0, ())
 
     def _tree(self, disc_id: str, session: int) -> Path:
@@ -90,6 +91,31 @@ class StateWorkspace:
                 path=str(tree),
             ) from error
         return [*listed, *own]
+
+    def keep_image(self, disc_id: str, size: int, pieces: Iterable[tuple[int, bytes]]) -> Path:
+        """Keep what was read of a disc as an image file."""
+        image = self._images / f"{disc_id}.iso"
+        with _written(self._images):
+            self._images.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if (free := shutil.disk_usage(self._images).free) < size:
+                raise DiskFull(
+                    f"{self._images} has {free} bytes left, the disc takes {size}",
+                    advice="Make room there, or put [options] working_dir where there is some.",
+                )
+            with durable_file(image) as stream:
+                for offset, piece in pieces:
+                    stream.seek(offset)
+                    stream.write(piece)
+        return image
+
+    def kept_image(self, disc_id: str) -> Path | None:
+        """The whole image of a disc that was kept."""
+        image = self._images / f"{disc_id}.iso"
+        return image if image.is_file() else None
+
+    def drop_image(self, disc_id: str) -> None:
+        """Remove what is kept of a disc."""
+        (self._images / f"{disc_id}.iso").unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

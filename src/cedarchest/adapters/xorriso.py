@@ -266,6 +266,9 @@ def burn_script(source: SessionSource, options: BurnOptions) -> Iterator[bytes]:
     """
     yield from _settings(source, options)
     address = shell_word(options.address.encode("utf-8", "surrogateescape"))
+    if source.tree:
+        yield b"-load lba %d\n" % source.tree.start
+        yield b"-indev " + shell_word(b"stdio:" + bytes(source.tree.image)) + b"\n"
     if not options.newest:
         yield b"-outdev " + address + b"\n"
     elif source.base:

@@ -118,9 +118,12 @@ class RecordedAction(StrEnum):
     SCHEDULE = "schedule"
     BACKUP = "backup"
     SEAL = "seal"
+    COPY = "copy"
 
 
-OWN_ACTIONS = frozenset({*map(str, ActionName), "discs", "drives", "init", "schedule", "seal", "status"})
+OWN_ACTIONS = frozenset(
+    {*map(str, ActionName), "discs", "drives", "init", "schedule", "seal", "copy", "status"}
+)
 """Names that no extension may have."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from cedarchest.model.index import Entry, Kind
 from cedarchest.model.media import TRAITS, Medium, MediumTraits
@@ -222,9 +222,10 @@ def _traits(*values: object) -> bytes:
     return hashlib.sha256(repr(values).encode()).digest()[:8]
 
 
-def still_shown(
-    earlier: Mapping[bytes, StoredEntry], new: Iterable[tuple[bytes, str]]
-) -> Mapping[bytes, StoredEntry]:
+E = TypeVar("E", Entry, StoredEntry)
+
+
+def still_shown(earlier: Mapping[bytes, E], new: Iterable[tuple[bytes, str]]) -> Mapping[bytes, E]:
     """What of an earlier tree is left when entries (path and kind) come on top of it.
 
     Something else in the place of a directory takes away all that was below it.

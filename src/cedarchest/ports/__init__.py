@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cedarchest.ports.collecting import CollectDir, CollectStates, Packed, SourceLook, Sources
-from cedarchest.ports.drive import Burnt, Drives, FoundDrive, Graft, SessionSource, Writer
+from cedarchest.ports.drive import Burnt, Drives, FoundDrive, Graft, ImageTree, SessionSource, Writer
 from cedarchest.ports.extending import Extensions
 from cedarchest.ports.peers import Handover, PeerFolder, PeerItem, PeerLook, PeerRun, Peers, Receipts
 from cedarchest.ports.records import Catalog, SavedSession, Workspace
@@ -74,6 +74,7 @@ __all__ = [
     "Graft",
     "Handover",
     "Hooks",
+    "ImageTree",
     "Interrupts",
     "Locks",
     "Messenger",

@@ -30,10 +30,19 @@ def stays_open(_blocks: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageTree:
+    """The tree of a session in an image file that begins at a block."""
+
+    image: Path
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
 class SessionSource:
     """What a session is made of.
 
-    `base` is the number of the session whose tree the new one goes on top of; 0 begins an empty tree.
+    `base` is the number of the session whose tree the new one goes on top of; 0 begins an empty tree, or
+    brings the whole `tree` of another disc's image with it.
     `made_dirs` are absolute disc paths that we make (0755, root, time `made_at`), parents first.
     `removed` are disc paths taken out of that tree with all below them, before anything comes into it.
     `grafts` is iterated once: what comes late in it may be prepared while the tool looks at what came
@@ -48,6 +57,7 @@ class SessionSource:
     removed: tuple[bytes, ...]
     made_at: int
     excluded: tuple[bytes, ...] = ()
+    tree: ImageTree | None = None
     closes: Callable[[int], bool] = stays_open
 
 
@@ -78,6 +88,11 @@ class Writer(Protocol):
     @property
     def loads_itself(self) -> bool:
         """Whether `load` needs no hand (a shelf)."""
+        ...
+
+    @property
+    def image(self) -> Path | None:
+        """The file that the loaded disc is; None in a drive."""
         ...
 
     def labels(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from cedarchest.model.disc import CheckRecord, DayContent, DiscRecord, SessionRecord, StoredEntry
@@ -50,6 +51,24 @@ class Workspace(Protocol):
         Raises:
             CatalogError: the files of the session are gone or damaged.
         """
+        ...
+
+    def keep_image(self, disc_id: str, size: int, pieces: Iterable[tuple[int, bytes]]) -> Path:
+        """Keep what was read of a disc, given by byte offsets, as an image file until it is dropped.
+
+        `size` is the bytes of all pieces.
+
+        Raises:
+            DiskFull: there is no room for it; nothing is kept.
+        """
+        ...
+
+    def kept_image(self, disc_id: str) -> Path | None:
+        """The whole image of a disc that was kept."""
+        ...
+
+    def drop_image(self, disc_id: str) -> None:
+        """Remove what is kept of a disc, if anything is."""
         ...
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cedarchest.actions.archiving import CollectedArchive, CollectOutcome
 from cedarchest.actions.collect import CollectReport
+from cedarchest.actions.copy import CopyReport
 from cedarchest.actions.discs import DiscSummary, LossReport
 from cedarchest.actions.extensions import ExtensionReport
 from cedarchest.actions.initialize import InitializeReport
@@ -313,6 +314,21 @@ def sealed(report: SealReport) -> Result:
     said = f"{report.label} takes no more sessions; it is {state}{by}"
     figures = {"closed": report.closed, "session": report.session or None}
     return replace(read, action="seal", figures={**figures, **read.figures}, text=[said, *read.text])
+
+
+def copied(report: CopyReport) -> Result:
+    """The result of `copy`."""
+    days = _counted(len(report.days), "day")
+    return Result(
+        "copy",
+        days=report.days,
+        discs=[report.copy],
+        figures={"source": report.label, "copy": report.number},
+        text=[
+            f"{report.copy} is copy {report.number} of what {report.label} shows ({days})",
+            "no problems found: every entry was read back from the disc and matches",
+        ],
+    )
 
 
 def listed(summaries: Sequence[DiscSummary], *, detailed: bool) -> Result:

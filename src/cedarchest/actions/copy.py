@@ -1,0 +1,185 @@
+"""The copy action: all that a disc shows, on one more disc, from the disc itself: staging is not needed.
+
+What is on a disc in a drive is read into the working folder first, since the drive is needed for the copy;
+it stays there until the copy is proven, so that a run which wants a blank disc can go on later.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cedarchest.actions.burn import VolumePlace, burn_tree
+from cedarchest.actions.facts import base_chain, last_verified, named_disc, visible_entries
+from cedarchest.actions.loading import with_right_disc
+from cedarchest.actions.marks import follow_proof
+from cedarchest.actions.prove import expected_of, prove_session
+from cedarchest.actions.receipts import leave_receipts
+from cedarchest.actions.reuse import begin_blank
+from cedarchest.actions.selection import Selection
+from cedarchest.actions.store import StoreOptions, create_writer, settle_earlier
+from cedarchest.actions.verify import verify_disc
+from cedarchest.config.model import Config
+from cedarchest.errors import NotAppendable
+from cedarchest.model.disc import CheckKind, DayContent, DiscRecord, SessionRecord, still_shown
+from cedarchest.model.index import Entry
+from cedarchest.model.media import BLOCK
+from cedarchest.model.session import HOME
+from cedarchest.ports import ImageTree, Ports, Writer
+
+log = logging.getLogger(__name__)
+
+COPY_OF = "it is a copy of "
+"""How the reason begins for which a copy takes no more sessions; the label of the disc follows."""
+
+PIECE_BLOCKS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class CopyReport:
+    """A disc and its new copy, with the days that the copy holds."""
+
+    label: str
+    copy: str
+    number: int
+    days: tuple[str, ...]
+
+
+def execute_copy(config: Config, label: str, *, ports: Ports) -> CopyReport:
+    """Make one more copy of a disc, and prove it by reading it back.
+
+    Raises:
+        NoMedium, WrongDisc, NotAppendable: the disc or a blank one is not there; says which to insert.
+        VerifyError, DamagedDisc: the disc is not what was written to it, or its copy is not.
+        DiskFull: there is no room to read the disc into.
+    """
+    with ports.locks.hold(config.options.state_dir):
+        settle_earlier(config, StoreOptions(), ports)
+        source = named_disc(label, ports)
+        sessions = ports.catalog.sessions(source.disc_id)
+        base = last_verified(sessions)
+        if base is None:
+            raise NotAppendable(
+                f"nothing on {label} is proven, so there is nothing to copy",
+                advice=f"Run `cedarchest verify {label}` first.",
+                label=label,
+            )
+        chain = base_chain(sessions, base.number)
+        image, entries = _read(config, source, chain, ports)
+        copy = _write(config, source, chain, ImageTree(image, base.start), entries, ports)
+        ports.workspace.drop_image(source.disc_id)
+        days = tuple(sorted({content.day for session in chain for content in session.days}))
+        follow_proof(config, days, ports)
+        leave_receipts(config, ports=ports)
+        return CopyReport(label, copy.label, copy.copy, days)
+
+
+def _read(
+    config: Config, source: DiscRecord, chain: Sequence[SessionRecord], ports: Ports
+) -> tuple[Path, list[Entry]]:
+    """The disc as an image, verified now or when it was read, and all entries that it shows but ours."""
+    writer = create_writer(config, ports=ports)
+    try:
+        image = ports.workspace.kept_image(source.disc_id)
+        if image is None:
+            with_right_disc(writer, ports, lambda: writer.load(source.label))
+            verdict = verify_disc(config, writer, source, ports)
+            if verdict.problem:
+                raise verdict.problem
+            image = writer.image or _kept(writer, source, chain, ports)
+        reader = ports.drives.open_path(image)
+        try:
+            return image, _shown(reader, chain, ports)
+        finally:
+            reader.close()
+    finally:
+        writer.close()
+
+
+def _kept(writer: Writer, source: DiscRecord, chain: Sequence[SessionRecord], ports: Ports) -> Path:
+    total = sum(session.blocks for session in chain) * BLOCK
+    ports.reporter.phase(f"reading {source.label} into the working folder", total)
+
+    def pieces() -> Iterator[tuple[int, bytes]]:
+        done = 0
+        for session in chain:  # what lies between sessions cannot always be read, and holds nothing
+            end = session.start + session.blocks
+            for start in range(session.start, end, PIECE_BLOCKS):
+                ports.interrupts.check()
+                piece = writer.read(start, min(PIECE_BLOCKS, end - start))
+                yield start * BLOCK, piece
+                done += len(piece)
+                ports.reporter.advance(done)
+
+    return ports.workspace.keep_image(source.disc_id, total, pieces())
+
+
+def _shown(reader: Writer, chain: Sequence[SessionRecord], ports: Ports) -> list[Entry]:
+    """What the newest session shows of days, as their sessions' indexes have it."""
+    shown: dict[bytes, Entry] = {}
+    for session in chain:
+        new = expected_of(reader, session, ports)
+        kept = still_shown(shown, ((entry.path, entry.kind.value) for entry in new))
+        shown = {**kept, **{entry.path: entry for entry in new}}
+    ours = f"{HOME}/".encode()
+    days = [entry for path, entry in sorted(shown.items()) if not path.startswith(ours) and path != ours[:-1]]
+    there = {entry.path for entry in days}
+    return [entry if entry.hardlink in there else entry._replace(hardlink=b"") for entry in days]
+
+
+def _write(
+    config: Config,
+    source: DiscRecord,
+    chain: Sequence[SessionRecord],
+    tree: ImageTree,
+    entries: Sequence[Entry],
+    ports: Ports,
+) -> DiscRecord:
+    number = _free_number(source, chain, ports)
+    writer = create_writer(config, ports=ports)
+    try:
+        begun = with_right_disc(writer, ports, lambda: begin_blank(writer, ports, copy=number))
+        disc = replace(begun, accepts_sessions=False, reason=f"{COPY_OF}{source.label}")
+        selection = Selection(tuple(_contents(chain)), tuple(entries), (), (f"/{HOME}".encode(),), (), {}, ())
+        ours = f"{HOME}".encode()
+        base = chain[-1].number
+        visible = {
+            path: entry
+            for path, entry in visible_entries(ports.catalog, source.disc_id, base).items()
+            if not path.startswith(ours)
+        }
+        session = burn_tree(config, writer, disc, selection, visible, tree, _place(chain), ports)
+        prove_session(config, writer, disc, session, ports, kind=CheckKind.STORE)
+        return disc
+    finally:
+        writer.close()
+
+
+def _free_number(source: DiscRecord, chain: Sequence[SessionRecord], ports: Ports) -> int:
+    """The lowest number of a copy that no other disc with a day of it has."""
+    days = {content.day for session in chain for content in session.days}
+    holding = {session.disc_id for day in days for session, _ in ports.catalog.contents(day)}
+    taken = {disc.copy for disc in ports.catalog.discs() if disc.disc_id in holding} | {source.copy}
+    return next(number for number in range(1, len(taken) + 2) if number not in taken)
+
+
+def _contents(chain: Sequence[SessionRecord]) -> Iterator[DayContent]:
+    """What a copy holds of each day: as its newest session says, whole where the oldest one was."""
+    of_day: dict[str, list[DayContent]] = {}
+    for session in chain:
+        for content in session.days:
+            of_day.setdefault(content.day, []).append(content)
+    for contents in of_day.values():
+        size = sum(content.data_bytes for content in contents)
+        yield replace(contents[-1], partial=contents[0].partial, data_bytes=size)
+
+
+def _place(chain: Sequence[SessionRecord]) -> VolumePlace:
+    """The place in a set that the disc has, if it holds a volume of one."""
+    volume = next((session for session in reversed(chain) if session.volumes > 1), None)
+    if volume is None:
+        return VolumePlace(str(uuid.uuid4()))
+    return VolumePlace(volume.volume_set, volume.volume, volume.volumes)
