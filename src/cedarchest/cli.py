@@ -505,6 +505,10 @@ def initialize(
         str,
         typer.Option(metavar="LABEL-OR-FINGERPRINT", help="The foreign disc that may be erased."),
     ] = "",
+    full_blank: Annotated[
+        bool,
+        typer.Option("--full-blank", help="Erase all of it; takes about as long as writing all of it."),
+    ] = False,
 ) -> None:
     """Make the disc in the drive one that the next store can begin on."""
     from cedarchest.actions.initialize import InitializeOptions, execute_initialize
@@ -513,7 +517,7 @@ def initialize(
     def ask(question: str) -> bool:
         return sys.stdin.isatty() and typer.confirm(question, err=True)
 
-    options = InitializeOptions(overwrite_foreign=overwrite_foreign, confirmed=yes)
+    options = InitializeOptions(overwrite_foreign=overwrite_foreign, confirmed=yes, full=full_blank)
     _act(
         context,
         lambda _path, config, ports: text.initialized(

@@ -185,7 +185,7 @@ class MemoryWriter:
             disc.torn = replace(entry, blocks=written, volume_id=label)
         raise ToolFailed(f"the burn on {self.device} was cut off after {written} blocks")
 
-    def blank(self) -> None:
+    def blank(self, *, full: bool = False) -> None:
         disc = self._loaded()
         if not TRAITS[disc.medium].rewritable:
             raise NotAppendable(f"{self.device} holds a {disc.medium} disc, which is written once")

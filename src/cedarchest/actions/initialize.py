@@ -1,6 +1,7 @@
 """The initialize action: makes the disc in the drive one that the next store can begin on.
 
-A blank disc needs nothing: its label is part of its first session. A rewritable disc is erased, ours only
+A blank disc needs nothing: its label is part of its first session. But for a DVD-RW that was blanked
+minimally: it would take one session only, and is blanked as a whole. A rewritable disc is erased, ours only
 when nothing on it is needed any more, a foreign one only when it is named.
 """
 
@@ -27,6 +28,7 @@ class InitializeOptions:
 
     overwrite_foreign: str = ""  # label or fingerprint
     confirmed: bool = False
+    full: bool = False  # all of the disc, not only what says what is on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +68,17 @@ def _initialize(
     if seen.state is DiscState.NONE:
         raise NoMedium(f"there is no disc in {writer.device}")
     if seen.state is DiscState.BLANK:
-        return InitializeReport(f"a blank {seen.medium} disc", erased=False)
+        takes_several = not (seen.single and seen.traits.rewritable)
+        if not takes_several:
+            writer.blank(full=True)
+        return InitializeReport(f"a blank {seen.medium} disc", erased=not takes_several)
     disc = _allowed(config, options, writer, seen, ports)
     described = f"the {seen.medium} disc {seen.label or 'without label'}"
     if not options.confirmed and not confirm(f"Erase {described} in {writer.device}?"):
         raise NotAppendable(f"{described} was not erased", advice="Say --yes to erase it without a question.")
     if disc is not None:
         give_up(config, disc, ERASED, ports)
-    writer.blank()
+    writer.blank(full=options.full)
     return InitializeReport(described, erased=True)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from cedarchest.adapters.blocks import BlockReader
 from cedarchest.adapters.mounts import refuse_mounted
 from cedarchest.adapters.tray import POLL_S, Tray
-from cedarchest.adapters.xorriso import HEAD_BLOCKS, BurnOptions, Formats, Toc, Xorriso
+from cedarchest.adapters.xorriso import HEAD_BLOCKS, Blanking, BurnOptions, Formats, Toc, Xorriso
 from cedarchest.errors import (
     DamagedDisc,
     ForeignDisc,
@@ -213,8 +213,8 @@ class OpticalDrive:
         )
         return self._xorriso.burn(source, options, confirm, self._progress)
 
-    def blank(self) -> None:
-        """Erase a rewritable disc."""
+    def blank(self, *, full: bool = False) -> None:
+        """Erase a rewritable disc; a DVD-RW always as a whole, or it would take one session only."""
         seen = self._loaded("Insert a disc.")
         if not seen.traits.rewritable:
             raise NotAppendable(
@@ -222,7 +222,10 @@ class OpticalDrive:
                 advice="Insert a blank disc.",
             )
         self._reader.close()
-        self._xorriso.blank(self.device)
+        blanking = Blanking.QUICK
+        if full or seen.medium is Medium.DVD_RW:
+            blanking = Blanking.FORMAT if seen.traits.overwritable else Blanking.WHOLE
+        self._xorriso.blank(self.device, blanking)
 
     def close_damaged(self) -> None:
         """Close what a torn write left open."""

@@ -213,7 +213,7 @@ class Shelf:
         status = os.statvfs(self._directory)
         return status.f_bavail * status.f_frsize
 
-    def blank(self) -> None:
+    def blank(self, *, full: bool = False) -> None:  # noqa: ARG002 (it is no longer there in any case)
         """Empty the image; only where the shelf stands for rewritable media."""
         assert self._image is not None
         if not TRAITS[self._medium].rewritable:

@@ -16,6 +16,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 
 from cedarchest.adapters.process import COMMANDS_FD_MARK, Completed, Running, run, running, tail_of
 from cedarchest.errors import (
@@ -240,11 +241,19 @@ def format_argv(address: str) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def blank_argv(address: str) -> tuple[str, ...]:
+class Blanking(Enum):
+    """How a disc is erased, as commands."""
+
+    QUICK = ("-blank", "as_needed")
+    WHOLE = ("-blank", "force:all")  # a blank one as well: it may have been blanked minimally
+    FORMAT = ("-blank", "as_needed", "-format", "full")
+
+
+def blank_argv(address: str, blanking: Blanking) -> tuple[str, ...]:
     """Erase a rewritable disc; this one writes."""
     return (
         TOOL, "-no_rc", "-signal_handling", "sig_ign", "-pkt_output", "on",
-        "-outdev", address, "-blank", "as_needed", "-rollback_end",
+        "-outdev", address, *blanking.value, "-rollback_end",
     )  # fmt: skip
 
 
@@ -415,9 +424,9 @@ class Xorriso:
                 transcript=answer.tail,
             )
 
-    def blank(self, address: str) -> None:
+    def blank(self, address: str, blanking: Blanking) -> None:
         """Erase a rewritable disc."""
-        answer = run(blank_argv(address), timeout_s=self.limits.burn_s, pass_fds=self.inherited())
+        answer = run(blank_argv(address, blanking), timeout_s=self.limits.burn_s, pass_fds=self.inherited())
         if answer.returncode != 0 or parse_problems(answer.lines):
             raise MediaError(
                 f"the disc in {address} could not be erased: {_reason(answer.lines, answer.returncode)}",

@@ -136,8 +136,8 @@ class Writer(Protocol):
         """
         ...
 
-    def blank(self) -> None:
-        """Erase the loaded rewritable disc.
+    def blank(self, *, full: bool = False) -> None:
+        """Erase the loaded rewritable disc: what says what is on it or, which takes long, all of it.
 
         Raises:
             NotAppendable: it is write-once.
