@@ -1,16 +1,13 @@
-"""Reads blocks of a disc from the device itself, past the page cache where the kernel lets us.
+"""Reads blocks of a disc image from the disk below it, past the page cache where the kernel lets us.
 
-A verification that reads what the burn left in the cache proves nothing. A device is opened with
-O_DIRECT; a file (a shelf's image) is dropped from the cache at each reload.
+A verification that reads what the burn left in the cache proves nothing: an image is dropped from the
+cache at each reload.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
-import mmap
 import os
-import struct
 from pathlib import Path
 
 from cedarchest.errors import DamagedDisc, DriveForbidden, DriveMissing
@@ -19,21 +16,17 @@ from cedarchest.model.media import BLOCK
 LARGEST_READ = 512
 """Blocks a single read may ask for: 1 MiB, so that a bad spot costs little."""
 
-_BLKGETSIZE64 = 0x80081272
-
 READ_AHEAD = 8 << 20
 """Bytes of an image that the kernel is asked to have ready before they are wanted."""
 
 
 class BlockReader:
-    """An open disc or image; not for several threads at once."""
+    """An open image; not for several threads at once."""
 
-    def __init__(self, path: Path, *, direct: bool) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._direct = direct
         self._descriptor = -1
         self._asked_for = 0  # below this the kernel has been asked to read ahead
-        self._buffer = mmap.mmap(-1, LARGEST_READ * BLOCK)  # aligned to pages, as O_DIRECT wants
 
     def reopen(self) -> None:
         """Close, forget what is cached, open when next read."""
@@ -62,7 +55,7 @@ class BlockReader:
     def _read_once(self, start: int, count: int) -> bytes:
         begin, size = start * BLOCK, count * BLOCK
         try:
-            return self._read_direct(begin, size) if self._direct else self._read_cached(begin, size)
+            return self._read(begin, size)
         except OSError as error:
             raise DamagedDisc(
                 f"blocks {start} to {start + count - 1} of {self._path} cannot be read: {error.strerror}",
@@ -71,18 +64,8 @@ class BlockReader:
                 last_block=start + count - 1,
             ) from error
 
-    def _read_direct(self, begin: int, size: int) -> bytes:
-        """Past the cache, which wants an aligned buffer."""
-        wanted = memoryview(self._buffer)[:size]
-        done = 0
-        while done < size and (got := os.preadv(self._descriptor, [wanted[done:]], begin + done)):
-            done += got
-            if got % BLOCK:
-                break
-        return bytes(wanted[: done - done % BLOCK])
-
-    def _read_cached(self, begin: int, size: int) -> bytes:
-        """Of an image, with what comes next on its way already."""
+    def _read(self, begin: int, size: int) -> bytes:
+        """With what comes next on its way already."""
         if begin + READ_AHEAD // 2 > self._asked_for:
             ahead = max(self._asked_for, begin)
             os.posix_fadvise(self._descriptor, ahead, READ_AHEAD, os.POSIX_FADV_WILLNEED)
@@ -93,33 +76,15 @@ class BlockReader:
         return data[: len(data) - len(data) % BLOCK]
 
     def _open(self) -> None:
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (os.O_DIRECT if self._direct else 0)
         try:
-            self._descriptor = os.open(self._path, flags)
+            self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
-            if error.errno == errno.EINVAL and self._direct:
-                self._direct = False  # a file system without O_DIRECT
-                self._open()
-                return
             if error.errno in (errno.EACCES, errno.EPERM):
                 raise DriveForbidden(
                     f"{self._path} may not be read: {error.strerror}",
-                    advice="Run as a user of the device's group (often cdrom), or as root.",
+                    advice="Correct its permissions, or run as the user it belongs to.",
                 ) from error
             raise DriveMissing(f"{self._path} cannot be opened: {error.strerror}") from error
-
-    def device_blocks(self) -> int | None:
-        """How long the kernel takes the device for; None where it is none that has a length.
-
-        Source: linux/fs.h, BLKGETSIZE64.
-        """
-        if self._descriptor < 0:
-            self._open()
-        try:
-            (size,) = struct.unpack("Q", fcntl.ioctl(self._descriptor, _BLKGETSIZE64, bytes(8)))
-        except OSError:
-            return None
-        return int(size) // BLOCK
 
     def close(self) -> None:
         """Close the disc; reading opens it again."""

@@ -8,13 +8,12 @@ that can be closed, which a reserved one (session-at-once) does not.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-from cedarchest.adapters.blocks import BlockReader
 from cedarchest.adapters.mounts import refuse_mounted
-from cedarchest.adapters.tray import POLL_S, Tray
+from cedarchest.adapters.scsi import DriveReader
+from cedarchest.adapters.tray import Tray
 from cedarchest.adapters.xorriso import HEAD_BLOCKS, Blanking, BurnOptions, Formats, Toc, Xorriso
 from cedarchest.errors import (
     DamagedDisc,
@@ -31,9 +30,6 @@ from cedarchest.model.media import Medium
 from cedarchest.ports import Burnt, SessionSource
 
 log = logging.getLogger(__name__)
-
-KERNEL_S = 5.0
-"""How long a kernel gets to learn how long a disc has become."""
 
 _MEDIA = {
     "CD-R": Medium.CD_R,
@@ -82,10 +78,9 @@ class OpticalDrive:
         self._speed = speed
         self._defect_management = defect_management
         self._progress = progress
-        self._reader = BlockReader(path, direct=True)
+        self._reader = DriveReader(path)
         self._tray = tray or Tray(path)
         self._remembers = True  # whether the drive may have in its memory what is on the disc
-        self._readable = 0  # blocks of the disc, as the drive said last
 
     @property
     def device(self) -> str:
@@ -108,8 +103,6 @@ class OpticalDrive:
         refuse_mounted(self._path)
         self._tray.make_ready()
         toc = self._xorriso.toc(self.device)
-        end = max((session.end for session in toc.sessions), default=0)
-        self._readable = min(end, toc.readable)
         if toc.state is DiscState.NONE:
             return Observation(
                 self.device,
@@ -233,22 +226,8 @@ class OpticalDrive:
         self._xorriso.close_damaged(self.device)
 
     def reload(self) -> None:
-        """Open the device anew, past what the kernel has cached; wait for it to know how long the disc is.
-
-        A kernel learns that at an event of the drive, which not every drive sends after a burn.
-        """
+        """Ask the drive anew, past what the kernel has cached or believes of the disc."""
         self._reader.reopen()
-        until = time.monotonic() + KERNEL_S
-        while (known := self._reader.device_blocks()) is not None and known < self._readable:
-            if time.monotonic() >= until:
-                raise ToolFailed(
-                    f"the system takes the disc in {self.device} for {known} blocks long; it has"
-                    f" {self._readable}, so that the rest cannot be read",
-                    advice="Take the disc out, put it in again and run the command again: what was written is"
-                    " checked first.",
-                )
-            time.sleep(POLL_S)
-            self._reader.reopen()
 
     def cycle_tray(self) -> None:
         """Open and close the tray, once after each write, where it is known to come in again."""

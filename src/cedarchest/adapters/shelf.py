@@ -130,7 +130,7 @@ class Shelf:
     def take_image(self, image: Path) -> None:
         """Take an image file by its path, whatever its name."""
         self.close()
-        self._image, self._reader = image, BlockReader(image, direct=False)
+        self._image, self._reader = image, BlockReader(image)
 
     def observe(self) -> Observation:
         """The loaded image as it is now."""
