@@ -379,9 +379,11 @@ def _sessions_of(staging_dirs: Mapping[Path, str], ports: Ports) -> list[Session
         newest, content = usable[-1]
         if ports.staging.look(directory, day).digest != content.index_digest:
             raise VerifyError(f"{directory} is not what was written to disc as {day}", day=day)
-        chain = base_chain(ports.catalog.sessions(newest.disc_id), newest.number)
-        holding = [each for each in chain if any(held.day == day for held in each.days)]
-        found |= {(each.disc_id, each.number): each for each in holding}
+        for session, _ in usable:  # a day may be on several discs
+            if session.volume_set == newest.volume_set or session.name in content.rests_on:
+                chain = base_chain(ports.catalog.sessions(session.disc_id), session.number)
+                holding = [each for each in chain if any(held.day == day for held in each.days)]
+                found |= {(each.disc_id, each.number): each for each in holding}
     return [found[key] for key in sorted(found)]
 
 

@@ -363,6 +363,7 @@ def _details(each: DiscSummary) -> list[str]:
     for session in each.sessions:
         without_days = "repair" if session.base < session.number - 1 else "seal"
         days = ", ".join(content.day for content in session.days) or without_days
+        days += f" (volume {session.volume} of {session.volumes})" if session.volumes > 1 else ""
         reason = f": {session.reason}" if session.reason else ""
         lines.append(
             f"  session {session.number:3}  blocks {session.start} to {session.start + session.blocks - 1}"
@@ -392,6 +393,7 @@ def _disc_figures(each: DiscSummary) -> dict[str, object]:
         "disc_id": each.disc.disc_id,
         "label": each.disc.label,
         "medium": each.disc.medium.value,
+        "copy": each.disc.copy,
         "capacity_blocks": each.disc.capacity,
         "used_blocks": each.used_blocks,
         "accepts_sessions": each.disc.accepts_sessions,
@@ -405,6 +407,8 @@ def _disc_figures(each: DiscSummary) -> dict[str, object]:
                 "start": session.start,
                 "blocks": session.blocks,
                 "days": [content.day for content in session.days],
+                "volume": session.volume,
+                "volumes": session.volumes,
                 "reason": session.reason,
                 "drive": session.drive,
                 "drive_model": session.drive_model,
