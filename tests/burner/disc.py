@@ -301,11 +301,12 @@ class Disc:
         self.save()
 
     def close_session(self, *, final: bool, run_out: bool = False) -> None:
+        """Close a session, and the disc with it where no further one would find room."""
         for number in range(1, len(self.tracks) + 1):
             self.close_track(number, run_out=run_out)
         if self.tracks:
             self.state.closed_sessions = self.tracks[-1].session
-        self.state.final |= final
+        self.state.final |= final or self.next_start() >= self.capacity
         self.save()
 
     def erase(self) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from tests.burner import preload, sense, wire
 from tests.burner.burner import ALWAYS, BLOCK, Burner, Effect, Fault, build_interposer
-from tests.burner.by_xorriso import DEVICE, Done, burn, toc, xorriso
+from tests.burner.by_xorriso import DEVICE, Done, burn, toc, told, xorriso
 from tests.burner.sense import Sense
 
 SEQUENTIAL = ["cd-r", "cd-rw", "dvd-r", "dvd-rw", "dvd+r", "dvd+r-dl", "bd-r"]
@@ -287,6 +287,13 @@ class TestTheTray:
             with pytest.raises(OSError, match="Input/output error"):
                 os.pread(drive, BLOCK, 0)
             os.close(drive)
+
+
+def test_a_disc_without_room_for_the_gap_to_another_session_is_closed(trees: Path) -> None:
+    with Burner("dvd+r", blocks=2500) as burner:
+        assert burn(burner, trees / "one", "-close", "off").returncode == 0
+        assert burner.state().final
+        assert told(toc(burner), "Media status") == ["is written , is closed"]
 
 
 def test_an_image_too_big_is_refused_before_anything_is_written(trees: Path) -> None:
