@@ -63,6 +63,8 @@ class State:
     product: str = ""
     incremental: bool = True
     """Whether it takes tracks whose size is not told before."""
+    announced: bool = True
+    """Whether the drive says so when it does not."""
     formatted_blocks: int = 0
     """DVD-RW in restricted overwrite: the part of the capacity that is formatted."""
     intermediate: bool = False
@@ -93,6 +95,7 @@ def _new_state(kind: Kind, blocks: int) -> State:
         default_spare=spare,
         product=kind.product,
         incremental=kind.incremental,
+        announced=kind.announced,
         formatted_blocks=capacity if kind.formatted else 0,
     )
 

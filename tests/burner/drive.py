@@ -67,8 +67,8 @@ class Drive:
 
     @property
     def incremental(self) -> bool:
-        """Whether the disc inside takes tracks whose size is not told before (MMC-6, feature 0021h)."""
-        return self._disc is None or self._disc.state.incremental
+        """Whether the drive says of its disc that tracks need no size told before (MMC-6, feature 0021h)."""
+        return self._disc is None or self._disc.state.incremental or not self._disc.state.announced
 
     def insert(self, directory: Path, profile: str, blocks: int) -> None:
         """Put another disc in, "none" for an empty tray, and close the tray."""

@@ -97,6 +97,8 @@ class Kind(NamedTuple):
     formatted: bool = False
     incremental: bool = True
     """Whether it can be written in increments; a minimally blanked DVD-RW cannot."""
+    announced: bool = True
+    """Whether the drive says so; some offer increments for such a DVD-RW, and then refuse them."""
 
 
 # Sources of the capacities: dvdisaster's table of least common denominators (DVD+R, the dual-layer DVDs, BD
@@ -111,6 +113,9 @@ KINDS = {
     "dvd-r-dl": Kind(Profile.DVD_R_DL, 4171712, product="MKM 01RD30"),
     "dvd-rw": Kind(Profile.DVD_RW, 2298496, product="MCC 01RW4X"),
     "dvd-rw-minimal": Kind(Profile.DVD_RW, 2298496, product="MCC 01RW4X", incremental=False),
+    "dvd-rw-minimal-unsaid": Kind(
+        Profile.DVD_RW, 2298496, product="MCC 01RW4X", incremental=False, announced=False
+    ),
     "dvd-rw-overwrite": Kind(Profile.DVD_RW_OVERWRITE, 2297888, 608, "MCC 01RW4X", formatted=True),
     "dvd-ram": Kind(Profile.DVD_RAM, 2236704, 58368, formatted=True),
     "dvd+rw": Kind(Profile.DVD_PLUS_RW, 2295104, product="MKM/A02"),

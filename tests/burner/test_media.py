@@ -18,6 +18,7 @@ PRODUCTS = {
     "dvd-r-dl": "MKM_01RD30__ , Mitsubishi Kagaku Media Co.",
     "dvd-rw": "MCC_01RW4X__ , Mitsubishi Chemical Corporation",
     "dvd-rw-minimal": "MCC_01RW4X__ , Mitsubishi Chemical Corporation",
+    "dvd-rw-minimal-unsaid": "MCC_01RW4X__ , Mitsubishi Chemical Corporation",
     "dvd-rw-overwrite": "MCC_01RW4X__ , Mitsubishi Chemical Corporation",
     "dvd+rw": "MKM/A02/48 , Mitsubishi Kagaku Media Co.",
     "dvd+r": "MCC/003/48 , Mitsubishi Chemical Corporation",
@@ -95,6 +96,16 @@ class TestSingleSessions:
             check = xorriso(burner, "-indev", DEVICE, "-check_md5_r", "sorry", "/", "--")
             assert check.returncode == 0
             assert burner.state().refused_overwrites == 0
+
+    def test_xorriso_closes_the_disc_when_its_drive_offered_increments_and_then_refused_them(
+        self, trees: Path
+    ) -> None:
+        """Source: man xorriso, -close as_needed."""
+        with Burner("dvd-rw-minimal-unsaid") as burner:
+            assert told(toc(burner), "Media status") == ["is blank"]
+            assert "[5 64 00]" in burn(burner, trees / "one", "-close", "off").stderr
+            assert burn(burner, trees / "one", "-close", "as_needed").returncode == 0
+            assert told(toc(burner), "Media status") == ["is written , is closed"]
 
     def test_a_track_of_unknown_size_is_refused_by_a_minimally_blanked_disc(self) -> None:
         with Burner("dvd-rw-minimal") as burner:

@@ -201,6 +201,7 @@ class OpticalDrive:
             md5=True,
             optical=True,
             single=seen.single,
+            doubtful=seen.medium is Medium.DVD_RW and not seen.sessions,
             start=max(seen.next_address, HEAD_BLOCKS if seen.traits.overwritable else 0),
             speed=self._speed,
         )

@@ -79,6 +79,7 @@ class BurnOptions:
     md5: bool = False
     optical: bool = False
     single: bool = False  # the disc takes no session but this one
+    doubtful: bool = False  # it may be such a disc, although the drive does not say so
     start: int = 0  # where the session begins
     speed: str = ""
 
@@ -312,15 +313,22 @@ def _settings(source: SessionSource, options: BurnOptions) -> Iterator[bytes]:
     yield b"-volume_date all_file_dates set_to_mtime\n"
     yield b"-iso_rr_pattern off -disk_pattern off -follow mount\n"
     yield b"-padding %ds -stdio_sync end\n" % options.padding_blocks
-    yield b"-close on\n" if options.single else b"-close off\n"
+    yield b"-close " + _closing(options) + b"\n"
     yield b"-volid " + shell_word(source.volume_id.encode()) + b"\n"
     yield b"-pacifier interval=0.1\n"  # it asks only as often whether the writing has ended
     if options.optical:
-        yield b"-write_type auto\n" if options.single else b"-write_type tao\n"
+        yield b"-write_type auto\n" if options.single or options.doubtful else b"-write_type tao\n"
     else:
         yield b"-fs 1m\n"  # a file needs no store against an empty buffer, and a small one stays in the cache
     if options.optical and options.speed:
         yield b"-speed " + shell_word(options.speed.encode()) + b"\n"
+
+
+def _closing(options: BurnOptions) -> bytes:
+    """Whether the disc is closed; with `as_needed`, only when its first block is refused otherwise."""
+    if options.single:
+        return b"on"
+    return b"as_needed" if options.doubtful else b"off"
 
 
 _SIZE = re.compile(r"R:\d+: Image size\s*: (\d+)s")
@@ -550,7 +558,8 @@ def _burn_error(
         return DiskFull(message, transcript=transcript)
     if "Unsuitable target media state" in text or "can only be written with -close" in text:
         return NotAppendable(message, advice="Insert another disc.", transcript=transcript)
-    refusal = _REFUSAL.search(text)
+    refusals = (_REFUSAL.match(problem) for problem in parse_problems(lines))
+    refusal = next(filter(None, refusals), None)
     if refusal and not options.newest and int(refusal[1]) == options.start:
         return NotAppendable(
             f"{options.address} takes the disc in it for blank, and refuses to write its first block:"
