@@ -49,6 +49,16 @@ def statuses(project: Project) -> list[str]:
     return [session["status"] for disc in details for session in disc["sessions"]]
 
 
+def wrapped(project: Project, then: str) -> str:
+    """A search path on which xorriso does its work, and then a shell what it is told, with its `$status`."""
+    tools = project.root / "tools"
+    tools.mkdir()
+    wrapper = tools / "xorriso"
+    wrapper.write_text(f'#!/bin/sh\n{which("xorriso")} "$@"\nstatus=$?\n{then}\nexit $status\n')
+    wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
+    return f"{tools}:{os.environ['PATH']}"
+
+
 def moves(drive: Burner) -> list[str]:
     """How the tray was told to move, in order."""
     told = [line.partition(" ->")[0] for line in drive.log()]
@@ -129,6 +139,16 @@ def test_a_tray_that_does_not_open_before_the_check_is_no_failure(project: Proje
     assert project.is_marked(DAY)
 
 
+def test_a_tool_that_does_not_eject_before_the_check_is_no_failure(project: Project) -> None:
+    project.stage(DAY)
+    path = wrapped(project, 'case "$*" in *"-eject all"*) status=5;; esac')
+    with Burner(profile="dvd+r") as drive:
+        drive.pulls_in(True, says=True)
+        assert store(project, drive, PATH=path).status == 0
+        assert not drive.tray_open
+    assert project.is_marked(DAY)
+
+
 def test_a_tray_that_might_stay_out_is_left_in(project: Project) -> None:
     project.stage(DAY)
     with Burner(profile="dvd+r") as drive:
@@ -167,20 +187,12 @@ def test_a_kernel_that_takes_the_disc_for_shorter_makes_no_difference(
 
 def test_a_disc_that_is_mounted_before_its_check_is_proven_by_the_next_run(project: Project) -> None:
     project.stage(DAY)
-    tools, mounts = project.root / "tools", project.root / "mountinfo"
-    tools.mkdir()
+    mounts = project.root / "mountinfo"
     mounts.write_text("")
     mounted = "30 1 11:0 / /media/CC ro - iso9660 /dev/sr0 ro"
-    wrapper = tools / "xorriso"
-    real = which("xorriso")
-    wrapper.write_text(
-        f'#!/bin/sh\n{real} "$@"; status=$?\n'
-        f'case "$*" in *options_from_file*) echo "{mounted}" >"{mounts}";; esac\nexit $status\n'
-    )
-    wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
+    path = wrapped(project, f'case "$*" in *options_from_file*) echo "{mounted}" >"{mounts}";; esac')
     with Burner(profile="dvd+r") as drive:
-        environ = {"PATH": f"{tools}:{os.environ['PATH']}", "FAKEBURN_MOUNTINFO": str(mounts)}
-        ran = store(project, drive, **environ)
+        ran = store(project, drive, PATH=path, FAKEBURN_MOUNTINFO=str(mounts))
         assert ran.status == 8
         assert "umount /media/CC" in ran.err
         assert set(statuses(project)) <= {"burnt", "intended"}

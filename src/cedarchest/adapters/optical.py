@@ -236,12 +236,18 @@ class OpticalDrive:
             return
         self._reader.close()
         self._remembers = False
-        if not self._tray.cycle(lambda: self._xorriso.eject(self.device)):
+        if not self._tray.cycle(self._let_out):
             log.info(
                 "the tray of %s does not open, or may not come in again by itself: the disc is read without"
                 " that, past the system's cache",
                 self.device,
             )
+
+    def _let_out(self) -> None:
+        try:
+            self._xorriso.eject(self.device)
+        except ToolFailed as error:  # the disc is still in, as the tray will say
+            log.info("%s", error.message)
 
     def read(self, start: int, count: int) -> bytes:
         """Blocks from the disc."""
