@@ -39,7 +39,15 @@ def test_a_drive_is_told_without_any_configuration(tmp_path: Path) -> None:
     with Burner("bd-r") as drive:
         ran = program("drives", "--json", cwd=tmp_path, environ={**environ, **drive.env()})
         assert ran.status == 0, ran.err
-        disc = {"state": "blank", "medium": "bd-r", "label": "", "ours": False, "sessions": 0}
+        made = "VERBAT/IMe/0 (Mitsubishi Kagaku Media Co.)"
+        disc = {
+            "state": "blank",
+            "medium": "bd-r",
+            "medium_id": made,
+            "label": "",
+            "ours": False,
+            "sessions": 0,
+        }
         room = {"capacity_blocks": 12_219_392, "free_blocks": 12_219_392}
         assert told(ran)["drives"] == [{**EMULATED, "disc": disc | room}]
         said = program("drives", cwd=tmp_path, environ={**environ, **drive.env()}).out
@@ -47,6 +55,7 @@ def test_a_drive_is_told_without_any_configuration(tmp_path: Path) -> None:
             "/dev/sr0",
             "  EMULATED TEST BURNER, firmware 1.00",
             "  bd-r, blank, 25.0 GB of 25.0 GB free",
+            f"  the disc is a {made}",
         ]
     with Burner("none") as drive:
         ran = program("drives", "--json", cwd=tmp_path, environ={**environ, **drive.env()})

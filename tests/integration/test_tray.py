@@ -1,4 +1,4 @@
-"""Trays that are open, slow or stay out; kernels that see a new disc late, automounters too early."""
+"""Trays that are open, slow or stay out; kernels that see a new disc late, and automounters too early."""
 
 from __future__ import annotations
 

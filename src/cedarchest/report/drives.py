@@ -38,6 +38,8 @@ def _lines(each: DriveSummary) -> Iterator[str]:
     else:
         yield f"  {seen.drive_model}, firmware {seen.drive_firmware}"
         yield f"  {_disc_line(seen)}"
+        if seen.medium_id:
+            yield f"  the disc is a {seen.medium_id}"
 
 
 def _disc_line(seen: Observation) -> str:
@@ -67,6 +69,7 @@ def _disc_figures(seen: Observation) -> dict[str, object]:
     return {
         "state": seen.state.value,
         "medium": seen.medium.value,
+        "medium_id": seen.medium_id,
         "label": seen.label,
         "ours": seen.identity is not None,
         "sessions": len(seen.sessions),
