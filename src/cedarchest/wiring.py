@@ -30,7 +30,6 @@ from cedarchest.adapters.schedule import SystemScheduler
 from cedarchest.adapters.sources import LocalSources
 from cedarchest.adapters.ssh import Login
 from cedarchest.adapters.staging import StagingFolder
-from cedarchest.adapters.terminal import ask, is_attended
 from cedarchest.adapters.tools import InstalledTools
 from cedarchest.adapters.workspace import StateWorkspace
 from cedarchest.adapters.xorriso import Xorriso
@@ -53,6 +52,7 @@ def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Po
     locks = HeldLocks(waiting=reporter.warn)
     xorriso = Xorriso(inherited=locks.descriptors)
     store = config.store
+    person = TerminalPerson()
     drives = LocalDrives(
         xorriso,
         locks,
@@ -62,7 +62,7 @@ def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Po
         progress=lambda blocks: reporter.advance(blocks * BLOCK),
         defect_management=bool(store and store.defect_management),
         load_delay_s=store.load_delay.total_seconds() if store else 0.0,
-        ask=ask if is_attended() else None,
+        ask=person.changes_disc if person.is_there() else None,
         read_only=read_only,
     )
     signals = Signals()
@@ -96,7 +96,7 @@ def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Po
                 collect_states=StateFolder(config.options.state_dir),
                 journal=StateRunJournal(config.options.state_dir),
                 messenger=WebMessenger(),
-                person=TerminalPerson(),
+                person=person,
             )
     finally:
         catalog.close()

@@ -78,7 +78,7 @@ class LocalDrives:
         progress: Callable[[int], None],
         defect_management: bool = False,
         load_delay_s: float = 0.0,
-        ask: Callable[[str], bool] | None = None,
+        ask: Callable[[str, str], bool] | None = None,
         read_only: bool = False,
     ) -> None:
         self._xorriso = xorriso

@@ -82,10 +82,10 @@ class _SgIoHeader(ctypes.Structure):
 
 
 class Tray:
-    """The tray of a drive; `ask` has somebody who is there do something, and is None where nobody is."""
+    """The tray of a drive; `ask` shows a person a problem and what to do; None where nobody is there."""
 
     def __init__(
-        self, path: Path, *, ready_s: float = READY_S, ask: Callable[[str], bool] | None = None
+        self, path: Path, *, ready_s: float = READY_S, ask: Callable[[str, str], bool] | None = None
     ) -> None:
         self._path = path
         self._ready_s = ready_s
@@ -100,10 +100,7 @@ class Tray:
         """
         with self._opened() as drive:
             if not self._came_in(drive):
-                raise NoMedium(
-                    f"the tray of {self._path} is open and does not come in by itself",
-                    advice="Push it in and run the command again.",
-                )
+                raise NoMedium(self._stays_out, advice="Push it in and run the command again.")
             until = time.monotonic() + self._ready_s
             while _state(drive) is _State.NOT_READY:
                 if time.monotonic() >= until:
@@ -137,10 +134,14 @@ class Tray:
         """Whether the tray is in, after it was told to come in, or somebody was asked to push it."""
         if _state(drive) is not _State.OPEN or self._pulled_in(drive):
             return True
-        while self._ask is not None and self._ask(f"Push the tray of {self._path} in, then press Enter."):
+        while self._ask is not None and self._ask(self._stays_out, "Push it in."):
             if _state(drive) is not _State.OPEN:
                 return True
         return False
+
+    @property
+    def _stays_out(self) -> str:
+        return f"the tray of {self._path} is open and does not come in by itself"
 
     def _pulled_in(self, drive: int) -> bool:
         """Whether the tray came in when it was told to."""
