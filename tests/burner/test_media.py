@@ -70,6 +70,7 @@ class TestWhatADiscIs:
         assert len(rates) == 2
         assert rates[0] == 2 * rates[1] or kind == "dvd-ram"
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", ["bd-r-dl", "bd-r-xl", "bd-r-xl4", "bd-re-dl", "bd-re-xl"])
     def test_large_discs_take_sessions(self, kind: str, trees: Path) -> None:
         with Burner(kind) as burner:
@@ -128,15 +129,15 @@ class TestFormats:
         ("kind", "mode", "capacity"),
         [
             ("bd-r", "as_needed", 11826176),
-            ("bd-r-dl", "as_needed", 23652352),
-            ("bd-r-xl", "as_needed", 47305728),
-            ("bd-r-xl4", "as_needed", 60403712),
             ("bd-re", "as_needed", 11826176),
             ("bd-re", "without_spare", 12219392),
-            ("bd-re", "by_index_3", 12088320),
-            ("bd-re-dl", "without_spare", 24438784),
             ("dvd-ram", "by_index_1", 2295072),
             ("dvd-rw", "full", 2297888),
+            pytest.param("bd-re", "by_index_3", 12088320, marks=pytest.mark.slow),
+            pytest.param("bd-re-dl", "without_spare", 24438784, marks=pytest.mark.slow),
+            pytest.param("bd-r-dl", "as_needed", 23652352, marks=pytest.mark.slow),
+            pytest.param("bd-r-xl", "as_needed", 47305728, marks=pytest.mark.slow),
+            pytest.param("bd-r-xl4", "as_needed", 60403712, marks=pytest.mark.slow),
         ],
     )
     def test_a_formatted_disc_has_the_capacity_of_its_format(
