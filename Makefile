@@ -14,7 +14,7 @@ APT_BENCH := cedar-backup3 genisoimage
 APT_TEST := gcc libc6-dev libarchive-tools acl attr coreutils openssh-client openssh-server cedar-backup3 systemd cron \
   postgresql mariadb-server-core mariadb-client subversion liblockfile-bin btrfs-progs fdisk
 
-.PHONY: help setup setup-test demo test quick check format lint types layers fix bench clean lock
+.PHONY: help setup setup-test demo test quick test-burner check format lint types layers fix bench clean lock
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,6 +39,9 @@ test: setup-test ## all tests
 
 quick: setup-test ## tests that take less than two minutes together
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow"
+
+test-burner: setup ## the emulated burner as a device of a real kernel, and a second emulator (root; Debian)
+	@tests/burner/kernel/run.sh $(BURNER)
 
 check: format lint types layers test ## what has to pass before anything lands
 

@@ -34,6 +34,7 @@ class Drive:
         self.plan = FaultPlan()
         self.delay_s = 0.0
         self.slow_start_s = 0.0
+        self.announces_sessions = True
         self.unwritten_reads_zeros = False
         self.pulls_in = True
         self.says_that_it_pulls_in = False
@@ -125,7 +126,8 @@ class Drive:
         """Close the session; the event lets a kernel read the capacity anew at its next open."""
         disc = self.disc()
         disc.close_session(final=final, run_out=disc.profile.is_cd and self.write_type != WRITE_TYPE_SAO)
-        self.media_event = NEW_MEDIA
+        if self.announces_sessions:
+            self.media_event = NEW_MEDIA
 
     def end_full_session(self) -> None:
         """End a session at once that is full: CD SAO up to its cue sheet, DVD-R(W) DAO up to its reservation.
@@ -153,6 +155,8 @@ class Drive:
             self.delay_s = order["delay_s"]
         if "slow_start_s" in order:
             self.slow_start_s = order["slow_start_s"]
+        if "announces_sessions" in order:
+            self.announces_sessions = order["announces_sessions"]
         if "unwritten_reads_zeros" in order:
             self.unwritten_reads_zeros = order["unwritten_reads_zeros"]
             self._set_up_disc()
