@@ -50,6 +50,12 @@ def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Po
         CatalogError: the catalog cannot be opened.
     """
     locks = HeldLocks(waiting=reporter.warn)
+    signals = Signals()
+
+    def written(blocks: int) -> None:
+        signals.pass_on()
+        reporter.advance(blocks * BLOCK)
+
     xorriso = Xorriso(inherited=locks.descriptors)
     store = config.store
     person = TerminalPerson()
@@ -59,13 +65,12 @@ def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Po
         shelf_medium=store.shelf_medium if store else Medium.DVD_PLUS_R,
         shelf_capacity=store.shelf_blocks if store else TRAITS[Medium.DVD_PLUS_R].nominal_blocks,
         speed=str(store.speed) if store and store.speed else "",
-        progress=lambda blocks: reporter.advance(blocks * BLOCK),
+        progress=written,
         defect_management=bool(store and store.defect_management),
         load_delay_s=store.load_delay.total_seconds() if store else 0.0,
         ask=person.changes_disc if person.is_there() else None,
         read_only=read_only,
     )
-    signals = Signals()
     catalog = open_catalog(config.catalog.url, read_only=read_only)
 
     def indexing(phase: str, done: int, total: int) -> None:

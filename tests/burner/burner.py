@@ -27,7 +27,14 @@ __all__ = ["ALWAYS", "BLOCK", "Burner", "Effect", "Fault", "NoCompilerError", "b
 
 STOP_TIMEOUT_S = 10
 LONGEST_SOCKET_DIRECTORY = 90  # sun_path has 108 bytes
-SETTINGS = ("FAKEBURN_SOCK", "FAKEBURN_DEVS", "FAKEBURN_MAXSLEEP", "FAKEBURN_MOUNTINFO", "FAKEBURN_LENGTH")
+SETTINGS = (
+    "FAKEBURN_SOCK",
+    "FAKEBURN_SOCK1",
+    "FAKEBURN_DEVS",
+    "FAKEBURN_MAXSLEEP",
+    "FAKEBURN_MOUNTINFO",
+    "FAKEBURN_LENGTH",
+)
 
 
 class Burner:
@@ -151,6 +158,10 @@ class Burner:
                 os.environ.pop(name, None)
                 if name in before:
                     os.environ[name] = before[name]
+
+    def env_with(self, second: "Burner") -> dict[str, str]:
+        """Give the environment for a program that shall see a second drive as well, as /dev/sr1."""
+        return self.env() | {"FAKEBURN_SOCK1": str(second.socket)}
 
     # -- the disc ---------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@
  *   only O_EXCL does (the server answers EBUSY), as with a kernel block device.
  * - A descriptor is recognised by number and socket inode, so one that went away behind our back
  *   (close_range, a vfork child that closes "its" descriptors in our memory) is never mistaken.
+ * - FAKEBURN_SOCK1, beside FAKEBURN_SOCK, is the socket of a second drive, /dev/sr1 and /dev/sg1.
  * - FAKEBURN_MOUNTINFO names a file to be opened in place of /proc/self/mountinfo.
  * - FAKEBURN_LENGTH names a file with the number of blocks that the kernel takes the disc for, at most.
  * - FAKEBURN_MAXSLEEP (microseconds) caps the sleeps of the burn programs, never those of others.
@@ -60,7 +61,10 @@
 	if (!real) \
 		real = (ret (*)(__VA_ARGS__))dlsym(RTLD_NEXT, #name)
 
-enum node { NONE = 0, BLOCK_NODE = 'r', CHAR_NODE = 'g' };
+/* The node of a drive; that of the second drive has SECOND as well. */
+enum node { NONE = 0, BLOCK_NODE = 'r', CHAR_NODE = 'g', SECOND = 0x100 };
+#define IS_CHAR(node) (((node) & 0xff) == CHAR_NODE)
+#define UNIT(node) ((node) & SECOND ? 1 : 0)
 enum message { MSG_OPEN = 0, MSG_COMMAND = 1 };
 enum direction { DIR_NONE = 0, DIR_OUT = 1, DIR_IN = 2 };
 
@@ -80,9 +84,14 @@ static struct {
 	off_t position;
 } slots[MAX_FD];
 
-static pthread_mutex_t one_command = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t one_command[2] = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER };
 
 /* ---- which descriptors and names are the drive ---------------------------------------------- */
+
+static const char *socket_of(enum node node)
+{
+	return getenv(UNIT(node) ? "FAKEBURN_SOCK1" : "FAKEBURN_SOCK");
+}
 
 static ino_t socket_inode(int fd)
 {
@@ -121,16 +130,19 @@ static int copy_slot(int from, int to)
 /* Drive descriptors that came through exec: growisofs hands its own to mkisofs as /dev/fd/3. */
 __attribute__((constructor)) static void adopt_inherited(void)
 {
-	const char *server = getenv("FAKEBURN_SOCK");
+	const char *server = socket_of(BLOCK_NODE), *second = socket_of(BLOCK_NODE | SECOND);
 	int saved = errno;
 
 	for (int fd = 0; server && fd < 64; fd++) {
 		struct sockaddr_un peer = { 0 };
 		socklen_t len = sizeof peer - 1;
 
-		if (!getpeername(fd, (struct sockaddr *)&peer, &len) && peer.sun_family == AF_UNIX &&
-		    !strcmp(peer.sun_path, server))
+		if (getpeername(fd, (struct sockaddr *)&peer, &len) || peer.sun_family != AF_UNIX)
+			continue;
+		if (!strcmp(peer.sun_path, server))
 			adopt(fd, BLOCK_NODE, 0);
+		else if (second && !strcmp(peer.sun_path, second))
+			adopt(fd, BLOCK_NODE | SECOND, 0);
 	}
 	errno = saved;
 }
@@ -144,6 +156,8 @@ static enum node listed(const char *path)
 		if (strlen(path) == (size_t)(end - list) && !strncmp(path, list, end - list))
 			return strstr(path, "/sg") ? CHAR_NODE : BLOCK_NODE;
 	}
+	if (!strcmp(path, "/dev/sr1") || !strcmp(path, "/dev/sg1"))
+		return socket_of(SECOND) ? SECOND | (path[6] == 'g' ? CHAR_NODE : BLOCK_NODE) : NONE;
 	return NONE;
 }
 
@@ -314,11 +328,12 @@ static int exchange(int fd, enum message message, struct command *c, struct repl
 /* A lost connection looks like an unplugged drive: ENODEV. */
 static int scsi(int fd, enum message message, struct command *c, struct reply *reply)
 {
+	pthread_mutex_t *turn = &one_command[UNIT(slots[fd].node)];
 	int bad;
 
-	pthread_mutex_lock(&one_command);
+	pthread_mutex_lock(turn);
 	bad = exchange(fd, message, c, reply);
-	pthread_mutex_unlock(&one_command);
+	pthread_mutex_unlock(turn);
 	if (bad)
 		errno = ENODEV;
 	return bad;
@@ -334,7 +349,7 @@ static int open_drive(enum node node, int flags)
 
 	if (fd < 0)
 		return -1;
-	snprintf(address.sun_path, sizeof address.sun_path, "%s", getenv("FAKEBURN_SOCK"));
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", socket_of(node));
 	if (fd >= MAX_FD || connect(fd, (struct sockaddr *)&address, sizeof address) ||
 	    scsi(fd, MSG_OPEN, &hello, &reply))
 		failed = ENXIO;
@@ -434,9 +449,9 @@ FCNTL(fcntl64)
 
 /* ---- what the node looks like --------------------------------------------------------------- */
 
-#define NODE_MODE(node) ((node == CHAR_NODE ? S_IFCHR : S_IFBLK) | 0660)
-#define NODE_MAJOR(node) (node == CHAR_NODE ? 21 : 11)
-#define NODE_INODE 4711
+#define NODE_MODE(node) ((IS_CHAR(node) ? S_IFCHR : S_IFBLK) | 0660)
+#define NODE_MAJOR(node) (IS_CHAR(node) ? 21 : 11)
+#define NODE_INODE(node) (4711 + UNIT(node))
 
 /* growisofs wants a block device and an equal st_rdev from stat and fstat. */
 #define FILL(st, node) \
@@ -445,9 +460,9 @@ FCNTL(fcntl64)
 		(st)->st_nlink = 1; \
 		(st)->st_uid = getuid(); \
 		(st)->st_gid = getgid(); \
-		(st)->st_ino = NODE_INODE; \
+		(st)->st_ino = NODE_INODE(node); \
 		(st)->st_mode = NODE_MODE(node); \
-		(st)->st_rdev = makedev(NODE_MAJOR(node), 0); \
+		(st)->st_rdev = makedev(NODE_MAJOR(node), UNIT(node)); \
 		(st)->st_blksize = BLOCK; \
 	} while (0)
 
@@ -516,9 +531,10 @@ int statx(int dir, const char *path, int flags, unsigned mask, struct statx *st)
 	st->stx_nlink = 1;
 	st->stx_uid = getuid();
 	st->stx_gid = getgid();
-	st->stx_ino = NODE_INODE;
+	st->stx_ino = NODE_INODE(node);
 	st->stx_mode = NODE_MODE(node);
 	st->stx_rdev_major = NODE_MAJOR(node);
+	st->stx_rdev_minor = UNIT(node);
 	st->stx_blksize = BLOCK;
 	return 0;
 }
@@ -697,7 +713,7 @@ static int sg_io(int fd, sg_io_hdr_t *h)
 
 static int sg_scsi_id(int fd, struct sg_scsi_id *id)
 {
-	if (drive_fd(fd) != CHAR_NODE) {
+	if (!IS_CHAR(drive_fd(fd))) {
 		errno = ENOTTY;
 		return -1;
 	}

@@ -104,6 +104,9 @@ class NoInterrupts:
     def check(self) -> None:
         """Nobody asked."""
 
+    def pass_on(self) -> None:
+        """Nobody asked."""
+
 
 class NobodyThere:
     """A run without a terminal."""

@@ -6,6 +6,7 @@ import io
 import os
 import pty
 import re
+import threading
 import time
 
 import pytest
@@ -63,3 +64,52 @@ def test_a_quiet_run_shows_nothing_but_keeps_its_warnings() -> None:
     reporter.finish()
     assert stream.getvalue() == ""
     assert reporter.warnings == ["a day is late"]
+
+
+def in_two_threads(reporter: ProgressReporter) -> None:
+    """Two drives at work: each in the middle of its burn when the other is."""
+    both = threading.Barrier(2, timeout=30)
+
+    def burn(name: str, share: int) -> None:
+        reporter.phase(name, 10_000_000)
+        both.wait()
+        time.sleep(0.15)
+        reporter.advance(share * 1_000_000)
+        time.sleep(0.15)
+        both.wait()
+
+    threads = [
+        threading.Thread(target=burn, args=each) for each in (("writing CC_1", 3), ("writing CC_B1", 7))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_without_a_terminal_two_drives_have_lines_of_their_own() -> None:
+    stream = io.StringIO()
+    reporter = ProgressReporter(stream, line_every_s=0.01)
+    in_two_threads(reporter)
+    reporter.finish()
+    lines = sorted(line.partition(" %")[0] for line in stream.getvalue().splitlines())
+    assert lines == ["writing CC_1: 30", "writing CC_B1: 70"]
+
+
+def test_on_a_terminal_two_drives_have_bars_of_their_own() -> None:
+    ours, theirs = pty.openpty()
+    try:
+        with os.fdopen(theirs, "w") as terminal:
+            reporter = ProgressReporter(terminal)
+            reporter.phase("indexing", 100)
+            reporter.advance(100)
+            in_two_threads(reporter)
+            reporter.finish()
+            shown = os.read(ours, 65_536).decode()
+    finally:
+        os.close(ours)
+    last = shown.rpartition("writing CC_1 ")[2]
+    assert "writing CC_B1 " in last
+    assert "3.0/10.0 MB" in last
+    assert "7.0/10.0 MB" in last
+    assert "indexing" not in last

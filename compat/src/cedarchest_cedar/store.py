@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from cedarchest.actions import store
+from cedarchest.actions import store, writers
 from cedarchest.adapters.locks import HeldLocks
 from cedarchest.config.model import Config
 from cedarchest.errors import ConfigError, Interrupted, MediaError
@@ -101,7 +101,7 @@ class StoreAction:
             IOError: the device is not there, mounted, or not ours to use.
         """
         with self._opened(config, read_only=True) as (ours, ports):
-            writer = store.create_writer(ours, ports=ports)
+            writer = writers.create_writer(ours, ports=ports)
             locks = ports.locks
             assert isinstance(locks, HeldLocks)
             kept = [os.dup(descriptor) for descriptor in locks.descriptors()]

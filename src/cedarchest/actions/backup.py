@@ -16,7 +16,7 @@ from pathlib import Path
 from cedarchest.actions.collect import CollectOptions, execute_collect
 from cedarchest.actions.loading import find_current
 from cedarchest.actions.marks import is_proven
-from cedarchest.actions.store import create_writer
+from cedarchest.actions.writers import create_writer, device_for
 from cedarchest.config.choices import CollectMode, DeviceType
 from cedarchest.config.model import Collect, Config, Store, shelf_dir
 from cedarchest.errors import CedarchestError, ConfigError, DiskFull
@@ -133,7 +133,8 @@ def look_ahead(config: Config, *, always_new: bool, ports: Ports) -> str:
     Raises:
         MediaError, ToolError: drive or disc cannot be used.
     """
-    writer = create_writer(config, ports=ports)
+    device = device_for(config, ports, always_new=always_new)
+    writer = create_writer(config, ports=ports, device=device)
     try:
         if ports.catalog.open_sessions():
             return "what an earlier run left open on its disc is seen to first"

@@ -5,18 +5,7 @@ from __future__ import annotations
 from cedarchest.actions.facts import is_covered
 from cedarchest.actions.marks import not_held
 from cedarchest.config.model import Config
-from cedarchest.ports import DayIndex, Ports, Writer
-
-
-def copies_in_order(config: Config, writer: Writer, ports: Ports) -> list[int]:
-    """The copies that are to be written, that of the disc in the drive first: it needs no hand."""
-    copies = list(range(1, config.require_store().copies + 1))
-    if len(copies) > 1 and not writer.loads_itself:
-        identity = writer.observe().identity
-        known = {disc.disc_id: disc.copy for disc in ports.catalog.discs()}
-        if identity and (loaded := known.get(identity.disc_id)) in copies:
-            copies.sort(key=lambda copy: copy != loaded)
-    return copies
+from cedarchest.ports import DayIndex, Ports
 
 
 def is_due_as(copy: int, config: Config, day: DayIndex, ports: Ports) -> bool:

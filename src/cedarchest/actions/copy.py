@@ -20,8 +20,9 @@ from cedarchest.actions.prove import expected_of, prove_session
 from cedarchest.actions.receipts import leave_receipts
 from cedarchest.actions.reuse import begin_blank
 from cedarchest.actions.selection import Selection
-from cedarchest.actions.store import StoreOptions, create_writer, settle_earlier
+from cedarchest.actions.store import StoreOptions, settle_earlier
 from cedarchest.actions.verify import verify_disc
+from cedarchest.actions.writers import create_writer, device_for, device_holding
 from cedarchest.config.model import Config
 from cedarchest.errors import NotAppendable
 from cedarchest.model.disc import CheckKind, DayContent, DiscRecord, SessionRecord, still_shown
@@ -81,7 +82,7 @@ def _read(
     config: Config, source: DiscRecord, chain: Sequence[SessionRecord], ports: Ports
 ) -> tuple[Path, list[Entry]]:
     """The disc as an image, verified now or when it was read, and all entries that it shows but ours."""
-    writer = create_writer(config, ports=ports)
+    writer = create_writer(config, ports=ports, device=device_holding(config, source.label, ports))
     try:
         image = ports.workspace.kept_image(source.disc_id)
         if image is None:
@@ -139,7 +140,8 @@ def _write(
     ports: Ports,
 ) -> DiscRecord:
     number = _free_number(source, chain, ports)
-    writer = create_writer(config, ports=ports)
+    device = device_for(config, ports, copy=number, always_new=True)
+    writer = create_writer(config, ports=ports, device=device)
     try:
         begun = with_right_disc(writer, ports, lambda: begin_blank(writer, ports, copy=number))
         disc = replace(begun, accepts_sessions=False, reason=f"{COPY_OF}{source.label}")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from cedarchest.actions.loading import known_disc
 from cedarchest.actions.reuse import ERASED, give_up, reasons_to_keep
-from cedarchest.actions.store import create_writer
+from cedarchest.actions.writers import create_writer
 from cedarchest.config.model import Config
 from cedarchest.errors import ForeignDisc, NoMedium, NotAppendable
 from cedarchest.model.disc import DiscRecord, DiscState, Observation
@@ -48,6 +48,9 @@ def execute_initialize(
         NoMedium, NotAppendable, ForeignDisc: the disc cannot be, or may not be, erased.
     """
     with ports.locks.hold(config.options.state_dir):
+        devices = config.require_store().device
+        if len(devices) > 1:
+            ports.reporter.warn(f"several drives are configured; {devices[0]} is used")
         writer = create_writer(config, ports=ports)
         try:
             return _initialize(config, options, writer, ports, confirm)

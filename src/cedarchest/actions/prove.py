@@ -64,6 +64,11 @@ def read_session(writer: Writer, seen: Observation, session: SessionRecord, port
     expected = expected_of(writer, session, ports)
     earlier = visible_entries(ports.catalog, session.disc_id, session.base) if session.base else {}
     ports.reporter.phase(f"checking {label} session {session.number}", session.blocks * BLOCK)
+
+    def progress(blocks: int) -> None:
+        ports.interrupts.pass_on()
+        ports.reporter.advance(blocks * BLOCK)
+
     pace = Pace(ports.clock.monotonic)
     began = ports.clock.monotonic()
     anchor = _anchor_findings(writer, seen, session)
@@ -76,7 +81,7 @@ def read_session(writer: Writer, seen: Observation, session: SessionRecord, port
         volume_id=label,
         known_map=session.block_map,
         one_time=True,
-        progress=lambda blocks: ports.reporter.advance(blocks * BLOCK),
+        progress=progress,
         finding_limit=KEPT_FINDINGS,
     )
     if anchor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import replace
 
 from cedarchest.actions.burn import new_disc
@@ -18,8 +19,12 @@ from cedarchest.ports import Ports, Writer
 log = logging.getLogger(__name__)
 
 
-def begin_disc(config: Config, writer: Writer, ports: Ports, *, copy: int = 1) -> DiscRecord:
+def begin_disc(
+    config: Config, writer: Writer, ports: Ports, *, copy: int = 1, at_work: Collection[str] = ()
+) -> DiscRecord:
     """Have a disc in the drive on which a first session of a copy can be written; erases only what may be.
+
+    `at_work` are the labels of discs that other drives are writing now.
 
     Raises:
         NotAppendable, ForeignDisc, NoMedium: the disc that is there cannot become it.
@@ -27,11 +32,11 @@ def begin_disc(config: Config, writer: Writer, ports: Ports, *, copy: int = 1) -
     if not writer.loads_itself:
         seen = writer.observe()
         if seen.state not in (DiscState.BLANK, DiscState.NONE):
-            _give_up(config, writer, seen, ports)
-    return begin_blank(writer, ports, copy=copy)
+            _give_up(config, writer, seen, at_work, ports)
+    return begin_blank(writer, ports, copy=copy, at_work=at_work)
 
 
-def begin_blank(writer: Writer, ports: Ports, *, copy: int = 1) -> DiscRecord:
+def begin_blank(writer: Writer, ports: Ports, *, copy: int = 1, at_work: Collection[str] = ()) -> DiscRecord:
     """Have a blank disc in the drive on which a first session of a copy can be written.
 
     Raises:
@@ -39,12 +44,14 @@ def begin_blank(writer: Writer, ports: Ports, *, copy: int = 1) -> DiscRecord:
     """
     capacity = writer.observe()
     on_shelf = writer.labels() if writer.loads_itself else ()  # of others, or of a catalog that was lost
-    disc = new_disc(capacity, ports, copy, avoid=on_shelf)
+    disc = new_disc(capacity, ports, copy, avoid={*on_shelf, *at_work})
     seen = writer.load_blank(disc.label)
     return replace(disc, medium=seen.medium, capacity=seen.capacity)
 
 
-def _give_up(config: Config, writer: Writer, seen: Observation, ports: Ports) -> None:
+def _give_up(
+    config: Config, writer: Writer, seen: Observation, at_work: Collection[str], ports: Ports
+) -> None:
     disc = known_disc(seen, ports)
     if disc is None:
         raise ForeignDisc(
@@ -58,7 +65,7 @@ def _give_up(config: Config, writer: Writer, seen: Observation, ports: Ports) ->
             advice="Insert a blank disc and run the command again.",
             label=disc.label,
         )
-    if kept := reasons_to_keep(config, disc, seen, ports):
+    if kept := reasons_to_keep(config, disc, seen, ports, at_work=at_work):
         raise NotAppendable(
             f"a new disc is needed; {disc.label} may not be erased: {kept[0]}",
             advice="Insert a blank disc and run the command again.",
@@ -91,7 +98,9 @@ def give_up(config: Config, disc: DiscRecord, reason: str, ports: Ports) -> None
     follow_proof(config, days, ports)
 
 
-def reasons_to_keep(config: Config, disc: DiscRecord, seen: Observation, ports: Ports) -> list[str]:
+def reasons_to_keep(
+    config: Config, disc: DiscRecord, seen: Observation, ports: Ports, *, at_work: Collection[str] = ()
+) -> list[str]:
     """Why a disc may not be erased: days inside the retention that are on too few other discs.
 
     A day is as young as the session that holds it: what was stored late is kept as long as the rest.
@@ -115,6 +124,7 @@ def reasons_to_keep(config: Config, disc: DiscRecord, seen: Observation, ports: 
         whole = all(is_stored(ports.catalog, day, digest, store.copies + 1) for digest in digests)
         if len(others) < store.copies or not whole:
             reasons.append(f"it holds {day}, which is younger than {store.retention.days} days")
-    if ports.catalog.open_sessions():
+    written_now = {disc.disc_id for disc in ports.catalog.discs() if disc.label in at_work}
+    if any(session.disc_id not in written_now for session in ports.catalog.open_sessions()):
         reasons.append("a session of an earlier run is not settled yet")
     return reasons

@@ -15,8 +15,8 @@ from cedarchest.actions.loading import current_disc, newer_than_catalog, session
 from cedarchest.actions.prove import prove_session
 from cedarchest.actions.receipts import leave_receipts
 from cedarchest.actions.settle import settle_session
-from cedarchest.actions.store import create_writer
 from cedarchest.actions.verify import DiscVerdict, verify_disc
+from cedarchest.actions.writers import create_writer, device_holding
 from cedarchest.config.model import Config
 from cedarchest.errors import MediumFull, NotAppendable, ToolFailed
 from cedarchest.model.closing import CloseDisc
@@ -46,7 +46,7 @@ def execute_seal(config: Config, label: str, *, ports: Ports) -> SealReport:
         ToolFailed: the drive did not close it.
     """
     with ports.locks.hold(config.options.state_dir):
-        writer = create_writer(config, ports=ports)
+        writer = create_writer(config, ports=ports, device=device_holding(config, label, ports))
         try:
             report = _seal(config, writer, named_disc(label, ports), ports)
         finally:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 from cedarchest.actions.loading import is_written_here, lost_advice
 from cedarchest.actions.prove import conclude, read_session, same_disc
+from cedarchest.actions.writers import labels_in
 from cedarchest.config.model import Config
 from cedarchest.errors import CatalogError, DamagedDisc, MediaError, NoMedium, VerifyError, WrongDisc
 from cedarchest.model.disc import (
@@ -24,8 +27,8 @@ from cedarchest.ports import Ports, Writer
 log = logging.getLogger(__name__)
 
 
-def settle(config: Config, writer: Writer, ports: Ports) -> tuple[SessionRecord, ...]:
-    """Settle every open session that can be asked for in this drive; what is proven now is returned.
+def settle(config: Config, writers: Sequence[Writer], ports: Ports) -> tuple[SessionRecord, ...]:
+    """Settle every open session that can be asked for in these drives; what is proven now is returned.
 
     A session that is on the disc is checked and recorded, never burnt again; one that is not there is
     recorded as abandoned, and its days are due.
@@ -36,7 +39,8 @@ def settle(config: Config, writer: Writer, ports: Ports) -> tuple[SessionRecord,
     proven = []
     for session in ports.catalog.open_sessions():
         disc = _disc_of(session, ports)
-        if not is_written_here(session.drive, disc.label, writer):
+        writer = _to_ask(session, disc, writers)
+        if writer is None:
             continue
         try:
             settled = settle_session(config, writer, disc, session, ports)
@@ -48,6 +52,16 @@ def settle(config: Config, writer: Writer, ports: Ports) -> tuple[SessionRecord,
         if settled is not None:
             proven.append(settled)
     return tuple(proven)
+
+
+def _to_ask(session: SessionRecord, disc: DiscRecord, writers: Sequence[Writer]) -> Writer | None:
+    """The drive that holds the disc of a session, else the one that wrote it, else any that could have it."""
+    able = [each for each in writers if is_written_here(session.drive, disc.label, each)]
+    if len(able) <= 1:
+        return next(iter(able), None)
+    holding = (each for each in able if disc.label in labels_in(each))
+    wrote = (each for each in able if each.device == session.drive)
+    return next(itertools.chain(holding, wrote, able))
 
 
 def _is_bad_now(session: SessionRecord, ports: Ports) -> bool:

@@ -11,7 +11,7 @@ from cedarchest.actions.marks import awaits_check, is_proven
 from cedarchest.actions.past_runs import RunsReport, look_at_runs
 from cedarchest.actions.planning import indexes_of, plan_days
 from cedarchest.actions.reuse import ERASED
-from cedarchest.actions.store import create_writer
+from cedarchest.actions.writers import create_writer, device_for
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError, NotAppendable
 from cedarchest.model.disc import CLOSED_BADLY, UNREADABLE, SessionStatus
@@ -156,7 +156,7 @@ def _drive(
 ) -> tuple[StorePlan | None, CurrentDisc | None, CedarchestError | None]:
     """The plan for what is due and the disc in use; trouble with the drive is part of the answer."""
     try:
-        writer = create_writer(config, ports=ports)
+        writer = create_writer(config, ports=ports, device=device_for(config, ports))
         try:
             current = find_current(config, writer, ports)
             return plan_days(config, writer, due, ports, always_new=False).plan, current, None

@@ -7,24 +7,32 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from cedarchest.actions.burn import VolumePlace, burn_session
-from cedarchest.actions.copies import copies_in_order, is_due_as
+from cedarchest.actions.burn import burn_session
+from cedarchest.actions.copies import is_due_as
 from cedarchest.actions.facts import base_chain
 from cedarchest.actions.loading import CurrentDisc, find_current, with_right_disc
 from cedarchest.actions.marks import awaits_check, follow_proof, is_proven, warn_of_unproven_marks
-from cedarchest.actions.planning import Planned, indexes_of, plan_days, whole_days
+from cedarchest.actions.planning import indexes_of, plan_days, whole_days
 from cedarchest.actions.prove import prove_again, prove_session
 from cedarchest.actions.receipts import leave_receipts
 from cedarchest.actions.reuse import begin_disc
-from cedarchest.actions.selection import DayShare
 from cedarchest.actions.settle import settle
 from cedarchest.actions.volumes import VolumeSet, with_part_digests
+from cedarchest.actions.writers import (
+    all_writers,
+    copies_with_drives,
+    create_writer,
+    device_for,
+    device_holding,
+)
+from cedarchest.actions.writing import Series, Task, Writing
 from cedarchest.config.choices import CheckTime
 from cedarchest.config.model import Config
 from cedarchest.errors import (
@@ -102,15 +110,14 @@ def plan_only(config: Config, days: Sequence[StagedDay], ports: Ports, *, always
         days_of = ", ".join(content.day for content in session.days) or "a repair"
         ports.reporter.warn(f"an earlier run left {days_of} unproven; a store looks at that disc first")
     volumes: list[Volume] = []
-    writer = create_writer(config, ports=ports)
-    try:
-        for copy in copies_in_order(config, writer, ports):
+    with all_writers(config, ports) as writers:
+        by_device = {writer.device: writer for writer in writers}
+        rounds = copies_with_drives(_copies(config), writers, ports, always_new=always_new)
+        for copy, device in itertools.chain.from_iterable(homes.items() for homes in rounds):
             due = _due_for(copy, config, pending, ports, always_new=always_new)
-            planned = plan_days(config, writer, due, ports, always_new=always_new, copy=copy)
+            planned = plan_days(config, by_device[device], due, ports, always_new=always_new, copy=copy)
             volumes += planned.plan.volumes
             problems += planned.plan.refused
-    finally:
-        writer.close()
     return StoreReport(StorePlan(tuple(volumes)), problems=tuple(problems))
 
 
@@ -121,22 +128,31 @@ def store_days(config: Config, days: Sequence[StagedDay], *, ports: Ports, alway
     marked = [day.day for day in proven if ports.staging.mark_stored(day.directory)]
     pending = [day for day in indexed if day not in proven]
     deferred = config.require_store().check is CheckTime.DEFERRED
-    work = _Work(config, ports, always_new=always_new, deferred=deferred, problems=problems)
-    for copy in _with_writer(config, ports, lambda writer: copies_in_order(config, writer, ports)):
-        if due := _due_for(copy, config, pending, ports, always_new=always_new):
-            work.store_copy(copy, due)
+    with all_writers(config, ports) as writers:
+        devices = [writer.device for writer in writers]
+        rounds = list(
+            copies_with_drives(_copies(config) if pending else (), writers, ports, always_new=always_new)
+        )
+    work = _Work(config, ports, devices, always_new=always_new, deferred=deferred, problems=problems)
+    for homes in rounds:
+        work.store_copies(homes, pending)
     if len(problems) == 1 and not (work.discs or marked):
         raise problems[0]
-    _finish(config, work.done, ports)
+    if work.done:
+        _finish(config, work.used, ports)
     return StoreReport(
         StorePlan(tuple(work.volumes)),
-        days=tuple(sorted((*work.done, *marked))),
+        days=tuple(sorted({*work.done, *marked})),
         discs=tuple(dict.fromkeys(work.discs)),
         left_out=_left_out(indexed),
         deferred=deferred,
         marked=tuple(marked),
         problems=tuple(problems),
     )
+
+
+def _copies(config: Config) -> range:
+    return range(1, config.require_store().copies + 1)
 
 
 def _due_for(
@@ -152,60 +168,72 @@ class _Work:
 
     config: Config
     ports: Ports
+    devices: Sequence[str]
     always_new: bool
     deferred: bool
     problems: list[CedarchestError]
     volumes: list[Volume] = field(default_factory=list)
     discs: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
+    used: set[str] = field(default_factory=set)
 
-    def store_copy(self, copy: int, due: Sequence[DayIndex]) -> None:
-        """Store days on discs of a copy. What goes wrong is a problem of the run, and ends this copy."""
+    def store_copies(self, homes: Mapping[int, str], pending: Sequence[DayIndex]) -> None:
+        """Store days as copies on drives, all at once. What goes wrong is a problem of the run."""
+        due = {
+            copy: _due_for(copy, self.config, pending, self.ports, always_new=self.always_new)
+            for copy in homes
+        }
+        series = [
+            planned
+            for copy, device in homes.items()
+            if due[copy] and (planned := self._planned(copy, device, due[copy]))
+        ]
+        writing = Writing(
+            self.config, self.ports, self.devices, series, deferred=self.deferred, proven=self._proven
+        )
         try:
-            planned = self._planned(copy, due)
-            volumes = VolumeSet.of(planned, self.ports)
-            for position, volume in enumerate(planned.plan.volumes):
-                self.ports.interrupts.check()
-                log.info("%s: %s", ", ".join(volume.days), volume.why)
-                self._store_volume(volumes, position, volume)
+            writing.run()
+        finally:
+            self.problems += writing.problems
+
+    def _planned(self, copy: int, device: str, due: Sequence[DayIndex]) -> Series | None:
+        """The volumes of a copy; None where they cannot be planned, which is a problem of the run."""
+        try:
+            planned = _with_writer(
+                self.config,
+                self.ports,
+                device,
+                lambda writer: plan_days(
+                    self.config, writer, due, self.ports, always_new=self.always_new, copy=copy
+                ),
+            )
+            self.volumes += planned.plan.volumes
+            self.problems += planned.plan.refused
+            volumes = VolumeSet.of(with_part_digests(planned, self.ports), self.ports)
         except Interrupted:
             raise
         except CedarchestError as error:
             self.problems.append(error)
+            return None
+        return Series(device, volumes, list(range(len(planned.plan.volumes))))
 
-    def _planned(self, copy: int, due: Sequence[DayIndex]) -> Planned:
-        planned = _with_writer(
-            self.config,
-            self.ports,
-            lambda writer: plan_days(
-                self.config, writer, due, self.ports, always_new=self.always_new, copy=copy
-            ),
-        )
-        self.volumes += planned.plan.volumes
-        self.problems += planned.plan.refused
-        return with_part_digests(planned, self.ports)
-
-    def _store_volume(self, volumes: VolumeSet, position: int, volume: Volume) -> None:
-        """Write a volume and prove it; days of which nothing is missing any more are marked."""
-        shares, place = volumes.shares(position), volumes.place(position)
-        session = _write_volume(
-            self.config, shares, self.ports, new_disc=volume.new_disc, copy=volume.copy, place=place
-        )
-        if not self.deferred:
-            _check_sessions(self.config, [session], self.ports)
+    def _proven(self, task: Task) -> None:
+        """A volume is written and, unless deferred, proven; days of which nothing is missing are marked."""
+        volumes = task.series.volumes
+        self.used.add(task.device)
         for disc in self.ports.catalog.discs():
-            if disc.disc_id == session.disc_id:
+            if disc.disc_id == task.disc.disc_id:
                 self.discs.append(disc.label)
-                volumes.has_label(position, disc)
-        days = [share.index for share in shares]
+                volumes.has_label(task.position, disc)
+        days = [share.index for share in volumes.shares(task.position)]
         stored = [day for day in days if not self.deferred and is_proven(self.config, day, self.ports)]
         write_store_indicator(self.config, {day.directory: day.day for day in stored}, ports=self.ports)
         self.done += [day.day for day in stored]
 
 
-def _with_writer(config: Config, ports: Ports, ask: Callable[[Writer], T]) -> T:
+def _with_writer(config: Config, ports: Ports, device: str, ask: Callable[[Writer], T]) -> T:
     """Something that only looks, done with a writer; where the wrong disc is in, a person may change it."""
-    writer = create_writer(config, ports=ports)
+    writer = create_writer(config, ports=ports, device=device)
     try:
         return with_right_disc(writer, ports, lambda: ask(writer))
     finally:
@@ -215,21 +243,6 @@ def _with_writer(config: Config, ports: Ports, ask: Callable[[Writer], T]) -> T:
 def _left_out(days: Sequence[DayIndex]) -> tuple[str, ...]:
     lost = ((entry, unholdable(entry)) for day in days for entry in day.entries)
     return tuple(f"/{to_text(entry.path)}: {why}" for entry, why in lost if why)
-
-
-def create_writer(config: Config, *, ports: Ports) -> Writer:
-    """A writer for the configured drive; all writers have the same interface.
-
-    A mounted device is refused before anything else: experience shows trouble with the backup if it is.
-
-    Raises:
-        ConfigError: the device type is not known.
-        DeviceMounted, DriveMissing, DriveForbidden: the device is mounted, not there, not ours to use.
-    """
-    store = config.require_store()
-    if len(store.device) > 1:
-        ports.reporter.warn(f"several drives are configured; {store.device[0]} is used")
-    return ports.drives.open(store.device[0], str(store.device_type))
 
 
 def write_image(
@@ -248,30 +261,19 @@ def write_image(
         MediaError, ToolError: the disc cannot take it, or the write failed.
     """
     days = [ports.staging.index(path, day) for path, day in _by_day(staging_dirs)]
-    planned = _with_writer(config, ports, lambda writer: whole_days(config, writer, days, ports))
+    device = device_for(config, ports, always_new=new_disc)
+    planned = _with_writer(config, ports, device, lambda writer: whole_days(config, writer, days, ports))
     shares = [due.share(due.all) for due in with_part_digests(planned, ports).days.values()]
-    return _write_volume(config, shares, ports, new_disc=new_disc)
-
-
-def _write_volume(
-    config: Config,
-    shares: Sequence[DayShare],
-    ports: Ports,
-    *,
-    new_disc: bool,
-    copy: int = 1,
-    place: VolumePlace | None = None,
-) -> SessionRecord:
-    writer = create_writer(config, ports=ports)
+    writer = create_writer(config, ports=ports, device=device)
 
     def load() -> tuple[DiscRecord, CurrentDisc | None]:
-        current = None if new_disc else find_current(config, writer, ports, copy=copy)
-        return current.disc if current else begin_disc(config, writer, ports, copy=copy), current
+        current = None if new_disc else find_current(config, writer, ports)
+        return current.disc if current else begin_disc(config, writer, ports), current
 
     try:
         disc, current = with_right_disc(writer, ports, load)
         close = config.require_store().close
-        return burn_session(config, writer, disc, current, shares, ports, place=place, close=close)
+        return burn_session(config, writer, disc, current, shares, ports, close=close)
     finally:
         writer.close()
 
@@ -314,16 +316,16 @@ def consistency_check(config: Config, staging_dirs: Mapping[Path, str], *, ports
 
 
 def _check_sessions(config: Config, sessions: Sequence[SessionRecord], ports: Ports) -> None:
-    writer = create_writer(config, ports=ports)
-    try:
-        for session in sessions:
-            disc = next(each for each in ports.catalog.discs() if each.disc_id == session.disc_id)
+    for session in sessions:
+        disc = next(each for each in ports.catalog.discs() if each.disc_id == session.disc_id)
+        writer = create_writer(config, ports=ports, device=device_holding(config, disc.label, ports))
+        try:
             if session.status is SessionStatus.BURNT:
                 prove_session(config, writer, disc, session, ports, kind=CheckKind.STORE)
             else:
                 prove_again(writer, disc, session, ports)
-    finally:
-        writer.close()
+        finally:
+            writer.close()
 
 
 def choose_days(config: Config, options: StoreOptions, ports: Ports) -> list[StagedDay]:
@@ -355,15 +357,13 @@ def choose_days(config: Config, options: StoreOptions, ports: Ports) -> list[Sta
 
 def settle_earlier(config: Config, options: StoreOptions, ports: Ports) -> None:
     """What an earlier run left open is settled first; `full` may go on without the disc it needs."""
-    writer = create_writer(config, ports=ports)
-    try:
-        settle(config, writer, ports)
-    except MediaError as error:
-        if not options.full:
-            raise
-        ports.reporter.warn(f"{error.message}; a new disc is begun all the same")
-    finally:
-        writer.close()
+    with all_writers(config, ports) as writers:
+        try:
+            settle(config, writers, ports)
+        except MediaError as error:
+            if not options.full:
+                raise
+            ports.reporter.warn(f"{error.message}; a new disc is begun all the same")
 
 
 def _sessions_of(staging_dirs: Mapping[Path, str], ports: Ports) -> list[SessionRecord]:
@@ -391,14 +391,16 @@ def _by_day(staging_dirs: Mapping[Path, str]) -> list[tuple[Path, str]]:
     return sorted(staging_dirs.items(), key=lambda item: (item[1], item[0]))
 
 
-def _finish(config: Config, done: Sequence[str], ports: Ports) -> None:
-    """Eject when that is wished; a tray that stays shut is no failure of the store."""
-    if not config.require_store().eject or not done:
-        return
-    writer = create_writer(config, ports=ports)
-    try:
-        writer.eject()
-    except CedarchestError as error:
-        ports.reporter.warn(f"the disc was not ejected: {error.message}")
-    finally:
-        writer.close()
+def _finish(config: Config, used: Collection[str], ports: Ports) -> None:
+    """Eject what was written when that is wished; a tray that stays shut is no failure of the store."""
+    for device in sorted(used) if config.require_store().eject else ():
+        try:
+            writer = create_writer(config, ports=ports, device=device)
+            try:
+                writer.eject()
+            finally:
+                writer.close()
+        except Interrupted:
+            raise
+        except CedarchestError as error:
+            ports.reporter.warn(f"the disc was not ejected: {error.message}")

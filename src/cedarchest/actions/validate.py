@@ -14,7 +14,7 @@ from cedarchest.actions.extensions import NIGHT, check_extension, plan_night
 from cedarchest.actions.loading import CurrentDisc, find_current, warn_of_strangers
 from cedarchest.actions.marks import warn_of_unproven_marks
 from cedarchest.actions.purge import refuse_dangerous
-from cedarchest.actions.store import create_writer
+from cedarchest.actions.writers import all_writers, copies_with_drives
 from cedarchest.config.choices import ArchiveFormat
 from cedarchest.config.model import Collect, Config, Peer, Stage
 from cedarchest.errors import (
@@ -74,7 +74,7 @@ def _steps(config: Config, ports: Ports) -> Iterator[Step]:
     if config.store is None:
         yield "drive and disc", lambda: "there is no table [store]; all but discs needs it"
     else:
-        yield "drive and disc", lambda: _drive(config, ports)
+        yield "drive and disc", lambda: _drives(config, ports)
     if config.purge.dir:
         yield "folders to purge", lambda: _purged(config)
     yield from _told(config, ports)
@@ -231,24 +231,35 @@ def _purged(config: Config) -> str:
     return ", ".join(str(folder.path) for folder in config.purge.dir)
 
 
-def _drive(config: Config, ports: Ports) -> str:
-    writer = create_writer(config, ports=ports)
-    try:
-        current = find_current(config, writer, ports)
-        next_one = current.disc.label if current else "a new disc is begun next"
-        if current:
-            _warn_if_nearly_full(config, writer, current, ports)
-        if not writer.loads_itself:
-            return f"{writer.device}, {next_one}"
-        shelf = Path(writer.device.partition(":")[2])
-        image = shelf / f"{current.disc.label}.iso" if current else shelf
-        for path in (shelf, image):
-            if path.exists() and not os.access(path, os.W_OK):
-                raise DriveForbidden(f"{path} may not be written", advice="Correct its permissions.")
-        warn_of_strangers(writer, ports)
-        return f"{writer.device}, {next_one}, {_room_at(shelf)}"
-    finally:
-        writer.close()
+def _drives(config: Config, ports: Ports) -> str:
+    """What a store would find in its drives; each copy in the drive that it would be written in first."""
+    copies = range(1, config.require_store().copies + 1)
+    with all_writers(config, ports) as writers:
+        if len(writers) == 1:
+            return _drive(config, writers[0], 1, ports)
+        together = next(copies_with_drives(copies, writers, ports))
+        of_copy = {device: copy for copy, device in together.items()}
+        said = [
+            _drive(config, each, of_copy[each.device], ports) for each in writers if each.device in of_copy
+        ]
+        others = [each.device for each in writers if each.device not in of_copy]
+    return "; ".join((*said, *others))
+
+
+def _drive(config: Config, writer: Writer, copy: int, ports: Ports) -> str:
+    current = find_current(config, writer, ports, copy=copy)
+    next_one = current.disc.label if current else "a new disc is begun next"
+    if current:
+        _warn_if_nearly_full(config, writer, current, ports)
+    if not writer.loads_itself:
+        return f"{writer.device}, {next_one}"
+    shelf = Path(writer.device.partition(":")[2])
+    image = shelf / f"{current.disc.label}.iso" if current else shelf
+    for path in (shelf, image):
+        if path.exists() and not os.access(path, os.W_OK):
+            raise DriveForbidden(f"{path} may not be written", advice="Correct its permissions.")
+    warn_of_strangers(writer, ports)
+    return f"{writer.device}, {next_one}, {_room_at(shelf)}"
 
 
 def _warn_if_nearly_full(config: Config, writer: Writer, current: CurrentDisc, ports: Ports) -> None:

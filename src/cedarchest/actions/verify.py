@@ -25,9 +25,9 @@ from cedarchest.actions.receipts import leave_receipts
 from cedarchest.actions.reuse import LOST
 from cedarchest.actions.selfcheck import check_by_itself
 from cedarchest.actions.settle import settle_session
-from cedarchest.actions.store import create_writer
+from cedarchest.actions.writers import all_writers, holding
 from cedarchest.config.model import Config
-from cedarchest.errors import CatalogError, CedarchestError, DamagedDisc, NoMedium, VerifyError
+from cedarchest.errors import CatalogError, CedarchestError, DamagedDisc, Interrupted, NoMedium, VerifyError
 from cedarchest.model.disc import FOUND_AGAIN, DiscRecord, SessionRecord, SessionStatus
 from cedarchest.model.findings import Finding
 from cedarchest.model.names import first_few
@@ -106,21 +106,39 @@ def _verify_path(target: str, ports: Ports) -> DiscVerdict:
 
 
 def _verify_known(config: Config, labels: Sequence[str], ports: Ports) -> list[DiscVerdict]:
-    writer = create_writer(config, ports=ports)
-    try:
-        verdicts = []
-        for disc in _discs_to_verify(writer, labels, ports):
+    verdicts = []
+    with all_writers(config, ports) as writers:
+        for writer, disc in _discs_to_verify(writers, labels, ports):
             ports.interrupts.check()
             verdicts.append(verify_disc(config, writer, disc, ports))
-        return verdicts
-    finally:
-        writer.close()
+    return verdicts
 
 
-def _discs_to_verify(writer: Writer, labels: Sequence[str], ports: Ports) -> list[DiscRecord]:
+def _discs_to_verify(
+    writers: Sequence[Writer], labels: Sequence[str], ports: Ports
+) -> list[tuple[Writer, DiscRecord]]:
+    """The discs that are named, each with the drive that holds it; or all that are in the drives."""
     known = [disc for disc in ports.catalog.discs() if not disc.given_up]
     if labels:
-        return [_named(label, known, ports) for label in labels]
+        named = [_named(label, known, ports) for label in labels]
+        return [(holding(writers, disc.label), disc) for disc in named]
+    found: list[tuple[Writer, DiscRecord]] = []
+    problems: list[CedarchestError] = []
+    for writer in writers:
+        try:
+            found += [(writer, disc) for disc in _discs_in(writer, known, ports)]
+        except Interrupted:
+            raise
+        except CedarchestError as error:
+            problems.append(error)
+    if problems and not found:
+        raise problems[0]
+    for problem in problems:
+        ports.reporter.warn(problem.message)
+    return found
+
+
+def _discs_in(writer: Writer, known: Sequence[DiscRecord], ports: Ports) -> list[DiscRecord]:
     if writer.loads_itself:
         warn_of_strangers(writer, ports)
         return [disc for disc in known if _written_here(disc, writer, ports)]

@@ -155,8 +155,8 @@ class LocalDrives:
     def _open_optical(self, device: Path) -> OpticalDrive:
         refuse_mounted(device)
         _refuse_unusable(device)
-        self._lock(device, os.O_RDONLY | os.O_NONBLOCK)
         real = Path(os.path.realpath(device))
+        self._lock(real, os.O_RDONLY | os.O_NONBLOCK)
         return OpticalDrive(
             real,
             self._xorriso,

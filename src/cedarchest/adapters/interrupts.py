@@ -33,7 +33,9 @@ class Signals:
     def __init__(self) -> None:
         self._asked = 0
         self._hung_up = False
-        self._shielded = False
+        self._shields = 0
+        self._counting = threading.Lock()
+        self._of_thread = threading.local()
         self._raised_at = 0
 
     @contextlib.contextmanager
@@ -59,8 +61,8 @@ class Signals:
         self._asked += 1
         if self._raised_at and self._asked - self._raised_at < PATIENCE:
             return  # it is ending, which takes its time; asked often enough, it is said again
-        if not self._shielded or self._asked > PATIENCE:
-            if self._shielded:
+        if not self._shields or self._asked > PATIENCE:
+            if self._shields:
                 _say("the burner is told to stop; it gets up to a minute to end in good order")
             self._raised_at = self._asked
             raise Interrupted("the run was interrupted")
@@ -74,13 +76,28 @@ class Signals:
 
     @contextlib.contextmanager
     def shielded(self) -> Iterator[None]:
-        """Within it a first interrupt only asks."""
-        self._shielded = True
+        """Within it, in whichever threads, a first interrupt only asks."""
+        self._shield(1)
         try:
             yield
         finally:
-            self._shielded = False
+            self._shield(-1)
         if self._asked:
+            raise Interrupted("the run was interrupted")
+
+    def _shield(self, more: int) -> None:
+        with self._counting:
+            self._shields += more
+        self._of_thread.shields = self._shields_here() + more
+
+    def _shields_here(self) -> int:
+        return int(getattr(self._of_thread, "shields", 0))
+
+    def pass_on(self) -> None:
+        """Raise in another thread what a signal raises in the main one."""
+        if threading.current_thread() is threading.main_thread():
+            return
+        if self._asked > PATIENCE or (self._asked and not self._shields_here()):
             raise Interrupted("the run was interrupted")
 
     def check(self) -> None:

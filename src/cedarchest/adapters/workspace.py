@@ -72,8 +72,9 @@ class StateWorkspace:
 
     def expected(self, disc_id: str, session: int) -> Sequence[Entry]:
         """All that the session put on the disc."""
-        if self._last[:2] == (disc_id, session):
-            return self._last[2]
+        last = self._last  # another drive's thread may put its own there
+        if last[:2] == (disc_id, session):
+            return last[2]
         tree = self._tree(disc_id, session)
         folder = tree / session_folder(session)
         try:

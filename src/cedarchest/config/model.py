@@ -329,7 +329,8 @@ class Store(_Table):
     """How days are written to discs."""
 
     device: Annotated[tuple[str, ...], kinds.DEVICES] = Field(
-        description="The drive or drives: `/dev/sr0`, or `shelf:DIR` for disc images in a directory."
+        description="The drive or drives: `/dev/sr0`, or `shelf:DIR` for disc images in a directory. All of "
+        "a list are written at the same time."
     )
     device_type: Annotated[DeviceType, kinds.one_of(DeviceType)] = Field(
         default=DeviceType.AUTO, description="What the device is; `auto` asks it."

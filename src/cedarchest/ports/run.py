@@ -71,7 +71,7 @@ class Locks(Protocol):
 
 
 class Interrupts(Protocol):
-    """Whether the operator asked the run to end."""
+    """Whether the operator asked the run to end. A signal reaches the main thread only."""
 
     def shielded(self) -> AbstractContextManager[None]:
         """Within it a first interrupt only asks: the burner ends cleanly."""
@@ -82,6 +82,14 @@ class Interrupts(Protocol):
 
         Raises:
             Interrupted: it was.
+        """
+        ...
+
+    def pass_on(self) -> None:
+        """Raise in another thread what a signal raises in the main one; whoever is long at work asks.
+
+        Raises:
+            Interrupted: the run was interrupted, and this thread is not shielded or it was asked for long.
         """
         ...
 

@@ -1,11 +1,19 @@
-"""How far a run is: a moving bar on a terminal, a plain line a minute without one. Never raises."""
+"""How far a run is: a moving bar on a terminal, a plain line a minute without one. Never raises.
+
+Each thread has a phase of its own: where two drives write there are two bars, and lines of both.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
+import threading
 import time
-from typing import Protocol, TextIO
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +38,7 @@ class ProgressReporter:
         self._quiet = quiet
         self._line_every_s = line_every_s
         self._shown: _Shown | None = None
+        self._turn = threading.Lock()
         self.warnings: list[str] = []
 
     def phase(self, name: str, total: int, unit: str = "B") -> None:
@@ -37,22 +46,24 @@ class ProgressReporter:
         log.info("%s", name)
         if self._quiet:
             return
-        if self._shown is None:
-            self._shown = (
-                _Bar(self._stream) if self._stream.isatty() else _Lines(self._stream, self._line_every_s)
-            )
-        self._shown.begin(name, total, unit)
+        with self._turn:
+            if self._shown is None:
+                self._shown = (
+                    _Bar(self._stream) if self._stream.isatty() else _Lines(self._stream, self._line_every_s)
+                )
+            self._shown.begin(name, total, unit)
 
     def advance(self, done: int) -> None:
         """So much of the phase is done."""
-        if self._shown is not None:
-            self._shown.show(done)
+        if (shown := self._shown) is not None:
+            shown.show(done)
 
     def warn(self, message: str) -> None:
         """Something to know, said at once and at the end."""
         log.warning("%s", message)
-        if message not in self.warnings:
-            self.warnings.append(message)
+        with self._turn:
+            if message not in self.warnings:
+                self.warnings.append(message)
 
     def note(self, message: str) -> None:
         """A fact worth a line."""
@@ -66,7 +77,7 @@ class ProgressReporter:
 
 
 class _Bar:
-    """rich's progress display: phase, bar, rate, time left."""
+    """rich's progress display: phase, bar, rate, time left; a bar for each thread."""
 
     def __init__(self, stream: TextIO) -> None:
         from rich.console import Console
@@ -88,18 +99,33 @@ class _Bar:
             console=Console(file=stream),
         )
         self._progress.start()
-        self._task = self._progress.add_task("", total=None)
+        self._tasks: dict[int, TaskID] = {}
 
     def begin(self, name: str, total: int, unit: str) -> None:
         del unit
-        self._progress.remove_task(self._task)
-        self._task = self._progress.add_task(name, total=total or None)
+        here = threading.get_ident()
+        ended = {task.id for task in self._progress.tasks if task.finished}
+        for thread in [each for each, task in self._tasks.items() if each == here or task in ended]:
+            self._progress.remove_task(self._tasks.pop(thread))
+        self._tasks[here] = self._progress.add_task(name, total=total or None)
 
     def show(self, done: int) -> None:
-        self._progress.update(self._task, completed=done)
+        if (task := self._tasks.get(threading.get_ident())) is not None:
+            self._progress.update(task, completed=done)
 
     def end(self) -> None:
         self._progress.stop()
+
+
+@dataclass
+class _Phase:
+    """A phase that is under way in a thread."""
+
+    name: str
+    total: int
+    unit: str
+    began: float
+    last: float
 
 
 class _Lines:
@@ -108,23 +134,22 @@ class _Lines:
     def __init__(self, stream: TextIO, every_s: float) -> None:
         self._stream = stream
         self._every_s = every_s
-        self._name = self._unit = ""
-        self._total = 0
-        self._began = self._last = 0.0
+        self._phases: dict[int, _Phase] = {}
 
     def begin(self, name: str, total: int, unit: str) -> None:
-        self._name, self._total, self._unit = name, total, unit
-        self._began = self._last = time.monotonic()
+        now = time.monotonic()
+        self._phases[threading.get_ident()] = _Phase(name, total, unit, now, now)
 
     def show(self, done: int) -> None:
+        phase = self._phases.get(threading.get_ident())
         now = time.monotonic()
-        if now - self._last < self._every_s:
+        if phase is None or now - phase.last < self._every_s:
             return
-        self._last = now
-        rate = done / (now - self._began)
-        left = (self._total - done) / rate / 60 if rate > 0 and self._total else 0.0
-        share = f"{100 * done / self._total:.0f} %" if self._total else f"{done} {self._unit}"
-        self._stream.write(f"{self._name}: {share}, {rate / 1e6:.1f} MB/s, {left:.0f} min left\n")
+        phase.last = now
+        rate = done / (now - phase.began)
+        left = (phase.total - done) / rate / 60 if rate > 0 and phase.total else 0.0
+        share = f"{100 * done / phase.total:.0f} %" if phase.total else f"{done} {phase.unit}"
+        self._stream.write(f"{phase.name}: {share}, {rate / 1e6:.1f} MB/s, {left:.0f} min left\n")
         self._stream.flush()
 
     def end(self) -> None:
