@@ -103,11 +103,11 @@ class MemoryCatalog:
         counts = {digest: len(found) for digest, found in holders.items()}
         return held_in_parts(counts, digests, self.splits(digests))
 
-    def splits(self, digests: Collection[bytes]) -> Mapping[bytes, tuple[Split, ...]]:
+    def splits(self, digests: Collection[bytes] | None = None) -> Mapping[bytes, tuple[Split, ...]]:
         return {
             sha256: tuple(found[size] for size in sorted(found))
             for sha256, found in self._splits.items()
-            if sha256 in digests
+            if digests is None or sha256 in digests
         }
 
     def put_split(self, sha256: bytes, split: Split) -> None:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Container, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from cedarchest import __version__
 from cedarchest.actions.facts import disc_named
@@ -106,14 +107,17 @@ def burn_tree(
     visible: Mapping[bytes, StoredEntry],
     tree: ImageTree,
     place: VolumePlace,
+    made_at: datetime,
     ports: Ports,
 ) -> SessionRecord:
     """Write the tree of another disc's image, which shows what is `visible`, as the first session of a disc.
 
+    `made_at` is the time of that tree: a copy is no newer than what it holds.
+
     Raises:
         As `burn_session`.
     """
-    return _burn(config, writer, disc, 0, selection, visible, (), place, ports, tree=tree)
+    return _burn(config, writer, disc, 0, selection, visible, (), place, ports, tree=tree, made_at=made_at)
 
 
 def _burn(
@@ -129,9 +133,12 @@ def _burn(
     *,
     close: CloseDisc = CloseDisc.NEVER,
     tree: ImageTree | None = None,
+    made_at: datetime | None = None,
 ) -> SessionRecord:
     seen = writer.observe()
     session = _intent(config, seen, disc, base, selection, place, ports, writer)
+    if made_at:
+        session = replace(session, created_at=made_at)
     margin = config.require_store().margin_blocks(writer.device, seen.capacity)
     if writer.loads_itself or seen.traits.overwritable:
         close = CloseDisc.NEVER

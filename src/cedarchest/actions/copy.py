@@ -69,9 +69,10 @@ def execute_copy(config: Config, label: str, *, ports: Ports) -> CopyReport:
                 label=label,
             )
         chain = base_chain(sessions, base.number)
+        ports.workspace.drop_images(but=_name(base))
         image, entries = _read(config, source, chain, ports)
         copy = _write(config, source, chain, ImageTree(image, base.start), entries, ports)
-        ports.workspace.drop_image(source.disc_id)
+        ports.workspace.drop_images()
         days = tuple(sorted({content.day for session in chain for content in session.days}))
         follow_proof(config, days, ports)
         leave_receipts(config, ports=ports)
@@ -84,7 +85,7 @@ def _read(
     """The disc as an image, verified now or when it was read, and all entries that it shows but ours."""
     writer = create_writer(config, ports=ports, device=device_holding(config, source.label, ports))
     try:
-        image = ports.workspace.kept_image(source.disc_id)
+        image = ports.workspace.kept_image(_name(chain[-1]))
         if image is None:
             with_right_disc(writer, ports, lambda: writer.load(source.label))
             verdict = verify_disc(config, writer, source, ports)
@@ -115,7 +116,12 @@ def _kept(writer: Writer, source: DiscRecord, chain: Sequence[SessionRecord], po
                 done += len(piece)
                 ports.reporter.advance(done)
 
-    return ports.workspace.keep_image(source.disc_id, total, pieces())
+    return ports.workspace.keep_image(_name(chain[-1]), total, pieces())
+
+
+def _name(session: SessionRecord) -> str:
+    """The name of the image of a disc with this session as its last."""
+    return f"{session.disc_id}-{session.number:03}"
 
 
 def _shown(reader: Writer, chain: Sequence[SessionRecord], ports: Ports) -> list[Entry]:
@@ -153,7 +159,9 @@ def _write(
             for path, entry in visible_entries(ports.catalog, source.disc_id, base).items()
             if not path.startswith(ours)
         }
-        session = burn_tree(config, writer, disc, selection, visible, tree, _place(chain), ports)
+        session = burn_tree(
+            config, writer, disc, selection, visible, tree, _place(chain), chain[-1].created_at, ports
+        )
         prove_session(config, writer, disc, session, ports, kind=CheckKind.STORE)
         return disc
     finally:
@@ -169,14 +177,15 @@ def _free_number(source: DiscRecord, chain: Sequence[SessionRecord], ports: Port
 
 
 def _contents(chain: Sequence[SessionRecord]) -> Iterator[DayContent]:
-    """What a copy holds of each day: as its newest session says, whole where the oldest one was."""
+    """What a copy holds of each day: as its newest session says; whole where that had the rest of it here."""
     of_day: dict[str, list[DayContent]] = {}
     for session in chain:
         for content in session.days:
             of_day.setdefault(content.day, []).append(content)
     for contents in of_day.values():
         size = sum(content.data_bytes for content in contents)
-        yield replace(contents[-1], partial=contents[0].partial, data_bytes=size)
+        elsewhere = any(content.rests_on or content.pieces > 1 for content in contents)
+        yield replace(contents[-1], partial=contents[0].partial or elsewhere, data_bytes=size)
 
 
 def _place(chain: Sequence[SessionRecord]) -> VolumePlace:

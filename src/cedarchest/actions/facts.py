@@ -51,7 +51,7 @@ def is_covered(
         if entry.path not in left_out and known.get(stored_as(entry), 0) < copies
     ]
     splits = catalog.splits({entry.sha256 for entry in missing}) if missing else {}
-    taken = {entry.path for entry in day_index.entries} if splits else set()
+    taken = {entry.path for entry in day_index.entries} if splits else set[bytes]()
     return bool(day_index.entries) and all(
         any(
             all(known.get(stored_as(part.entry), 0) >= copies for part in parts_of(entry, split, taken))

@@ -100,6 +100,11 @@ def take_back(config: Config, days: Iterable[str], ports: Ports) -> None:
             ports.staging.unmark_stored(day.directory)
 
 
+def due_days(config: Config, days: Iterable[str], ports: Ports) -> list[str]:
+    """Those of the days that are staged and not marked stored."""
+    return [day.day for day in _staged(config, days, ports) or () if not day.marked_stored]
+
+
 def _is_proven_as_staged(config: Config, day: StagedDay, ports: Ports) -> bool:
     """Whether all that is staged of a day now is proven: a supplement that no disc has keeps it due."""
     try:

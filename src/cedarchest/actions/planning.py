@@ -16,13 +16,23 @@ from cedarchest.model.holdable import unholdable
 from cedarchest.model.index import Entry
 from cedarchest.model.media import BLOCK, TRAITS, Medium, MediumTraits
 from cedarchest.model.packing import DueDay, Share
-from cedarchest.model.parts import PORTABLE_PART_BYTES, Part, Split, is_to_be_cut, part_bytes_for, parts_of
+from cedarchest.model.parts import (
+    PARTS_A_DISC,
+    PORTABLE_BYTES,
+    PORTABLE_PART_BYTES,
+    Part,
+    Split,
+    part_bytes_for,
+    parts_of,
+)
 from cedarchest.model.plan import Policy, Room, StorePlan, plan_store
 from cedarchest.model.size import Tally
 from cedarchest.model.stretches import Stretches
 from cedarchest.ports import DayIndex, Ports, StagedDay, Writer
 
 FIRST_SESSION_ON_OVERWRITABLE = 32
+FOLDERS_ABOVE = 1024
+"""Blocks that the folders above a file never need, with their names and continuations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,22 +150,32 @@ class _Looking:
     def whole(self, day: DayIndex) -> DayDue:
         """All of a day that a disc can hold, large files in parts."""
         held = [entry for entry in day.entries if not unholdable(entry)]
-        usable = self.policy.usable(self.empty)
-        large = [entry for entry in held if is_to_be_cut(entry, usable, portable=self.portable)]
-        if not large:
-            return DayDue(day, Stretches(day.day, held))
-        taken = {entry.path for entry in held}
-        cut = {entry.path: list(parts_of(entry, self._split(entry, usable), taken)) for entry in large}
+        whole = Stretches(day.day, held)
+        room = self.policy.usable(self.empty) - self.policy.bin(self.empty).blocks(Share(whole, 0, 0).cost)
+        large = self._to_be_cut(whole, room)
+        if not large or room < PARTS_A_DISC:  # then the plan refuses the day
+            return DayDue(day, whole)
+        taken = {entry.path for entry in day.entries}
+        cut = {entry.path: list(parts_of(entry, self._split(entry, room), taken)) for entry in large}
         entries = [shown for entry in held for shown in _in_parts(entry, cut)]
         parts = {part.entry.path: part for several in cut.values() for part in several}
         return DayDue(day, Stretches(day.day, entries), parts)
 
-    def _split(self, entry: Entry, usable: int) -> Split:
+    def _to_be_cut(self, whole: Stretches, room: int) -> list[Entry]:
+        """The files that an empty disc does not take, or not every system reads."""
+        disc = self.policy.bin(self.empty)
+        doubtful = whole.larger_than(max(0, room - FOLDERS_ABOVE) * BLOCK)
+        too_large = [place for place in doubtful if disc.left(Share(whole, place, place + 1)) < 0]
+        not_portable = whole.larger_than(PORTABLE_BYTES) if self.portable else []
+        places = sorted({*too_large, *not_portable})
+        return [whole.ends(place, place + 1)[0] for place in places]
+
+    def _split(self, entry: Entry, room: int) -> Split:
         """How a file is cut: as it was before, if it was, so that the parts that discs have are of use."""
-        most = min(usable * BLOCK, PORTABLE_PART_BYTES) if self.portable else usable * BLOCK
+        most = min(room * BLOCK, PORTABLE_PART_BYTES) if self.portable else room * BLOCK
         known = self.ports.catalog.splits({entry.sha256}).get(entry.sha256, ())
         fitting = [split for split in known if split.part_bytes <= most]
-        return fitting[-1] if fitting else Split(part_bytes_for(usable, portable=self.portable))
+        return fitting[-1] if fitting else Split(part_bytes_for(room, portable=self.portable))
 
     def due(self, day: DayIndex, current: CurrentDisc | None) -> DayDue:
         """What of a day is not on discs yet.

@@ -7,7 +7,7 @@ brought to the peer by whatever run reaches it first.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from cedarchest.model.disc import SessionStatus, StoredEntry
 from cedarchest.model.handover import Received, is_receipt, read_receipt, write_receipt
 from cedarchest.model.index import Entry, Kind
 from cedarchest.model.names import to_text
+from cedarchest.model.parts import part_paths, whole_path
 from cedarchest.ports import DayIndex, FolderItem, Ports
 
 log = logging.getLogger(__name__)
@@ -88,9 +89,10 @@ def _write(config: Config, day: str, labels: dict[str, str], staged: DayIndex | 
             received.append(Received(path, kind, entry.size, entry.mtime_ns, entry.sha256, copies))
 
     on_disc = ports.catalog.copies(day)
-    for stored, copies in on_disc.items():
+    in_parts = dict(_in_parts(on_disc, ports))
+    for stored, copies in (*on_disc.items(), *in_parts.items()):
         tell(stored, copies)
-    known = {(stored.path, stored.sha256) for stored in on_disc}
+    known = {(stored.path, stored.sha256) for stored in (*on_disc, *in_parts)}
     for entry in staged.entries if staged else ():
         if (entry.path, entry.sha256) not in known:
             tell(entry, 0)
@@ -100,6 +102,20 @@ def _write(config: Config, day: str, labels: dict[str, str], staged: DayIndex | 
         if received or ports.receipts.has(name, day)
     }
     ports.receipts.write(day, proof, receipts)
+
+
+def _in_parts(on_disc: Mapping[StoredEntry, int], ports: Ports) -> Iterator[tuple[StoredEntry, int]]:
+    """The files of which all parts are on discs, each as its peer knows it, on as few as one of its parts."""
+    by_place = {(stored.path, stored.sha256): (stored, copies) for stored, copies in on_disc.items()}
+    for sha256, splits in ports.catalog.splits().items():
+        for split in splits:
+            for stem in {whole_path(path) for path, digest in by_place if digest == split.digests[0]}:
+                places = zip(part_paths(stem, len(split.digests)), split.digests, strict=True)
+                found = [by_place[place] for place in places if stem and place in by_place]
+                if stem and len(found) == len(split.digests):
+                    size = sum(stored.size for stored, _ in found)
+                    whole = found[0][0]._replace(path=stem, size=size, sha256=sha256)
+                    yield whole, min(copies for _, copies in found)
 
 
 def proven_files(config: Config, peer: str, ports: Ports) -> AbstractSet[Proven]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from cedarchest.actions.burn import new_disc
 from cedarchest.actions.facts import days_on, is_stored
 from cedarchest.actions.loading import known_disc, newer_than_catalog, sessions_unknown
-from cedarchest.actions.marks import follow_proof, take_back
+from cedarchest.actions.marks import due_days, follow_proof, take_back
 from cedarchest.config.model import Config
 from cedarchest.errors import ForeignDisc, NotAppendable
 from cedarchest.model.days import parse_day
@@ -109,8 +109,9 @@ def reasons_to_keep(
         return [newer_than_catalog(disc, unknown)]
     store = config.require_store()
     today = ports.clock.now().date()
-    reasons = []
     sessions = ports.catalog.sessions(disc.disc_id)
+    unfinished = due_days(config, days_on(sessions), ports)
+    reasons = [f"it holds a part of {day}, which is not stored yet" for day in unfinished]
     for day in days_on(sessions):
         written = (each.created_at.date() for each in sessions for content in each.days if content.day == day)
         if today - max(parse_day(day), *written) >= store.retention:

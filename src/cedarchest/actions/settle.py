@@ -164,7 +164,8 @@ def _refuse_other(writer: Writer, seen: Observation, disc: DiscRecord, session: 
     advice = f"Insert {disc.label} and run the command again. {lost_advice(disc.label)}"
     if seen.state is DiscState.NONE:
         raise NoMedium(f"there is no disc in {writer.device}; {disc.label} is needed", advice=advice)
-    if session.number == 1 and len(seen.sessions) <= 1 and not seen.label:
+    unseen = session.status is SessionStatus.INTENDED and session.number == 1
+    if unseen and len(seen.sessions) <= 1 and not seen.label:
         return  # cut off before the disc got its label
     if seen.label != disc.label:
         raise WrongDisc(

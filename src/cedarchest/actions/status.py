@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from cedarchest.actions.copies import is_due_as
 from cedarchest.actions.facts import is_on_a_disc, is_whole, newest_written
 from cedarchest.actions.loading import CurrentDisc, find_current
 from cedarchest.actions.marks import awaits_check, is_proven
 from cedarchest.actions.past_runs import RunsReport, look_at_runs
 from cedarchest.actions.planning import indexes_of, plan_days
 from cedarchest.actions.reuse import ERASED
-from cedarchest.actions.writers import create_writer, device_for
+from cedarchest.actions.writers import all_writers, copies_with_drives
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError, NotAppendable
 from cedarchest.model.disc import CLOSED_BADLY, UNREADABLE, SessionStatus
@@ -155,13 +156,16 @@ def _drive(
     config: Config, due: list[DayIndex], ports: Ports
 ) -> tuple[StorePlan | None, CurrentDisc | None, CedarchestError | None]:
     """The plan for what is due and the disc in use; trouble with the drive is part of the answer."""
+    copies = range(1, config.require_store().copies + 1)
+    wanted = [copy for copy in copies if any(is_due_as(copy, config, day, ports) for day in due)] or [1]
     try:
-        writer = create_writer(config, ports=ports, device=device_for(config, ports))
-        try:
-            current = find_current(config, writer, ports)
-            return plan_days(config, writer, due, ports, always_new=False).plan, current, None
-        finally:
-            writer.close()
+        with all_writers(config, ports) as writers:
+            copy, device = next(iter(next(copies_with_drives(wanted, writers, ports)).items()))
+            writer = next(each for each in writers if each.device == device)
+            current = find_current(config, writer, ports, copy=copy)
+            of_copy = [day for day in due if is_due_as(copy, config, day, ports)]
+            planned = plan_days(config, writer, of_copy, ports, always_new=False, copy=copy)
+            return planned.plan, current, None
     except CedarchestError as error:
         return None, None, _unsettled(ports) or error
 

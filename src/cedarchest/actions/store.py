@@ -115,9 +115,15 @@ def plan_only(config: Config, days: Sequence[StagedDay], ports: Ports, *, always
         rounds = copies_with_drives(_copies(config), writers, ports, always_new=always_new)
         for copy, device in itertools.chain.from_iterable(homes.items() for homes in rounds):
             due = _due_for(copy, config, pending, ports, always_new=always_new)
-            planned = plan_days(config, by_device[device], due, ports, always_new=always_new, copy=copy)
+            try:
+                planned = plan_days(config, by_device[device], due, ports, always_new=always_new, copy=copy)
+            except MediaError as error:
+                problems.append(error)
+                continue
             volumes += planned.plan.volumes
             problems += planned.plan.refused
+    if len(problems) == 1 and not volumes:
+        raise problems[0]
     return StoreReport(StorePlan(tuple(volumes)), problems=tuple(problems))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cedarchest.actions.facts import disc_named
+from cedarchest.actions.facts import disc_named, is_whole
 from cedarchest.actions.loading import (
     is_written_here,
     newer_than_catalog,
@@ -284,11 +284,8 @@ def _beyond_catalog(writer: Writer, disc: DiscRecord, ports: Ports) -> Cedarches
 
 
 def _is_replaced(session: SessionRecord, ports: Ports) -> bool:
-    """Whether it was known to be bad, and later sessions that are verified hold all its days."""
+    """Whether it was known to be bad, and discs prove all of its days as they were written last."""
+    digests = last_digests((content.day for content in session.days), ports)
     return session.status is SessionStatus.BAD and all(
-        any(
-            other.status is SessionStatus.VERIFIED and other.created_at >= session.created_at
-            for other, _ in ports.catalog.contents(content.day)
-        )
-        for content in session.days
+        is_whole(ports.catalog, day, digest) for day, digest in digests.items()
     )

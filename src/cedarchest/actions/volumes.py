@@ -30,17 +30,17 @@ class VolumeSet:
     def of(cls, planned: Planned, ports: Ports) -> VolumeSet:
         """The set of a plan: a new one, or one that an earlier run could not finish."""
         earlier = _begun(planned, ports)
-        taken = {session.volume for session in earlier.values()}
+        taken = {session.volume for _, session in earlier}
         free = (number for number in itertools.count(1) if number not in taken)
         numbers = tuple(itertools.islice(free, len(planned.plan.volumes)))
-        of_set = next(iter(earlier.values())).volume_set if earlier else str(uuid.uuid4())
+        of_set = earlier[0][1].volume_set if earlier else str(uuid.uuid4())
         found = cls(of_set, planned, numbers, max((*numbers, *taken), default=1))
-        for label, session in earlier.items():
+        for label, session in earlier:
             found.described[session.volume] = _written(session, label)
         for number, volume in zip(numbers, planned.plan.volumes, strict=True):
             holds = [share.described for share in volume.shares]
             found.described[number] = {"volume": number, "disc": volume.label or None, "holds": holds}
-        before = [content for session in earlier.values() for content in session.days]
+        before = [content for _, session in earlier for content in session.days]
         found.pieces = {
             day: planned.plan.discs_of(day)
             + sum(each.day == day and each.index_digest == due.index.digest for each in before)
@@ -67,22 +67,23 @@ class VolumeSet:
         self.described[number] = {**self.described[number], "disc": disc.label}
 
 
-def _begun(planned: Planned, ports: Ports) -> dict[str, SessionRecord]:
-    """The proven volumes of the set that was begun last for days of a plan, by the labels of their discs."""
+def _begun(planned: Planned, ports: Ports) -> list[tuple[str, SessionRecord]]:
+    """The proven volumes of the set begun last for days of a plan, with the labels of their discs."""
     rests_on = {name for due in planned.days.values() for name in due.rests_on}
     if not rests_on or not planned.plan.volumes:
-        return {}
-    discs = ports.catalog.discs()
+        return []
+    copy = planned.plan.volumes[0].copy
+    discs = [disc for disc in ports.catalog.discs() if disc.copy == copy and not disc.given_up]
     labelled = [(disc.label, each) for disc in discs for each in ports.catalog.sessions(disc.disc_id)]
     begun = [each for _, each in labelled if each.name in rests_on and each.volumes > 1]
     if not begun:
-        return {}
+        return []
     newest = max(begun, key=lambda session: session.created_at)
-    return {
-        label: session
+    return [
+        (label, session)
         for label, session in labelled
         if session.volume_set == newest.volume_set and session.status is SessionStatus.VERIFIED
-    }
+    ]
 
 
 def _written(session: SessionRecord, label: str) -> Mapping[str, object]:

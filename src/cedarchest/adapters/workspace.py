@@ -93,9 +93,9 @@ class StateWorkspace:
             ) from error
         return [*listed, *own]
 
-    def keep_image(self, disc_id: str, size: int, pieces: Iterable[tuple[int, bytes]]) -> Path:
+    def keep_image(self, name: str, size: int, pieces: Iterable[tuple[int, bytes]]) -> Path:
         """Keep what was read of a disc as an image file."""
-        image = self._images / f"{disc_id}.iso"
+        image = self._images / f"{name}.iso"
         with _written(self._images):
             self._images.mkdir(parents=True, exist_ok=True, mode=0o700)
             if (free := shutil.disk_usage(self._images).free) < size:
@@ -109,14 +109,17 @@ class StateWorkspace:
                     stream.write(piece)
         return image
 
-    def kept_image(self, disc_id: str) -> Path | None:
-        """The whole image of a disc that was kept."""
-        image = self._images / f"{disc_id}.iso"
+    def kept_image(self, name: str) -> Path | None:
+        """The whole image that was kept by this name."""
+        image = self._images / f"{name}.iso"
         return image if image.is_file() else None
 
-    def drop_image(self, disc_id: str) -> None:
-        """Remove what is kept of a disc."""
-        (self._images / f"{disc_id}.iso").unlink(missing_ok=True)
+    def drop_images(self, but: str = "") -> None:
+        """Remove all images that are kept, but one."""
+        with _written(self._images):
+            for image in self._images.glob("*") if self._images.is_dir() else ():
+                if image.name != f"{but}.iso":
+                    image.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

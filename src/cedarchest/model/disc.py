@@ -178,8 +178,8 @@ class SessionRecord:
 
     @property
     def name(self) -> str:
-        """What tells it from all other sessions."""
-        return f"{self.disc_id} {self.number}"
+        """What it is a volume of, and which: a volume that is written again, or copied, has the same name."""
+        return f"{self.volume_set} {self.volume}"
 
 
 UNREADABLE = "unreadable in "

@@ -16,8 +16,8 @@ from cedarchest.model.names import to_text
 from cedarchest.model.size import OWN_BLOCKS_A_DAY, Tally, session_blocks
 from cedarchest.model.stretches import Stretches
 
-PERMUTED = 5
-"""As many days are tried in every order; more of them in their own and by size."""
+PERMUTED = 4
+"""As many days on as few new discs are tried in every order; more of them in their own and by size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +83,15 @@ class Bin:
     new_disc: bool
     shares: list[Share] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
+    _used: int = -1
 
     def blocks(self, more: Tally | None = None) -> int:
         """Blocks that the session takes at most, with something more."""
-        return session_blocks(self.tally + more if more else self.tally, self.visible, self.traits)
+        if more is not None:
+            return session_blocks(self.tally + more, self.visible, self.traits)
+        if self._used < 0:
+            self._used = session_blocks(self.tally, self.visible, self.traits)
+        return self._used
 
     def left(self, share: Share) -> int:
         """Blocks that are left when it takes a share, negative when it cannot."""
@@ -96,6 +101,7 @@ class Bin:
         """Take a share."""
         self.shares.append(share)
         self.tally += share.cost
+        self._used = -1
 
     def whole(self, day: DueDay) -> Share:
         """All that this disc would have to take of a day."""
@@ -133,7 +139,7 @@ def pack(days: Sequence[DueDay], bins: Callable[[int], list[Bin]]) -> list[Bin]:
     """
     for count in itertools.count(_fewest(days, bins)):
         best: tuple[tuple[int, ...], list[Bin]] | None = None
-        for order, tight in itertools.product(_orders(days), (False, True)):
+        for order, tight in itertools.product(_orders(days, count), (False, True)):
             found = _arranged(order, bins(count), tight=tight)
             if found is not None and (best is None or _cuts(found) < best[0]):
                 best = _cuts(found), found
@@ -165,8 +171,8 @@ def _blocks(entries: Stretches) -> int:
     return entries.cost(0, len(entries)).data_blocks
 
 
-def _orders(days: Sequence[DueDay]) -> Iterable[Sequence[DueDay]]:
-    if len(days) <= PERMUTED:
+def _orders(days: Sequence[DueDay], new: int) -> Iterable[Sequence[DueDay]]:
+    if max(len(days), new) <= PERMUTED:
         return itertools.permutations(days)
     return (days, sorted(days, key=lambda day: _blocks(day.due), reverse=True))
 

@@ -5,10 +5,12 @@ The parts of `NAME` are `NAME.part-001-of-003` and so on, all of the same size b
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from cedarchest.model.index import Entry, Kind
+from cedarchest.model.index import Entry
 from cedarchest.model.media import BLOCK, MIB
 
 PORTABLE_BYTES = (1 << 32) - 1
@@ -19,6 +21,7 @@ PARTS_A_DISC = 16
 """A file that is larger than a disc is cut in parts of a sixteenth of one, so that discs fill up."""
 
 _MARK = b".part-"
+_PART = re.compile(rb"(.*)\.part-\d{3,}-of-\d{3,}", re.DOTALL)
 LONGEST_NAME = 255
 
 
@@ -41,18 +44,11 @@ class Part:
     entry: Entry
 
 
-def part_bytes_for(usable_blocks: int, *, portable: bool) -> int:
-    """Bytes of the parts of a file that is larger than the usable blocks of an empty disc."""
-    wanted = max(1, usable_blocks // PARTS_A_DISC) * BLOCK
+def part_bytes_for(room: int, *, portable: bool) -> int:
+    """Bytes of the parts of a file that is larger than the blocks that an empty disc has for data."""
+    wanted = room // PARTS_A_DISC * BLOCK
     rounded = wanted // MIB * MIB or wanted
     return min(rounded, PORTABLE_PART_BYTES) if portable else rounded
-
-
-def is_to_be_cut(entry: Entry, usable_blocks: int, *, portable: bool) -> bool:
-    """Whether a file has to be cut for discs with so many usable blocks."""
-    if entry.kind is not Kind.FILE:
-        return False
-    return entry.size > usable_blocks * BLOCK or (portable and entry.size > PORTABLE_BYTES)
 
 
 def parts_of(entry: Entry, split: Split, taken: Container[bytes] = ()) -> Iterator[Part]:
@@ -64,7 +60,7 @@ def parts_of(entry: Entry, split: Split, taken: Container[bytes] = ()) -> Iterat
     count = max(1, -(-entry.size // split.part_bytes))
     width = next(
         width
-        for width in range(3, LONGEST_NAME)
+        for width in range(3, LONGEST_NAME // 2)
         if all(part_path(entry.path, number, count, width) not in taken for number in range(1, count + 1))
     )
     for number in range(1, count + 1):
@@ -80,8 +76,33 @@ def parts_of(entry: Entry, split: Split, taken: Container[bytes] = ()) -> Iterat
 
 
 def part_path(path: bytes, number: int, count: int, width: int = 3) -> bytes:
-    """Where a part stands."""
-    return path + _MARK + b"%0*d-of-%0*d" % (width, number, width, count)
+    """Where a part stands. A name that is too long for what is added ends in a digest of itself instead."""
+    added = _MARK + b"%0*d-of-%0*d" % (width, number, width, count)
+    folder, slash, name = path.rpartition(b"/")
+    if len(name) + len(added) > LONGEST_NAME:
+        mark = b"~" + hashlib.sha256(name).hexdigest()[:8].encode()
+        name = _cut(name, LONGEST_NAME - len(added) - len(mark)) + mark
+    return folder + slash + name + added
+
+
+def part_paths(path: bytes, count: int) -> list[bytes]:
+    """Where all parts of a file stand."""
+    return [part_path(path, number, count) for number in range(1, count + 1)]
+
+
+def whole_path(path: bytes) -> bytes:
+    """The path of the file that a part is of, by its name; empty where it is none, or does not tell."""
+    match = _PART.fullmatch(path)
+    return match[1] if match else b""
+
+
+def _cut(name: bytes, size: int) -> bytes:
+    """The beginning of a name, no character of it cut in two where it is text."""
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return name[:size]
+    return name[:size].decode("utf-8", "ignore").encode()
 
 
 def held_in_parts(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 
 from cedarchest.model.index import Entry, Kind
 from cedarchest.model.media import BLOCK
@@ -31,31 +32,32 @@ class Stretches:
             array("q", bytes(size)) for _ in range(5)
         )
         self._depths = bytearray(len(self._entries))
-        self._links: list[int] = []
-        self._targets: list[int | bytes] = []
+        self._linked: list[tuple[int, int, int]] = []  # place, place of the link before it, bytes
+        self._shared: dict[int, tuple[list[int], list[int], list[int]]] = {}
+        self._costs: dict[tuple[int, int], Tally] = {}
         self._add_up()
 
     def _add_up(self) -> None:
         data = tree = own = directories = size = 0
         above = self.day.count("/")
+        first_names: set[bytes] = {entry.hardlink for entry in self._entries if entry.hardlink}
+        before: dict[bytes, int] = {}
         for position, entry in enumerate(self._entries):
             blocks, of_tree, of_ours = cost_of(entry)
             tree += of_tree
             own += of_ours
             directories += entry.kind is Kind.DIR
-            if entry.hardlink:
-                self._links.append(position)
-            else:
-                data += blocks
-                size += entry.size
+            data += blocks
+            size += entry.size
             self._depths[position] = min(entry.path.count(b"/") - above, MAX_DEPTH)
             after = position + 1
             self._data[after], self._tree[after], self._own[after] = data, tree, own
             self._dirs[after], self._bytes[after] = directories, size
-        if self._links:
-            places: dict[bytes, int | bytes] = {entry.path: at for at, entry in enumerate(self._entries)}
-            targets = (self._entries[position].hardlink for position in self._links)
-            self._targets = [places.get(target, target) for target in targets]
+            if entry.hardlink or entry.path in first_names:
+                file = entry.hardlink or entry.path
+                if file in before:
+                    self._linked.append((position, before[file], entry.size))
+                before[file] = position
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -65,20 +67,26 @@ class Stretches:
         return self._depths[place]
 
     def cost(self, first: int, last: int) -> Tally:
-        """What a stretch costs on a disc, with the directories above it."""
-        above = [cost_of(entry) for entry in self._above(first)] if first < last else []
-        own_data = sum(-(-size // BLOCK) for size in self._linked_elsewhere(first, last))
-        return Tally(
-            self._data[last] - self._data[first] + own_data,
-            self._tree[last] - self._tree[first] + sum(each[1] for each in above),
-            self._dirs[last] - self._dirs[first] + len(above),
-            last - first + len(above),
-            self._own[last] - self._own[first] + sum(each[2] for each in above),
-        )
+        """What a stretch costs on a disc, with the directories above it; data of several links once."""
+        known = self._costs.get((first, last))
+        if known is None:
+            above = [cost_of(entry) for entry in self._above(first)] if first < last else []
+            known = self._costs[first, last] = Tally(
+                self._data[last] - self._data[first] - self._shared_in(first, last)[0],
+                self._tree[last] - self._tree[first] + sum(each[1] for each in above),
+                self._dirs[last] - self._dirs[first] + len(above),
+                last - first + len(above),
+                self._own[last] - self._own[first] + sum(each[2] for each in above),
+            )
+        return known
 
     def data_bytes(self, first: int, last: int) -> int:
         """Bytes of data in a stretch."""
-        return self._bytes[last] - self._bytes[first] + sum(self._linked_elsewhere(first, last))
+        return self._bytes[last] - self._bytes[first] - self._shared_in(first, last)[1]
+
+    def larger_than(self, size: int) -> list[int]:
+        """The places of files with more bytes."""
+        return [place for place, entry in enumerate(self._entries) if entry.size > size]
 
     def entries(self, first: int, last: int) -> list[Entry]:
         """What a disc gets of a stretch: the directories above it, and all that is in it."""
@@ -94,15 +102,20 @@ class Stretches:
         depths = self._depths[first : last + 1]
         return first + depths.rfind(min(depths))
 
-    def _linked_elsewhere(self, first: int, last: int) -> Iterator[int]:
-        """Sizes of files that are in a stretch only by links to an entry outside of it, each once."""
-        seen: set[int | bytes] = set()
-        for number in range(bisect_left(self._links, first), bisect_left(self._links, last)):
-            target = self._targets[number]
-            inside = isinstance(target, int) and first <= target < last
-            if not inside and target not in seen:
-                seen.add(target)
-                yield self._entries[self._links[number]].size
+    def _shared_in(self, first: int, last: int) -> tuple[int, int]:
+        """Blocks and bytes of files in a stretch whose data another link in it brings already."""
+        if not self._linked:
+            return 0, 0
+        if first not in self._shared:
+            pairs = [(place, size) for place, earlier, size in self._linked if earlier >= first]
+            self._shared[first] = (
+                [place for place, _ in pairs],
+                [0, *accumulate(-(-size // BLOCK) for _, size in pairs)],
+                [0, *accumulate(size for _, size in pairs)],
+            )
+        places, blocks, sizes = self._shared[first]
+        count = bisect_left(places, last)
+        return blocks[count], sizes[count]
 
     def _above(self, place: int) -> Iterator[Entry]:
         """The directories above an entry, which come before it, outermost first."""

@@ -53,7 +53,7 @@ class Workspace(Protocol):
         """
         ...
 
-    def keep_image(self, disc_id: str, size: int, pieces: Iterable[tuple[int, bytes]]) -> Path:
+    def keep_image(self, name: str, size: int, pieces: Iterable[tuple[int, bytes]]) -> Path:
         """Keep what was read of a disc, given by byte offsets, as an image file until it is dropped.
 
         `size` is the bytes of all pieces.
@@ -63,12 +63,12 @@ class Workspace(Protocol):
         """
         ...
 
-    def kept_image(self, disc_id: str) -> Path | None:
-        """The whole image of a disc that was kept."""
+    def kept_image(self, name: str) -> Path | None:
+        """The whole image that was kept by this name."""
         ...
 
-    def drop_image(self, disc_id: str) -> None:
-        """Remove what is kept of a disc, if anything is."""
+    def drop_images(self, but: str = "") -> None:
+        """Remove all images that are kept, but one."""
         ...
 
 
@@ -143,8 +143,8 @@ class Catalog(Protocol):
         """
         ...
 
-    def splits(self, digests: Collection[bytes]) -> Mapping[bytes, tuple[Split, ...]]:
-        """How files of these SHA-256 digests were cut in parts, as far as any was."""
+    def splits(self, digests: Collection[bytes] | None = None) -> Mapping[bytes, tuple[Split, ...]]:
+        """How files of these SHA-256 digests, or all, were cut in parts, as far as any was."""
         ...
 
     def put_split(self, sha256: bytes, split: Split) -> None:

@@ -245,14 +245,14 @@ class SqlCatalog:
         held = {digest: len(found) for digest, found in holders.items()}
         return held_in_parts(held, digests, splits)
 
-    def splits(self, digests: Collection[bytes]) -> Mapping[bytes, tuple[Split, ...]]:
-        """How files of these SHA-256 digests were cut in parts, as far as any was."""
+    def splits(self, digests: Collection[bytes] | None = None) -> Mapping[bytes, tuple[Split, ...]]:
+        """How files of these SHA-256 digests, or all, were cut in parts, as far as any was."""
         table = schema.splits
         query = select(table).order_by(table.c.sha256, table.c.part_bytes, table.c.position)
         found: dict[bytes, dict[int, list[bytes]]] = {}
         with self._database.reading() as connection:
             for sha256, part_bytes, _, part in connection.execute(query):  # few files are ever cut
-                if sha256 in digests:
+                if digests is None or sha256 in digests:
                     found.setdefault(sha256, {}).setdefault(part_bytes, []).append(part)
         return {
             sha256: tuple(Split(size, tuple(parts)) for size, parts in of_size.items())
