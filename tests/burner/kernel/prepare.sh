@@ -13,6 +13,7 @@ tree_packages="cdemu-daemon dbus-daemon libglib2.0-bin udev" # they need newer l
 udev_rules="50-udev-default 60-block 60-cdrom_id 60-persistent-storage"
 
 cannot() { # a sentence
+    trap - EXIT
     echo "$*" >&2
     exit 3
 }
@@ -58,15 +59,16 @@ newer() { # apt-get of Debian 13
     apt-get -c "$apt/conf" -qq "$@"
 }
 
-newer update || cannot "Packages of Debian 13 cannot be had from $mirror."
+newer update 2>/dev/null || true # without a network, what is there already may do
 version() { # of a package on this machine's own mirror
     apt-cache policy "$1" | sed -n 's/^  Candidate: //p' | grep -v none
 }
 version user-mode-linux >/dev/null || apt-get update -qq || true
 kernel=$(version user-mode-linux) || cannot "This machine's apt has no package user-mode-linux."
 # shellcheck disable=SC2086
-of_tree=$(newer install --print-uris $tree_packages | cut -d' ' -f2)
-module=$(newer download --print-uris vhba-dkms | cut -d' ' -f2)
+of_tree=$(newer install --print-uris $tree_packages 2>/dev/null | cut -d' ' -f2)
+module=$(newer download --print-uris vhba-dkms 2>/dev/null | cut -d' ' -f2)
+[ -n "$of_tree" ] && [ -n "$module" ] || cannot "Packages of Debian 13 cannot be had from $mirror."
 
 # -- there already? ----------------------------------------------------------------------------------------
 recipe=$(cat "$0" "$here/vhba-without-dma.patch" | sha256sum)
@@ -95,7 +97,8 @@ mkdir kernel/lib
 ln -s ../usr/lib/uml/modules kernel/lib/modules # where modprobe looks
 source=linux-source-${release%.*}
 exact=$(apt-cache madison "$source" | awk '{print $3}' | sort -V | grep "^$release-" | tail -n 1)
-exact=${exact:-$(version "$source")} || cannot "This machine's apt has no package $source."
+exact=${exact:-$(version "$source")} ||
+    cannot "This machine's apt has no package $source."
 fetch download "$source=$exact"
 dpkg-deb --fsys-tarfile "$source"_*.deb | tar xO --wildcards "./usr/src/$source.tar.xz" | xz -dc -T0 |
     tar x --exclude='*/Documentation/*/*' --exclude='*/drivers/*.[ch]' --exclude='*/sound/*.[ch]' \
