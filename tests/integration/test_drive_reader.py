@@ -19,7 +19,8 @@ from tests.burner.sense import (
 )
 
 from cedarchest.adapters import scsi
-from cedarchest.adapters.scsi import DriveReader, parse_sense
+from cedarchest.adapters.scsi import DriveReader
+from cedarchest.adapters.sg import parse_sense
 from cedarchest.errors import DamagedDisc, DriveMissing
 
 RESET = Sense(6, 0x29, 0)

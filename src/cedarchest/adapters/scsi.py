@@ -5,19 +5,18 @@ need not tell of a session that was burnt into it: then the block device goes on
 before, on a disc that was blank at its first block, and a good session reads as nothing. It also shortens
 the device for good after an error near its end. READ(10) knows neither, nor a cache.
 
-Source: SBC-3 5.11 (READ(10)) and 5.15 (READ CAPACITY(10)); SPC-4 4.5 (sense data); Linux, scsi/sg.h (SG_IO).
+Source: SBC-3 5.11 (READ(10)) and 5.15 (READ CAPACITY(10)).
 """
 
 from __future__ import annotations
 
-import ctypes
 import errno
-import fcntl
 import os
 import time
 from pathlib import Path
-from typing import NamedTuple
 
+from cedarchest.adapters import sg
+from cedarchest.adapters.sg import RefusedError
 from cedarchest.errors import DamagedDisc, DriveForbidden, DriveMissing
 from cedarchest.model.media import BLOCK
 
@@ -34,77 +33,8 @@ READY_POLL_S = 0.2
 ATTENTIONS = 5
 """How often a drive may say that something happened before a command counts as refused."""
 
-_SG_IO = 0x2285
-_FROM_DEVICE = -3
-_CHECK_CONDITION = 0x02
 _READ_CAPACITY, _READ = 0x25, 0x28
-_RECOVERED, _NOT_READY, _UNIT_ATTENTION = 1, 2, 6
 _BECOMING_READY, _MEDIUM_CHANGED = 0x04, 0x28
-
-
-class _Request(ctypes.Structure):
-    """Struct sg_io_hdr."""
-
-    _fields_ = (
-        ("interface_id", ctypes.c_int),
-        ("dxfer_direction", ctypes.c_int),
-        ("cmd_len", ctypes.c_ubyte),
-        ("mx_sb_len", ctypes.c_ubyte),
-        ("iovec_count", ctypes.c_ushort),
-        ("dxfer_len", ctypes.c_uint),
-        ("dxferp", ctypes.c_void_p),
-        ("cmdp", ctypes.c_void_p),
-        ("sbp", ctypes.c_void_p),
-        ("timeout", ctypes.c_uint),
-        ("flags", ctypes.c_uint),
-        ("pack_id", ctypes.c_int),
-        ("usr_ptr", ctypes.c_void_p),
-        ("status", ctypes.c_ubyte),
-        ("masked_status", ctypes.c_ubyte),
-        ("msg_status", ctypes.c_ubyte),
-        ("sb_len_wr", ctypes.c_ubyte),
-        ("host_status", ctypes.c_ushort),
-        ("driver_status", ctypes.c_ushort),
-        ("resid", ctypes.c_int),
-        ("duration", ctypes.c_uint),
-        ("info", ctypes.c_uint),
-    )
-
-
-class Sense(NamedTuple):
-    """Why a drive refused a command: sense key, additional sense code and its qualifier."""
-
-    key: int
-    code: int
-    qualifier: int
-
-    def __str__(self) -> str:
-        words = _KEYS.get(self.key, "the drive refused")
-        return f"{words} (sense {self.key:X}/{self.code:02X}/{self.qualifier:02X})"
-
-
-_KEYS = {
-    _NOT_READY: "the drive is not ready",
-    3: "the disc is bad there",
-    4: "the drive failed",
-    5: "nothing stands there",
-    _UNIT_ATTENTION: "another disc came in",
-}
-
-
-class _RefusedError(Exception):
-    """The drive answered with sense data."""
-
-    def __init__(self, sense: Sense) -> None:
-        super().__init__(str(sense))
-        self.sense = sense
-
-
-def parse_sense(raw: bytes) -> Sense:
-    """Sense data in fixed or in descriptor format."""
-    if raw[0] & 0x7F >= 0x72:
-        return Sense(raw[1] & 15, raw[2], raw[3])
-    return Sense(raw[2] & 15, raw[12], raw[13])
 
 
 class DriveReader:
@@ -114,7 +44,6 @@ class DriveReader:
         self._path = path
         self._descriptor = -1
         self._end = 0  # the block after the last one of the disc
-        self._buffer = ctypes.create_string_buffer(BLOCKS_A_COMMAND * BLOCK)
 
     def reopen(self) -> None:
         """Forget the disc's size, and ask for it when next read."""
@@ -155,7 +84,7 @@ class DriveReader:
     def _ask(self, command: bytes, size: int, what: str, first: int, last: int) -> bytes:
         try:
             return self._until_ready(command, size)
-        except (_RefusedError, OSError) as error:
+        except (RefusedError, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise DamagedDisc(
                 f"{what} cannot be read: {reason}",
@@ -174,41 +103,22 @@ class DriveReader:
         while True:
             try:
                 return self._command(command, size)
-            except _RefusedError as error:
+            except RefusedError as error:
                 key, code, _ = error.sense
                 is_exchanged = self._end > 0 and code == _MEDIUM_CHANGED
-                if key == _UNIT_ATTENTION and attentions < ATTENTIONS and not is_exchanged:
+                if key == sg.UNIT_ATTENTION and attentions < ATTENTIONS and not is_exchanged:
                     attentions += 1
-                elif (key, code) == (_NOT_READY, _BECOMING_READY) and time.monotonic() < until:
+                elif (key, code) == (sg.NOT_READY, _BECOMING_READY) and time.monotonic() < until:
                     time.sleep(READY_POLL_S)
                 else:
                     raise
 
     def _command(self, command: bytes, size: int) -> bytes:
-        """One command, and the answer of this size."""
-        asked = ctypes.create_string_buffer(command, len(command))
-        sense = ctypes.create_string_buffer(64)
-        request = _Request(
-            interface_id=ord("S"),
-            dxfer_direction=_FROM_DEVICE,
-            cmd_len=len(command),
-            mx_sb_len=len(sense),
-            dxfer_len=size,
-            dxferp=ctypes.addressof(self._buffer),
-            cmdp=ctypes.addressof(asked),
-            sbp=ctypes.addressof(sense),
-            timeout=TIMEOUT_MS,
-        )
-        fcntl.ioctl(self._descriptor, _SG_IO, request)
-        if request.status == _CHECK_CONDITION:
-            found = parse_sense(sense.raw)
-            if found.key > _RECOVERED:
-                raise _RefusedError(found)
-        elif request.status or request.host_status:
-            raise OSError(errno.EIO, f"no answer (status {request.status}, host {request.host_status})")
-        if request.resid:
-            raise OSError(errno.EIO, f"the drive sent {size - request.resid} of {size} bytes")
-        return ctypes.string_at(self._buffer, size)
+        """One command, and the whole answer."""
+        answer = sg.ask(self._descriptor, command, size, timeout_ms=TIMEOUT_MS)
+        if len(answer) < size:
+            raise OSError(errno.EIO, f"the drive sent {len(answer)} of {size} bytes")
+        return answer
 
     def close(self) -> None:
         """Close the drive; reading opens it again."""

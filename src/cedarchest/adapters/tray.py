@@ -4,13 +4,12 @@ The kernel's cdrom ioctls say whether a tray is open and whether the drive knows
 that does not answer them is left alone. Whether a tray comes in again by itself they cannot say (that of a
 slim drive does not): a drive tells by the Load bit of its Removable Medium feature, if it is new enough.
 
-Source: linux/cdrom.h, scsi/sg.h; MMC-6, GET CONFIGURATION (46h) and feature 0003h.
+Source: linux/cdrom.h; MMC-6, GET CONFIGURATION (46h) and feature 0003h.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import logging
 import os
@@ -19,6 +18,7 @@ from collections.abc import Callable, Iterator
 from enum import IntEnum
 from pathlib import Path
 
+from cedarchest.adapters import sg
 from cedarchest.errors import NoMedium, ToolFailed
 
 log = logging.getLogger(__name__)
@@ -34,8 +34,6 @@ POLL_S = 0.1
 _CLOSE_TRAY = 0x5319
 _DRIVE_STATUS = 0x5326
 _CURRENT_SLOT = 0x7FFFFFFF
-_SG_IO = 0x2285
-_FROM_DEVICE = -3
 _TIMEOUT_MS = 10_000
 _GET_CONFIGURATION = 0x46
 _REMOVABLE_MEDIUM = 0x0003
@@ -50,35 +48,6 @@ class _State(IntEnum):
     OPEN = 2
     NOT_READY = 3
     LOADED = 4
-
-
-class _SgIoHeader(ctypes.Structure):
-    """`sg_io_hdr` of version 3."""
-
-    _fields_ = (
-        ("interface_id", ctypes.c_int),
-        ("dxfer_direction", ctypes.c_int),
-        ("cmd_len", ctypes.c_ubyte),
-        ("mx_sb_len", ctypes.c_ubyte),
-        ("iovec_count", ctypes.c_ushort),
-        ("dxfer_len", ctypes.c_uint),
-        ("dxferp", ctypes.c_void_p),
-        ("cmdp", ctypes.c_void_p),
-        ("sbp", ctypes.c_void_p),
-        ("timeout", ctypes.c_uint),
-        ("flags", ctypes.c_uint),
-        ("pack_id", ctypes.c_int),
-        ("usr_ptr", ctypes.c_void_p),
-        ("status", ctypes.c_ubyte),
-        ("masked_status", ctypes.c_ubyte),
-        ("msg_status", ctypes.c_ubyte),
-        ("sb_len_wr", ctypes.c_ubyte),
-        ("host_status", ctypes.c_ushort),
-        ("driver_status", ctypes.c_ushort),
-        ("resid", ctypes.c_int),
-        ("duration", ctypes.c_uint),
-        ("info", ctypes.c_uint),
-    )
 
 
 class Tray:
@@ -183,25 +152,10 @@ def _state(drive: int) -> _State:
 
 def _feature(drive: int, number: int) -> bytes:
     """What a drive says of one of its features, behind the descriptor's head; nothing if it has none."""
-    command = (ctypes.c_ubyte * 10)(_GET_CONFIGURATION, 2, number >> 8, number & 255, 0, 0, 0, 0, 16, 0)
-    answer = (ctypes.c_ubyte * 16)()
-    sense = (ctypes.c_ubyte * 32)()
-    header = _SgIoHeader(
-        interface_id=ord("S"),
-        dxfer_direction=_FROM_DEVICE,
-        cmd_len=len(command),
-        mx_sb_len=len(sense),
-        dxfer_len=len(answer),
-        dxferp=ctypes.addressof(answer),
-        cmdp=ctypes.addressof(command),
-        sbp=ctypes.addressof(sense),
-        timeout=_TIMEOUT_MS,
-    )
+    command = bytes((_GET_CONFIGURATION, 2)) + number.to_bytes(2) + bytes((0, 0, 0, 0, 16, 0))
     try:
-        fcntl.ioctl(drive, _SG_IO, header)
-    except (OSError, ValueError):
+        told = sg.ask(drive, command, 16, timeout_ms=_TIMEOUT_MS).ljust(16, b"\0")
+    except (sg.RefusedError, OSError, ValueError):
         return b""
-    told = bytes(answer)
-    failed = header.status or header.host_status or header.driver_status
     has_it = int.from_bytes(told[:4]) > 4 and int.from_bytes(told[8:10]) == number
-    return b"" if failed or not has_it else told[12 : 12 + told[11]]
+    return told[12 : 12 + told[11]] if has_it else b""
