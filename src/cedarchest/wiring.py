@@ -58,7 +58,7 @@ def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Po
 
     xorriso = Xorriso(inherited=locks.descriptors)
     store = config.store
-    person = TerminalPerson()
+    person = TerminalPerson(signals.pass_on)
     drives = LocalDrives(
         xorriso,
         locks,

@@ -20,7 +20,7 @@ from cedarchest.actions.verify import execute_verify
 from cedarchest.adapters.catalog import open_catalog
 from cedarchest.adapters.interrupts import Signals
 from cedarchest.config.model import Config
-from cedarchest.errors import CedarchestError, Interrupted, NoMedium, NotAppendable, ToolFailed
+from cedarchest.errors import CedarchestError, Interrupted, MediumFull, NoMedium, NotAppendable, ToolFailed
 from cedarchest.model.disc import SessionStatus
 from cedarchest.ports import Burnt, Interrupts, Ports, SessionSource, Writer
 
@@ -52,7 +52,7 @@ class _Meeting(MemoryWriter):
     def __init__(self, tray: Tray, drives: Meeting) -> None:
         super().__init__(tray)
         self._drives = drives
-        self._has_met = False
+        self._has_met = threading.current_thread() is threading.main_thread()  # there it only looks
 
     def write(self, source: SessionSource, confirm: Callable[[int], None]) -> Burnt:
         def met(blocks: int) -> None:
@@ -62,7 +62,7 @@ class _Meeting(MemoryWriter):
         return super().write(source, met)
 
     def read(self, start: int, count: int) -> bytes:
-        if count > 1 and not self._has_met and threading.current_thread() is not threading.main_thread():
+        if not self._has_met:
             self._has_met = True
             self._drives.meet("read")
         return super().read(start, count)
@@ -216,6 +216,7 @@ def test_a_disc_that_is_too_small_leaves_its_volume_to_another_drive(machine: Ma
     machine.stage(DAY, files=4, size=1_000_000)
     report = machine.store()
     assert (machine.burns(), len(report.discs)) == ([1, 0], 1)
+    assert {type(problem) for problem in report.problems} == {MediumFull, NotAppendable}
     second.disc = MemoryDisc(capacity=2 * DISC)
     assert machine.store().days == (DAY,)
 

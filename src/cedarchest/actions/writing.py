@@ -118,7 +118,6 @@ class Writing:
         """Give each drive that has nothing to do its next volume; False when none is at work then."""
         for device in devices:
             while device not in self._ended and device not in self._busy():
-                self.ports.interrupts.check()
                 if (task := self._next_task(device)) is None:
                     break
                 self._at_work[beside.submit(self._write, task)] = task
@@ -142,6 +141,7 @@ class Writing:
 
     def _loaded(self, device: str, series: Series, position: int) -> Task:
         """A volume with the disc it goes on, which is in the drive now."""
+        self.ports.interrupts.check()
         volume = series.planned[position]
         log.info("%s in %s: %s", ", ".join(volume.days), device, volume.why)
         writer = create_writer(self.config, ports=self.ports, device=device)

@@ -94,9 +94,7 @@ class Signals:
         return int(getattr(self._of_thread, "shields", 0))
 
     def pass_on(self) -> None:
-        """Raise in another thread what a signal raises in the main one."""
-        if threading.current_thread() is threading.main_thread():
-            return
+        """Raise where a signal did not, since it came to another thread or one that is shielded."""
         if self._asked > PATIENCE or (self._asked and not self._shields_here()):
             raise Interrupted("the run was interrupted")
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import select
 import sys
+import threading
+from collections.abc import Callable
 
 from cedarchest.model.names import readable
 
+POLL_S = 0.2
+
 
 class TerminalPerson:
-    """A person, where both standard input and standard error are a terminal."""
+    """A person, where both standard input and standard error are a terminal; asked one thing at a time.
+
+    `waiting` is called while an answer is waited for, and may raise.
+    """
+
+    def __init__(self, waiting: Callable[[], None] = lambda: None) -> None:
+        self._waiting = waiting
+        self._turn = threading.Lock()
 
     def is_there(self) -> bool:
         """Whether there is somebody to ask."""
@@ -16,8 +28,13 @@ class TerminalPerson:
 
     def changes_disc(self, problem: str, advice: str) -> bool:
         """Say which disc is wanted, and wait for Enter; an answer of any kind ends the waiting."""
-        print(f"\n{readable(problem)}\n{readable(advice)}", file=sys.stderr)  # noqa: T201
-        print("Press Enter when it is in the drive, or type q and Enter to end: ", end="", file=sys.stderr)  # noqa: T201
-        sys.stderr.flush()
-        answer = sys.stdin.readline()
-        return answer == "\n"
+        with self._turn:
+            self._waiting()
+            sys.stderr.write(
+                f"\n{readable(problem)}\n{readable(advice)}\n"
+                "Press Enter when it is in the drive, or type q and Enter to end: "
+            )
+            sys.stderr.flush()
+            while not select.select([sys.stdin], [], [], POLL_S)[0]:
+                self._waiting()
+            return sys.stdin.readline() == "\n"

@@ -86,7 +86,7 @@ class Interrupts(Protocol):
         ...
 
     def pass_on(self) -> None:
-        """Raise in another thread what a signal raises in the main one; whoever is long at work asks.
+        """Raise where a signal did not, since it came to another thread; whoever takes long asks.
 
         Raises:
             Interrupted: the run was interrupted, and this thread is not shielded or it was asked for long.

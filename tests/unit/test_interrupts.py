@@ -1,0 +1,113 @@
+"""Signals in a run of several threads: they reach the main one, and each drive hears in its own time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+import pytest
+
+from cedarchest.adapters.interrupts import PATIENCE, Signals
+from cedarchest.adapters.person import TerminalPerson
+from cedarchest.errors import Interrupted
+
+
+@pytest.fixture
+def signals() -> Iterator[Signals]:
+    found = Signals()
+    with found.installed():
+        yield found
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+class Burn:
+    """A burn in a thread of its own, which lasts until it is let go."""
+
+    def __init__(self, beside: ThreadPoolExecutor, signals: Signals) -> None:
+        self._signals = signals
+        self.ended_well = False
+        self._begun, self._go = threading.Event(), threading.Event()
+        self._done: Future[None] = beside.submit(self._burn)
+        assert self._begun.wait(30)
+
+    def _burn(self) -> None:
+        with self._signals.shielded():
+            self._begun.set()
+            assert self._go.wait(30)
+            self._signals.pass_on()
+            self.ended_well = True
+
+    def end(self) -> BaseException | None:
+        """Let it go; what it raised."""
+        self._go.set()
+        return self._done.exception(30)
+
+
+def raised(do: Callable[[], object]) -> bool:
+    try:
+        do()
+    except Interrupted:
+        return True
+    return False
+
+
+def test_an_interrupt_only_asks_as_long_as_any_drive_burns(signals: Signals) -> None:
+    with ThreadPoolExecutor(2) as beside:
+        first, second = Burn(beside, signals), Burn(beside, signals)
+        assert first.end() is None
+        assert not raised(interrupt)
+        assert isinstance(second.end(), Interrupted)
+        assert second.ended_well
+        assert raised(interrupt)
+
+
+def test_a_thread_that_does_not_burn_hears_of_it_at_once(signals: Signals) -> None:
+    with ThreadPoolExecutor(2) as beside:
+        burn = Burn(beside, signals)
+        assert not raised(signals.pass_on)
+        interrupt()
+        assert isinstance(beside.submit(signals.pass_on).exception(30), Interrupted)
+        assert raised(signals.pass_on)
+        assert isinstance(burn.end(), Interrupted)
+
+
+def test_who_asks_often_enough_ends_the_burns_as_well(signals: Signals) -> None:
+    with ThreadPoolExecutor(1) as beside:
+        burn = Burn(beside, signals)
+        assert [raised(interrupt) for _ in range(PATIENCE + 1)] == [False] * PATIENCE + [True]
+        assert isinstance(burn.end(), Interrupted)
+        assert not burn.ended_well
+
+
+def test_a_question_ends_when_the_run_was_interrupted_in_another_thread(
+    signals: Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as asked, os.fdopen(writing, "w"), ThreadPoolExecutor(2) as beside:
+        monkeypatch.setattr("sys.stdin", asked)
+        burn = Burn(beside, signals)
+        answer = beside.submit(TerminalPerson(signals.pass_on).changes_disc, "a disc is wanted", "Insert it.")
+        interrupt()
+        assert isinstance(answer.exception(30), Interrupted)
+        assert isinstance(burn.end(), Interrupted)
+
+
+def test_two_who_ask_are_answered_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as asked, os.fdopen(writing, "w") as answers, ThreadPoolExecutor(2) as beside:
+        monkeypatch.setattr("sys.stdin", asked)
+        person = TerminalPerson()
+        both = [beside.submit(person.changes_disc, f"disc {number}", "Insert it.") for number in (1, 2)]
+        answers.write("\n")
+        answers.flush()
+        (first,) = wait(both, timeout=30, return_when=FIRST_COMPLETED).done
+        answers.write("q\n")
+        answers.flush()
+        assert sorted(each.result(30) for each in both) == [False, True]
+        assert first.result()
