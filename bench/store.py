@@ -37,7 +37,7 @@ from bench.subjects import (
     shapes,
 )
 
-from cedarchest.adapters.xorriso import version_argv
+from cedarchest.adapters.xorriso_words import version_argv
 
 VERSION_RUNS = 7
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from bench.processes import environment
 
 from cedarchest.adapters.day_files import INDEX_NAME, STAGED_MARK, STORED_MARK, SUMS_NAME
-from cedarchest.adapters.xorriso import TOOL, BurnOptions, burn_script
+from cedarchest.adapters.xorriso_words import TOOL, BurnOptions, burn_script
 from cedarchest.config.template import template
 from cedarchest.model.media import TRAITS, Medium
 from cedarchest.ports import Graft, SessionSource

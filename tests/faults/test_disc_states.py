@@ -11,7 +11,7 @@ from tests.burner.preload import require
 from tests.burner.sense import Sense
 from tests.conftest import Project, Ran
 
-from cedarchest.adapters.xorriso import parse_toc
+from cedarchest.adapters.xorriso_words import parse_toc
 from cedarchest.errors import NotAppendable
 
 DAY, NEXT = "2026/11/21", "2026/11/22"

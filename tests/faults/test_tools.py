@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from tests.conftest import Project
 
-from cedarchest.adapters.xorriso import BurnOptions, Limits, Xorriso
+from cedarchest.adapters.xorriso import Limits, Xorriso
+from cedarchest.adapters.xorriso_words import BurnOptions
 from cedarchest.errors import ToolError, ToolTimeout
 from cedarchest.ports import Graft, SessionSource
 

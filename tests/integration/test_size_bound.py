@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.conftest import Project
 
 from cedarchest.adapters.scan import scan
-from cedarchest.adapters.xorriso import BurnOptions, burn_script
+from cedarchest.adapters.xorriso_words import BurnOptions, burn_script
 from cedarchest.model.media import TRAITS, Medium
 from cedarchest.model.size import Tally, session_blocks, tally
 from cedarchest.ports import Graft, SessionSource

@@ -20,6 +20,20 @@ READ_AHEAD = 8 << 20
 """Bytes of an image that the kernel is asked to have ready before they are wanted."""
 
 
+def opened_to_read(path: Path, if_forbidden: str) -> int:
+    """A descriptor of a device or an image, with advice for whoever may not read it.
+
+    Raises:
+        DriveForbidden, DriveMissing: it may not be read, or is not there.
+    """
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise DriveForbidden(f"{path} may not be read: {error.strerror}", advice=if_forbidden) from error
+        raise DriveMissing(f"{path} cannot be opened: {error.strerror}") from error
+
+
 class BlockReader:
     """An open image; not for several threads at once."""
 
@@ -76,15 +90,8 @@ class BlockReader:
         return data[: len(data) - len(data) % BLOCK]
 
     def _open(self) -> None:
-        try:
-            self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        except OSError as error:
-            if error.errno in (errno.EACCES, errno.EPERM):
-                raise DriveForbidden(
-                    f"{self._path} may not be read: {error.strerror}",
-                    advice="Correct its permissions, or run as the user it belongs to.",
-                ) from error
-            raise DriveMissing(f"{self._path} cannot be opened: {error.strerror}") from error
+        advice = "Correct its permissions, or run as the user it belongs to."
+        self._descriptor = opened_to_read(self._path, advice)
 
     def close(self) -> None:
         """Close the disc; reading opens it again."""

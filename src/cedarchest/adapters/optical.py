@@ -14,7 +14,8 @@ from pathlib import Path
 from cedarchest.adapters.mounts import refuse_mounted
 from cedarchest.adapters.scsi import DriveReader
 from cedarchest.adapters.tray import Tray
-from cedarchest.adapters.xorriso import HEAD_BLOCKS, Blanking, BurnOptions, Formats, Toc, Xorriso
+from cedarchest.adapters.xorriso import Xorriso
+from cedarchest.adapters.xorriso_words import HEAD_BLOCKS, Blanking, BurnOptions, Formats, Toc
 from cedarchest.errors import (
     DamagedDisc,
     ForeignDisc,

@@ -16,8 +16,9 @@ import time
 from pathlib import Path
 
 from cedarchest.adapters import sg
+from cedarchest.adapters.blocks import opened_to_read
 from cedarchest.adapters.sg import RefusedError
-from cedarchest.errors import DamagedDisc, DriveForbidden, DriveMissing
+from cedarchest.errors import DamagedDisc
 from cedarchest.model.media import BLOCK
 
 BLOCKS_A_COMMAND = 32
@@ -69,15 +70,8 @@ class DriveReader:
         return self._ask(command, count * BLOCK, f"blocks {first} to {last} of {self._path}", first, last)
 
     def _open(self) -> None:
-        try:
-            self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        except OSError as error:
-            if error.errno in (errno.EACCES, errno.EPERM):
-                raise DriveForbidden(
-                    f"{self._path} may not be read: {error.strerror}",
-                    advice="Run as a user of the device's group (often cdrom), or as root.",
-                ) from error
-            raise DriveMissing(f"{self._path} cannot be opened: {error.strerror}") from error
+        advice = "Run as a user of the device's group (often cdrom), or as root."
+        self._descriptor = opened_to_read(self._path, advice)
         answer = self._ask(bytes((_READ_CAPACITY,)) + bytes(9), 8, f"the disc in {self._path}", 0, 0)
         self._end = int.from_bytes(answer[:4]) + 1
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from cedarchest.adapters.blocks import BlockReader
 from cedarchest.adapters.durable import sync_directory
-from cedarchest.adapters.xorriso import BurnOptions, Xorriso
+from cedarchest.adapters.xorriso import Xorriso
+from cedarchest.adapters.xorriso_words import BurnOptions
 from cedarchest.errors import (
     DamagedDisc,
     DiskFull,
