@@ -152,30 +152,34 @@ class _Looking:
         held = [entry for entry in day.entries if not unholdable(entry)]
         whole = Stretches(day.day, held)
         room = self.policy.usable(self.empty) - self.policy.bin(self.empty).blocks(Share(whole, 0, 0).cost)
-        large = self._to_be_cut(whole, room)
-        if not large or room < PARTS_A_DISC:  # then the plan refuses the day
+        sizes = self._to_be_cut(whole, room)
+        if not sizes:
             return DayDue(day, whole)
         taken = {entry.path for entry in day.entries}
-        cut = {entry.path: list(parts_of(entry, self._split(entry, room), taken)) for entry in large}
+        cut = {entry.path: list(parts_of(entry, self._split(entry, size), taken)) for entry, size in sizes}
         entries = [shown for entry in held for shown in _in_parts(entry, cut)]
         parts = {part.entry.path: part for several in cut.values() for part in several}
         return DayDue(day, Stretches(day.day, entries), parts)
 
-    def _to_be_cut(self, whole: Stretches, room: int) -> list[Entry]:
-        """The files that an empty disc does not take, or not every system reads."""
+    def _to_be_cut(self, whole: Stretches, room: int) -> list[tuple[Entry, int]]:
+        """The files that an empty disc does not take, or not every system reads, and the bytes of a part."""
         disc = self.policy.bin(self.empty)
         doubtful = whole.larger_than(max(0, room - FOLDERS_ABOVE) * BLOCK)
-        too_large = [place for place in doubtful if disc.left(Share(whole, place, place + 1)) < 0]
-        not_portable = whole.larger_than(PORTABLE_BYTES) if self.portable else []
-        places = sorted({*too_large, *not_portable})
-        return [whole.ends(place, place + 1)[0] for place in places]
+        too_large = {place for place in doubtful if disc.left(Share(whole, place, place + 1)) < 0}
+        if room < PARTS_A_DISC:  # then the plan refuses the day
+            too_large = set()
+        size = part_bytes_for(room)
+        parts = dict.fromkeys(whole.larger_than(PORTABLE_BYTES) if self.portable else (), PORTABLE_PART_BYTES)
+        parts |= dict.fromkeys(too_large, min(size, PORTABLE_PART_BYTES) if self.portable else size)
+        return [(whole.ends(place, place + 1)[0], parts[place]) for place in sorted(parts)]
 
-    def _split(self, entry: Entry, room: int) -> Split:
-        """How a file is cut: as it was before, if it was, so that the parts that discs have are of use."""
-        most = min(room * BLOCK, PORTABLE_PART_BYTES) if self.portable else room * BLOCK
+    def _split(self, entry: Entry, part_bytes: int) -> Split:
+        """How a file is cut: as it was before, if it was in parts that small, so that these are of use."""
         known = self.ports.catalog.splits({entry.sha256}).get(entry.sha256, ())
+        on_a_disc = part_bytes * PARTS_A_DISC
+        most = min(on_a_disc, PORTABLE_PART_BYTES) if self.portable else on_a_disc
         fitting = [split for split in known if split.part_bytes <= most]
-        return fitting[-1] if fitting else Split(part_bytes_for(room, portable=self.portable))
+        return fitting[-1] if fitting else Split(part_bytes)
 
     def due(self, day: DayIndex, current: CurrentDisc | None) -> DayDue:
         """What of a day is not on discs yet.

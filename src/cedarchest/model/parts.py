@@ -44,11 +44,10 @@ class Part:
     entry: Entry
 
 
-def part_bytes_for(room: int, *, portable: bool) -> int:
+def part_bytes_for(room: int) -> int:
     """Bytes of the parts of a file that is larger than the blocks that an empty disc has for data."""
     wanted = room // PARTS_A_DISC * BLOCK
-    rounded = wanted // MIB * MIB or wanted
-    return min(rounded, PORTABLE_PART_BYTES) if portable else rounded
+    return wanted // MIB * MIB or wanted
 
 
 def parts_of(entry: Entry, split: Split, taken: Container[bytes] = ()) -> Iterator[Part]:
