@@ -517,3 +517,13 @@ def test_a_file_of_more_than_4_gib_is_stored_and_verified(roomy: Project) -> Non
         sums = (roomy.staging / FIRST / "SHA256SUMS").read_text().splitlines()
         assert f"{digest.hexdigest()}  alpha/large" in sums
     assert roomy.run("verify", timeout=1700).status == 0
+
+
+def test_names_with_what_once_was_utf_8_pass_the_check(project: Project) -> None:
+    """RFC 2279 had characters of up to six bytes, past the end of Unicode."""
+    folder = project.stage("2026/11/22") / "alpha"
+    once = (b"\xf6\xbd\x8f\xb6", b"\xf4\x90\x80\x80x", b"\xf8\x88\x80\x80\x80x", b"\xfd\x80\x80\x80\x80\x80")
+    for number, name in enumerate((*once, b"\xf7\xbf")):
+        (folder / f"{number}{os.fsdecode(name)}").write_bytes(name)
+    assert project.run("store").status == 0
+    assert project.run("verify").status == 0

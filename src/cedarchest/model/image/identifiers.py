@@ -57,10 +57,22 @@ class Family(NamedTuple):
     is_directory: bool
 
 
+_PAST_UNICODE = re.compile(
+    rb"\xf4[\x90-\xbf][\x80-\xbf]{2}|[\xf5-\xf7][\x80-\xbf]{3}|\xf8[\x88-\xbf][\x80-\xbf]{3}"
+    rb"|[\xf9-\xfb][\x80-\xbf]{4}|\xfc[\x84-\xbf][\x80-\xbf]{4}|\xfd[\x80-\xbf]{5}"
+)
+"""What RFC 2279 took for a character and RFC 3629 does not; the C library still reads it as one."""
+
+
+def _text(name: bytes) -> str:
+    """A name as libisofs reads it: each byte that is no text, and each character past Unicode, is one."""
+    return _PAST_UNICODE.sub(b"\xff", name).decode("utf-8", "surrogateescape")
+
+
 def iso_identifier(name: bytes, *, directory: bool) -> bytes:
     """The identifier of a name before any numbering, without version."""
     if not name.isascii():
-        name = bytes(ord(char) if char < "\x80" else 95 for char in name.decode("utf-8", "surrogateescape"))
+        name = bytes(ord(char) if char < "\x80" else 95 for char in _text(name))
     if directory:
         return name[: ISO.longest_bare].translate(_UPPER)
     stem, extension = _shorten(name, b".", ISO.longest)
@@ -83,7 +95,7 @@ def joliet_name(name: bytes, *, directory: bool) -> str:
     """The Joliet name of a name before any numbering."""
     if PLAIN_JOLIET.fullmatch(name):
         return name.decode("ascii")
-    text = _NOT_JOLIET.sub("_", name.decode("utf-8", "surrogateescape"))
+    text = _NOT_JOLIET.sub("_", _text(name))
     if directory:
         return text[: JOLIET.longest]
     stem, extension = _shorten(text, ".", JOLIET.longest)
