@@ -142,7 +142,7 @@ def _burn(
     margin = config.require_store().margin_blocks(writer.device, seen.capacity)
     if writer.loads_itself or seen.traits.overwritable:
         close = CloseDisc.NEVER
-    elif not days:
+    elif not days and tree is None:
         margin = 0
     with ThreadPoolExecutor(1) as beside, ports.interrupts.shielded():
         making = _Making(disc, session, selection, visible, days, place, seen, margin, close, beside, ports)
