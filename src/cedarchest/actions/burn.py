@@ -15,6 +15,7 @@ from cedarchest import __version__
 from cedarchest.actions.facts import disc_named
 from cedarchest.actions.loading import CurrentDisc
 from cedarchest.actions.selection import DayShare, Selection, select
+from cedarchest.actions.session_files import made_dirs, save_files, tree_time
 from cedarchest.config.model import Config
 from cedarchest.errors import (
     CedarchestError,
@@ -38,36 +39,12 @@ from cedarchest.model.disc import (
     as_closed,
 )
 from cedarchest.model.findings import Finding
-from cedarchest.model.holdable import kept_differently
-from cedarchest.model.image.joliet_names import joliet_losses
-from cedarchest.model.index import Entry, Kind
 from cedarchest.model.media import BLOCK
-from cedarchest.model.names import first_few, to_text
-from cedarchest.model.session import (
-    DISC_FILE,
-    HOME,
-    disc_json,
-    outcome_json,
-    readme,
-    session_folder,
-    session_json,
-)
+from cedarchest.model.names import first_few
+from cedarchest.model.session import VolumePlace
 from cedarchest.ports import DayIndex, Graft, ImageTree, Ports, SavedSession, SessionSource, Writer
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class VolumePlace:
-    """The place of a session in a set of volumes; `others` says of each other one what it holds."""
-
-    volume_set: str
-    volume: int = 1
-    volumes: int = 1
-    others: tuple[Mapping[str, object], ...] = ()
-
-
-MANY_ENTRIES = 200_000
 
 
 def burn_session(
@@ -149,33 +126,15 @@ def _burn(
         source = SessionSource(
             volume_id=disc.label,
             base=session.base,
-            made_dirs=tuple(_made(session, visible)),
+            made_dirs=tuple(made_dirs(session, visible)),
             grafts=making.grafts(),
             removed=selection.removed,
             excluded=selection.excluded,
-            made_at=_made_at(session),
+            made_at=tree_time(session),
             closes=making.closes,
             tree=tree,
         )
-        try:
-            burnt = writer.write(source, making.confirm)
-        except NotAppendable:
-            making.forget(writer)
-            raise
-        except ToolFailed:
-            making.refuse_changes()  # it may have stumbled over one; then it never came to the writing
-            raise
-        making.session = replace(making.session, speed_used=burnt.speed_kb_s)
-        if burnt.input_changed:
-            making.session = replace(making.session, reason=INPUT_CHANGED)
-            ports.reporter.warn(f"{INPUT_CHANGED}; the check will say what differs")
-        if burnt.close_failed:
-            disc = replace(disc, accepts_sessions=False, reason=CLOSED_BADLY)
-            ports.reporter.warn(
-                f"closing session {session.number} of {disc.label} failed ({burnt.close_failed}): it is read"
-                " back all the same, and the disc takes no more sessions"
-            )
-            _close_again(writer, session.number)
+        disc = making.write(writer, source)
         done, after = _found_again(writer, making.recorded())
         if making.is_last and after.state is not DiscState.CLOSED:
             ports.reporter.warn(f"{disc.label} was to be closed, but the drive says that it is {after.state}")
@@ -206,9 +165,7 @@ class _Making:
     def grafts(self) -> Iterator[Graft]:
         """The days first: the tool looks at them while our files are prepared, and we look once more."""
         yield from self.selection.grafts
-        self.saved = _save_files(
-            self.disc, self.session, self.selection, self.visible, self.place, self.ports
-        )
+        self.saved = save_files(self.disc, self.session, self.selection, self.visible, self.place, self.ports)
         self.changes = self.beside.submit(_changes, self.days, self.ports)
         yield from self.saved.grafts
 
@@ -238,7 +195,35 @@ class _Making:
             self.ports.reporter.note(f"{self.disc.label} is closed with this session")
         return self.is_last
 
-    def forget(self, writer: Writer) -> None:
+    def write(self, writer: Writer, source: SessionSource) -> DiscRecord:
+        """Have it written; the disc as it is to be known from now on.
+
+        Raises:
+            StagingError, MediumFull: as the last look before the burn said; nothing was written.
+            ToolError, MediaError: the write failed.
+        """
+        try:
+            burnt = writer.write(source, self.confirm)
+        except NotAppendable:
+            self._forget(writer)
+            raise
+        except ToolFailed:
+            self.refuse_changes()  # it may have stumbled over one; then it never came to the writing
+            raise
+        self.session = replace(self.session, speed_used=burnt.speed_kb_s)
+        if burnt.input_changed:
+            self.session = replace(self.session, reason=INPUT_CHANGED)
+            self.ports.reporter.warn(f"{INPUT_CHANGED}; the check will say what differs")
+        if not burnt.close_failed:
+            return self.disc
+        self.ports.reporter.warn(
+            f"closing session {self.session.number} of {self.disc.label} failed ({burnt.close_failed}): it is"
+            " read back all the same, and the disc takes no more sessions"
+        )
+        _close_again(writer, self.session.number)
+        return replace(self.disc, accepts_sessions=False, reason=CLOSED_BADLY)
+
+    def _forget(self, writer: Writer) -> None:
         """Not count a disc that was refused and is as blank as it was; else the next run settles it."""
         with contextlib.suppress(CedarchestError):
             if not self.announced or writer.observe().state is not DiscState.BLANK:
@@ -305,104 +290,6 @@ def _speed_asked(config: Config, writer: Writer) -> str:
     if writer.loads_itself:
         return ""
     return f"{speed}x" if speed else "best"
-
-
-def _save_files(
-    disc: DiscRecord,
-    session: SessionRecord,
-    selection: Selection,
-    visible: Mapping[bytes, StoredEntry],
-    place: VolumePlace,
-    ports: Ports,
-) -> SavedSession:
-    """Write what of us goes on the disc into the workspace."""
-    made = [
-        Entry(path[1:], Kind.DIR, 0, 0o755, 0, 0, _made_at(session) * 10**9)
-        for path in _made(session, visible)
-    ]
-    return ports.workspace.save(
-        disc.disc_id,
-        session.number,
-        _files(disc, session, selection, visible, place, ports),
-        header={"disc_id": disc.disc_id, "label": disc.label, "session": session.number},
-        entries=[*made, *selection.entries],
-        made_at=_made_at(session),
-    )
-
-
-def _files(
-    disc: DiscRecord,
-    session: SessionRecord,
-    selection: Selection,
-    visible: Mapping[bytes, StoredEntry],
-    place: VolumePlace,
-    ports: Ports,
-) -> dict[str, bytes]:
-    """What the session brings of us, by path: all but its index and sums."""
-    losses = joliet_losses(selection.entries)
-    missing = [loss.path for loss in losses if not loss.name]
-    _warn(disc, missing, selection.entries, len(visible) + len(selection.entries), ports)
-    folder = session_folder(session.number)
-    files = {
-        f"{folder}/session.json": session_json(
-            disc,
-            session,
-            joliet_missing=missing,
-            joliet_renamed=[(loss.path, loss.name) for loss in losses if loss.name],
-            left_out=[f"/{to_text(path)}: {why}" for path, why in selection.left_out.items()],
-            replaces=selection.replaces,
-            cut=selection.cut,
-            others=place.others,
-        )
-    }
-    if DISC_FILE.encode() not in visible:
-        files[DISC_FILE] = disc_json(disc)
-    files |= {
-        name: content
-        for name, content in readme().items()
-        if (there := visible.get(name.encode())) is None or there.size != len(content)
-    }
-    for earlier in ports.catalog.sessions(disc.disc_id):
-        path = f"{folder}/earlier/{earlier.number:03d}.json"
-        if earlier.number < session.number and (not session.base or earlier.number >= session.base):
-            files[path] = outcome_json(earlier)
-    return files
-
-
-def _warn(
-    disc: DiscRecord, missing: Sequence[bytes], entries: Sequence[Entry], shown: int, ports: Ports
-) -> None:
-    """Say once what the disc's trees lose, and that they have grown large."""
-    altered = [(entry.path, why) for entry in entries if (why := kept_differently(entry))]
-    if altered:
-        path, why = altered[0]
-        ports.reporter.warn(
-            f"the disc shows {len(altered)} of the entries otherwise than the index, which has them as they"
-            f" are; the first is /{to_text(path)} with {why}"
-        )
-    if missing:
-        ports.reporter.warn(
-            f"{len(missing)} entries have no Joliet name (systems without Rock Ridge will not show them);"
-            f" the first is /{to_text(missing[0])}"
-        )
-    if shown > MANY_ENTRIES:
-        ports.reporter.warn(
-            f"{disc.label} shows {shown} entries, repeated in each session:"
-            " fewer and larger files leave more room"
-        )
-
-
-def _made_at(session: SessionRecord) -> int:
-    return int(session.created_at.timestamp())
-
-
-def _made(session: SessionRecord, visible: Mapping[bytes, StoredEntry]) -> list[bytes]:
-    """Directories of ours that the tree does not have yet, parents first."""
-    wanted = [f"/{HOME}", f"/{HOME}/sessions"]
-    for content in session.days:
-        year, month, _ = content.day.split("/")
-        wanted += [f"/{year}", f"/{year}/{month}"]
-    return [path.encode() for path in dict.fromkeys(wanted) if path[1:].encode() not in visible]
 
 
 def _changes(days: Sequence[DayIndex], ports: Ports) -> list[Finding]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cedarchest.actions.burn import VolumePlace, burn_tree
+from cedarchest.actions.burn import burn_tree
 from cedarchest.actions.facts import base_chain, last_verified, named_disc, visible_entries
 from cedarchest.actions.loading import with_right_disc
 from cedarchest.actions.marks import follow_proof
@@ -28,7 +28,7 @@ from cedarchest.errors import NotAppendable
 from cedarchest.model.disc import CheckKind, DayContent, DiscRecord, SessionRecord, still_shown
 from cedarchest.model.index import Entry
 from cedarchest.model.media import BLOCK
-from cedarchest.model.session import HOME
+from cedarchest.model.session import HOME, VolumePlace
 from cedarchest.ports import ImageTree, Ports, Writer
 
 log = logging.getLogger(__name__)

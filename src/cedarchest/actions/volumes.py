@@ -7,11 +7,11 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from cedarchest.actions.burn import VolumePlace
 from cedarchest.actions.planning import DayDue, Planned
 from cedarchest.actions.selection import DayShare
 from cedarchest.model.disc import DiscRecord, SessionRecord, SessionStatus
 from cedarchest.model.parts import Part, Split
+from cedarchest.model.session import VolumePlace
 from cedarchest.ports import Ports
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 
 from cedarchest.model.disc import DayContent, DiscIdentity, DiscRecord, SessionRecord
@@ -29,6 +30,16 @@ REGENERATED = (f"{HOME}/README.txt", f"{HOME}/restore.sh")
 INDEX_NAME = "INDEX.jsonl.gz"
 SUMS_NAME = "SHA256SUMS"
 DIGEST_SIZE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class VolumePlace:
+    """The place of a session in a set of volumes; `others` says of each other one what it holds."""
+
+    volume_set: str
+    volume: int = 1
+    volumes: int = 1
+    others: tuple[Mapping[str, object], ...] = ()
 
 
 def session_folder(number: int) -> str:
