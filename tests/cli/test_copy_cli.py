@@ -116,6 +116,23 @@ def test_with_one_drive_the_disc_is_read_first_and_a_blank_one_wanted(
     assert not list((project.root / "state").rglob("*.iso"))
 
 
+def test_a_copy_keeps_the_margin_of_its_disc(project: Project) -> None:
+    """What a disc holds does not fit another of its kind on which more room is to stay free."""
+    require()
+    project.configure(device="/dev/sr0")
+    with Burner("dvd+r") as drive:
+        project.stage(DAY, {"most": os.urandom(4 << 20)})
+        environ = {**NOON, **drive.env()}
+        assert project.run("store", environ=environ).status == 0
+        ran = project.run("copy", FIRST, environ=environ)
+        assert ran.status == 8  # it is read; now a blank one is wanted
+        drive.exchange("dvd+r")
+        project.configure(device="/dev/sr0", margin="4480 MiB")
+        ran = project.run("--json", "copy", FIRST, environ=environ)
+        assert (ran.status, error_of(ran)["kind"]) == (8, "MediumFull"), ran.err
+        assert not drive.state().closed_sessions
+
+
 def test_a_disc_that_is_not_in_the_drive_is_asked_for(project: Project) -> None:
     require()
     project.configure(device="/dev/sr0")
