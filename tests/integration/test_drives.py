@@ -94,6 +94,7 @@ def test_a_drive_in_trouble_says_so_and_hides_no_other(project: Project) -> None
         unplugged, missing, shelf = drives(project, drive)
         drive.plug()
     assert (unplugged["device"], unplugged["disc"], unplugged["error"]["code"]) == ("/dev/sr0", None, 9)
+    assert unplugged["error"]["advice"].startswith("Check the drive's cable")
     assert (missing["device"], missing["error"]["message"]) == ("/dev/sr7", "there is no device /dev/sr7")
     assert (shelf["device"], shelf["error"]) == (f"shelf:{project.shelf}", None)
     said = project.run("drives").out

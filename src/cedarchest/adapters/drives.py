@@ -20,6 +20,7 @@ from cedarchest.errors import ConfigError, DriveForbidden, DriveMissing, LockedE
 from cedarchest.model.media import Medium
 from cedarchest.ports import FoundDrive, Writer
 
+CHECK_CABLE = "Check the drive's cable and [store] device in the configuration."
 LOOKING_S = 10.0
 """How long a run that writes waits for others that only look at the drive."""
 
@@ -170,12 +171,15 @@ class LocalDrives:
         """Lock a device against a run with another state folder; kept until this run ends."""
         try:
             descriptor = os.open(path, flags | os.O_CLOEXEC)
-        except OSError as error:
+        except PermissionError as error:
             raise DriveForbidden(
-                f"{path} cannot be opened: {error.strerror}",
+                f"{path} may not be opened: {error.strerror}",
                 advice="Correct its permissions, or run as the user it belongs to.",
                 path=str(path),
             ) from error
+        except OSError as error:
+            said = f"{path} cannot be opened: {error.strerror}"
+            raise DriveMissing(said, advice=CHECK_CABLE, path=str(path)) from error
         if self._locks.has(path):
             os.close(descriptor)
             return
@@ -205,7 +209,7 @@ def _refuse_unusable(device: Path) -> None:
     except FileNotFoundError:
         raise DriveMissing(
             f"there is no device {device}",
-            advice="Check the drive's cable and [store] device in the configuration.",
+            advice=CHECK_CABLE,
             device=str(device),
         ) from None
     except OSError as error:
