@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 
 from tests.conftest import Project
-
-_PROGRAM = """
-import sys
-import cedarchest.wiring, cedarchest.actions.{action}, cedarchest.report.text, cedarchest.config.load
-from cedarchest.cli import run
-print("ready", flush=True)
-sys.exit(run(sys.argv[1:]))
-"""
+from tests.forked import AtWork
 
 
-def started(project: Project, action: str, *arguments: str) -> subprocess.Popen[bytes]:
-    """An action at work, in a process group of its own, once the program is loaded.
-
-    What it leaves when it is killed goes with the project.
-    """
+def started(project: Project, *arguments: str, path: str = "") -> AtWork:
+    """A run in a process group of its own; what it leaves when it is killed goes with the project."""
     scratch = project.root / "tmp"
     scratch.mkdir(exist_ok=True)
-    process = subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM.format(action=action), "-c", str(project.config), action, *arguments],
-        env={**os.environ, "TMPDIR": str(scratch), **project.environ},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
+    environ = {**os.environ, "TMPDIR": str(scratch), **project.environ}
+    return AtWork(
+        ["-c", str(project.config), *arguments],
+        environ={**environ, "PATH": path} if path else environ,
         cwd=project.root,
+        scratch=scratch,
     )
-    assert process.stdout is not None
-    process.stdout.readline()
-    return process

@@ -174,6 +174,7 @@ def _act(
     read_only: bool = False,
     dry_run: bool = False,
     looks: bool = False,
+    needs_catalog: bool = True,
     hooks: bool = True,
     configured: tuple[Path, Config] | None = None,
 ) -> None:
@@ -189,7 +190,8 @@ def _act(
     complete = runs.hooked(invocation.action, act, dry_run=dry_run) if hooks else act
 
     def work() -> Result:
-        with wired(config, invocation.reporter, read_only=read_only or dry_run) as ports:
+        only_reads = read_only or dry_run
+        with wired(config, invocation.reporter, read_only=only_reads, needs_catalog=needs_catalog) as ports:
             return complete(path, config, ports)
 
     if looks or dry_run:
@@ -267,7 +269,7 @@ def collect(
     where = _where(managed=managed, managed_only=managed_only)
     run = runs.collect(full=full, dry_run=dry_run)
     act = runs.reaching(ManagedAction.COLLECT, run, where, full=full, dry_run=dry_run)
-    _act(context, act, read_only=True, dry_run=dry_run, hooks=False)
+    _act(context, act, read_only=True, needs_catalog=False, dry_run=dry_run, hooks=False)
 
 
 @app.command(epilog=EXIT_STATUS)

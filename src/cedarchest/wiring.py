@@ -9,9 +9,10 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from cedarchest.adapters.arrivals import StagingArrivals
-from cedarchest.adapters.catalog import open_catalog
+from cedarchest.adapters.catalog_when_used import CatalogWhenUsed
 from cedarchest.adapters.clock import SystemClock
 from cedarchest.adapters.collect_dir import LocalCollectDir, StateFolder
 from cedarchest.adapters.drives import LocalDrives, burners, only_one
@@ -37,14 +38,17 @@ from cedarchest.config.model import Config, Peer
 from cedarchest.config.template import left_by_backup
 from cedarchest.errors import ConfigError, DiskFull
 from cedarchest.model.media import BLOCK, TRAITS, Medium
-from cedarchest.ports import Clock, Messenger, Ports, Reporter, RunJournal, Scheduler
+from cedarchest.ports import Catalog, Clock, Messenger, Ports, Reporter, RunJournal, Scheduler
 
 
 @contextlib.contextmanager
-def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Ports]:
+def wired(
+    config: Config, reporter: Reporter, *, read_only: bool, needs_catalog: bool = True
+) -> Iterator[Ports]:
     """The ports of a run, a line for each; everything is given back at the end.
 
-    With `read_only` nothing on this machine is made or changed by looking.
+    With `read_only` nothing on this machine is made or changed by looking. What hardly ever
+    `needs_catalog` opens it by its first use.
 
     Raises:
         CatalogError: the catalog cannot be opened.
@@ -71,7 +75,9 @@ def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Po
         ask=person.changes_disc if person.is_there() else None,
         read_only=read_only,
     )
-    catalog = open_catalog(config.catalog.url, read_only=read_only)
+    catalog = CatalogWhenUsed(config.catalog.url, read_only=read_only)
+    if needs_catalog:
+        catalog.open()
 
     def indexing(phase: str, done: int, total: int) -> None:
         if done == 0:
@@ -81,7 +87,7 @@ def wired(config: Config, reporter: Reporter, *, read_only: bool) -> Iterator[Po
     try:
         with signals.installed():
             yield Ports(
-                catalog=catalog,
+                catalog=cast("Catalog", catalog),
                 drives=drives,
                 staging=StagingFolder(config.options.state_dir, indexing),
                 workspace=StateWorkspace(config.options.state_dir, config.options.working_dir),

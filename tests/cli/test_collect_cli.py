@@ -797,3 +797,14 @@ def test_a_dry_run_writes_nothing(project: Project, home: Path) -> None:
     ran = project.run("collect", "--dry-run")
     assert ran.out == f"would collect {home} in {archive_of(home)}, whole: 3 files, 9.0 kB\n"
     assert sorted(project.root.rglob("*")) == before
+
+
+def test_a_catalog_that_cannot_be_opened_keeps_nobody_from_collecting(project: Project) -> None:
+    home = project.root / "home"
+    home.mkdir()
+    (home / "letter").write_bytes(b"dear")
+    sources(project, {"path": str(home)})
+    (project.root / "state").mkdir(exist_ok=True)
+    (project.root / "state/catalog.sqlite").write_bytes(b"no catalog" * 1000)
+    assert project.run("collect").status == 0
+    assert project.run("discs").status == 6

@@ -170,9 +170,8 @@ def test_an_interrupt_ends_the_wait_for_peers(project: Project, server: Sshd, cl
     while not begun.exists():
         assert time.monotonic() < until
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _out, err = process.communicate(timeout=15)
-    assert process.returncode == 5, err
+    process.signal(signal.SIGINT)
+    assert process.wait(15) == 5, process.said()
     begun.unlink()  # what runs over there goes on to its end
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import os
 import random
@@ -18,14 +17,15 @@ from pathlib import Path
 import pytest
 from tests.cli.test_collect_cli import archive_of, collected, proven, sources
 from tests.conftest import Project
+from tests.forked import AtWork
 from tests.running import started
 
 
-def ended(process: subprocess.Popen[bytes]) -> int:
-    process.communicate()
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    return process.returncode
+def ended(process: AtWork) -> int:
+    """Its exit status, once it came to its end by itself or by a signal."""
+    status = process.wait()
+    process.kill()
+    return status
 
 
 def change(home: Path, dice: random.Random) -> None:
@@ -102,9 +102,7 @@ def test_a_collect_killed_at_any_moment_loses_nothing(project: Project, seed: in
         change(home, dice)
         process = started(project, "collect")
         time.sleep(dice.random() * 0.25)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        ended(process)
+        process.kill()
         if (project.root / "collect/cback.collect").exists():
             collected(project)  # what is said to be there is there
         ran = project.run("collect")
@@ -172,8 +170,7 @@ def test_what_a_killed_collect_began_is_not_staged(project: Project) -> None:
     while not begun.exists():
         assert process.poll() is None
         time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
-    ended(process)
+    process.kill()
     assert list((project.root / "collect").glob(".*.unfinished"))
     ran = project.run("stage")
     assert (ran.status, list(project.staging.glob("2*"))) == (6, [])
@@ -202,7 +199,7 @@ def test_a_collect_that_is_asked_to_end_ends_and_leaves_what_was_there(
     process = started(project, "collect")
     while not list((project.root / "collect").glob(".*unfinished")):
         time.sleep(0.01)
-    process.send_signal(asked)
+    process.signal(asked)
     began = time.monotonic()
     assert ended(process) == 5
     assert time.monotonic() - began < 15

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import shutil
@@ -11,47 +10,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.conftest import Project
+from tests.running import started
 
 pytestmark = pytest.mark.slow
 
 DAYS = [f"2026/11/{day:02d}" for day in range(1, 29)]
 REAL = shutil.which("xorriso") or "xorriso"
 KILLED = -signal.SIGKILL
-PROGRAM = """
-import sys
-import cedarchest.wiring, cedarchest.actions.store, cedarchest.report.text, cedarchest.config.load
-from cedarchest.cli import run
-print("ready", flush=True)
-sys.exit(run(sys.argv[1:]))
-"""
-
-
-@contextlib.contextmanager
-def started(project: Project, path: str = "") -> Iterator[subprocess.Popen[bytes]]:
-    """A store at work, in a process group of its own, once the program is loaded."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "-c", str(project.config), "store"],
-        env={**os.environ, "PATH": path or os.environ["PATH"]},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        cwd=project.root,
-    )
-    assert process.stdout is not None
-    try:
-        process.stdout.readline()
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
 
 
 def stage(project: Project, day: str) -> None:
@@ -117,9 +87,9 @@ def run_time(project: Project, tmp_path: Path) -> float:
         folder.mkdir(parents=True)
     trial.configure()
     stage(trial, DAYS[0])
-    with started(trial) as process:
+    with started(trial, "store") as process:
         began = time.monotonic()
-        assert process.wait(timeout=60) == 0
+        assert process.wait() == 0
         return time.monotonic() - began
 
 
@@ -133,9 +103,9 @@ def test_a_store_killed_at_a_random_moment_is_put_right_by_one_run(
         days = DAYS[:count]
         stage(project, days[-1])
         for _ in range(1 + count % 2):
-            with started(project) as process:
+            with started(project, "store") as process:
                 time.sleep(dice.uniform(0, 1.1 * run_time))
-                os.killpg(process.pid, signal.SIGKILL)
+                process.kill()
             assert_nothing_false(project, days)
         assert_all_right(project, days)
 
@@ -188,8 +158,9 @@ def test_a_store_killed_before_any_of_its_steps_is_put_right_without_a_second_bu
             assert project.run("store").status == 0
         before = sum(image.stat().st_size for image in project.images())
         stage(project, days[-1])
-        with started(project, killing(f"[ $call = {step} ] && kill -9 $parent && exit")) as process:
-            status = process.wait(timeout=60)
+        path = killing(f"[ $call = {step} ] && kill -9 $parent && exit")
+        with started(project, "store", path=path) as process:
+            status = process.wait()
         if status == 0:
             break
         assert status == KILLED
@@ -224,8 +195,8 @@ def test_a_store_killed_together_with_its_burner_while_that_writes_is_put_right(
         f"until cat {project.shelf}/*.iso 2>/dev/null | tail -c +{size} | grep -qc .; do :; done\n"
         "kill -9 $! $parent; exit\n"
     )
-    with started(project, path) as process:
-        assert process.wait(timeout=60) == KILLED
+    with started(project, "store", path=path) as process:
+        assert process.wait() == KILLED
     assert_nothing_false(project, days)
     assert not project.is_marked(days[-1])
     assert_all_right(project, days)
@@ -278,8 +249,8 @@ def test_a_store_killed_before_it_says_write_leaves_the_shelf_as_it_was(
         IS_BURN + '[ -z "$burn" ] && exec ' + REAL + ' "$@"\n'
         f'{REAL} "$@" | sed -u "/Image size/e kill -9 $parent"\nexit\n'
     )
-    with started(project, path) as process:
-        assert process.wait(timeout=60) == KILLED
+    with started(project, "store", path=path) as process:
+        assert process.wait() == KILLED
         time.sleep(0.3)
     assert project.images()[0].read_bytes() == before
     assert_all_right(project, DAYS[:2])
@@ -299,19 +270,9 @@ def test_what_a_killed_run_left_unfinished_in_a_day_is_taken_away_and_never_stor
 def test_a_verify_killed_in_its_middle_changes_no_verdict(project: Project) -> None:
     stage(project, DAYS[0])
     assert project.run("store").status == 0
-    with started(project) as process:
-        os.killpg(process.pid, signal.SIGKILL)
-    verify = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "-c", str(project.config), "verify"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-    )
-    assert verify.stdout is not None
-    with verify.stdout as said:
-        said.readline()
+    with started(project, "store") as process:
+        process.kill()
+    with started(project, "verify"):
         time.sleep(0.1)
-        os.killpg(verify.pid, signal.SIGKILL)
-        verify.wait()
     assert project.is_marked(DAYS[0])
     assert_all_right(project, DAYS[:1])

@@ -21,6 +21,7 @@ from tests.burner.burner import ALWAYS, Burner, Effect, Fault
 from tests.burner.preload import require
 from tests.burner.sense import Sense
 from tests.conftest import Project
+from tests.running import started
 
 from cedarchest.adapters.optical import OpticalDrive
 from cedarchest.adapters.xorriso import Xorriso
@@ -33,14 +34,6 @@ FURTHER_MEDIA = ["dvd-r", "dvd-ram"]
 DAYS = [f"2026/11/{day:02d}" for day in range(1, 29)]
 STEPS = 6
 """Commands of a store at which the drive fails, spread over all of them."""
-
-PROGRAM = """
-import sys
-import cedarchest.wiring, cedarchest.actions.store, cedarchest.report.text, cedarchest.config.load
-from cedarchest.cli import run
-print("ready", flush=True)
-sys.exit(run(sys.argv[1:]))
-"""
 
 
 def on_media(*media: str) -> pytest.MarkDecorator:
@@ -67,28 +60,6 @@ def burner(profile: str) -> Iterator[Burner]:
     """A drive that this process sees."""
     with Burner(profile) as drive, drive.attached():
         yield drive
-
-
-@contextlib.contextmanager
-def started(project: Project) -> Iterator[subprocess.Popen[bytes]]:
-    """A store at work, in a process group of its own, once the program is loaded."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "-c", str(project.config), "store"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        cwd=project.root,
-    )
-    assert process.stdout is not None
-    try:
-        process.stdout.readline()
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
 
 
 def large(project: Project, day: str = DAY) -> None:
@@ -153,12 +124,12 @@ def test_an_interrupted_burn_is_finished_and_the_next_run_proves_it(
     with burner(medium) as drive:
         large(project)
         drive.faults([Fault("write", times=ALWAYS, effect=Effect.SLOW, seconds=0.02)])
-        with started(project) as process:
+        with started(project, "store") as process:
             while not sum(drive.fired()):
                 assert process.poll() is None
                 time.sleep(0.01)
             (os.kill if whom == "the program" else os.killpg)(process.pid, signal.SIGINT)
-            assert process.wait(timeout=60) == 5
+            assert process.wait() == 5
         assert not project.is_marked(DAY)
         end = next_address()
         assert_put_right(project, drive, DAY)
@@ -183,9 +154,9 @@ def test_a_store_killed_at_a_random_moment_is_put_right_by_one_run(
         drive.faults([Fault("write", times=ALWAYS, effect=Effect.SLOW, seconds=0.01)])
         for count in range(1, 6):
             project.stage(DAYS[count], {"letter": os.urandom(400_000), "empty": b"", "sub/b": b"b"})
-            with started(project) as process:
+            with started(project, "store") as process:
                 time.sleep(dice.uniform(0, 1.2))
-                os.killpg(process.pid, signal.SIGKILL)
+                process.kill()
             time.sleep(0.1)  # the drive sees that nobody is there any more
             if project.is_marked(DAYS[count]):
                 assert is_verified(project, DAYS[count])
@@ -201,11 +172,11 @@ def test_a_store_killed_while_it_burns_is_put_right_on_the_same_disc(
     with burner(medium) as drive:
         lba = prepared(project, append=append)
         drive.faults([Fault("write", lba=lba, effect=Effect.SLOW, seconds=1)])
-        with started(project) as process:
+        with started(project, "store") as process:
             while drive.fired() != [1]:
                 assert process.poll() is None
                 time.sleep(0.01)
-            os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
         time.sleep(1.2)  # the slow write ends; then the drive sees that nobody is there any more
         assert not project.is_marked(DAY)
         assert_put_right(project, drive, *([EARLIER] if append else []), DAY)
@@ -217,11 +188,11 @@ def test_a_disc_whose_very_first_write_was_its_last_is_used_on(project: Project,
     with burner(medium) as drive:
         drive.faults([Fault("write", times=ALWAYS, effect=Effect.SLOW, seconds=0.3)])
         project.stage(DAYS[1], {"letter": os.urandom(400_000)})
-        with started(project) as process:
+        with started(project, "store") as process:
             while not sum(drive.fired()):
                 assert process.poll() is None
                 time.sleep(0.01)
-            os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
         time.sleep(0.5)  # the slow write ends; then the drive sees that nobody is there any more
         drive.faults([])
         if medium == "dvd+r":

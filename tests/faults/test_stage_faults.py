@@ -59,8 +59,7 @@ def test_a_stage_killed_at_any_moment_is_put_right_by_one_run(pool: Project, see
         generations.append(fill(pool, generation))
         process = started(pool, "stage")
         time.sleep(dice.uniform(0, 0.7))
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.kill()
         for path, data in staged(pool).items():  # whatever is there is whole, of this generation or the last
             is_ours = "/" not in path  # an unfinished index
             assert is_ours or any(data == known[path] for known in generations[-2:])
@@ -122,9 +121,8 @@ def test_an_interrupt_ends_what_is_on_its_way_and_the_next_run_goes_on(
 ) -> None:
     process = started(pool, "stage")
     wait_for_arrival(pool)
-    process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=30)
-    assert (process.returncode, "Traceback" in said.decode()) == (5, False)
+    process.signal(signal.SIGTERM)
+    assert (process.wait(), "Traceback" in process.said()) == (5, False)
     assert not (pool.staging / TODAY).exists()
     (partial,) = (pool.staging / ".arriving" / "away" / ".rsync-partial").iterdir()
     assert partial.stat().st_size > 100_000
@@ -147,9 +145,8 @@ def test_a_peer_that_dies_half_way_is_an_error_and_the_next_run_goes_on(
     for session in descendants((slow_peer.folder / "pid").read_text().strip()):
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(session), signal.SIGKILL)
-    _, said = process.communicate(timeout=30)
-    assert process.returncode == 6
-    assert b"cedarchest: away cannot be read (" in said
+    assert process.wait() == 6
+    assert "cedarchest: away cannot be read (" in process.said()
     assert not (pool.staging / TODAY).exists()
     peers(pool, {"name": "away", **slow_peer.peer})
     assert pool.run("stage").status == 0
@@ -161,9 +158,8 @@ def test_a_peer_that_collects_meanwhile_is_not_taken(pool: Project, slow_peer: S
     process = started(pool, "stage")
     wait_for_arrival(pool)
     os.utime(pool.root / "collect" / "away" / "cback.collect", (1, 1))
-    _, said = process.communicate(timeout=30)
-    assert process.returncode == 6
-    assert b"away collected again while it was staged; nothing of it was taken" in said
+    assert process.wait() == 6
+    assert "away collected again while it was staged; nothing of it was taken" in process.said()
     assert not (pool.staging / TODAY).exists()
     assert slow_peer.port
 
@@ -175,8 +171,7 @@ def test_two_runs_at_once_are_one(pool: Project, slow_peer: Sshd) -> None:
     for action in ("stage", "store"):
         ran = pool.run("--json", action)
         assert (ran.status, error_of(ran)["kind"]) == (10, "LockedError")
-    process.communicate(timeout=30)
-    assert process.returncode == 0
+    assert process.wait() == 0
     assert slow_peer.port
 
 
@@ -218,9 +213,8 @@ def test_a_staging_disk_that_others_fill_meanwhile_is_an_error_and_the_next_run_
         with (pool.staging / "of others").open("wb", buffering=0) as stream, contextlib.suppress(OSError):
             while stream.write(bytes(65536)) == 65536:
                 pass
-        _, said = process.communicate(timeout=30)
-        assert process.returncode == 6
-        assert b"cedarchest: there is no room for what comes from away: " in said
+        assert process.wait() == 6
+        assert "cedarchest: there is no room for what comes from away: " in process.said()
         assert not (pool.staging / TODAY).exists()
         (pool.staging / "of others").unlink()
         peers(pool, {"name": "away", **slow_peer.peer})

@@ -85,6 +85,17 @@ def test_without_a_base_everything_is_archived() -> None:
     assert compare(seen, (b"x",), None, (), never).members == seen
 
 
+def test_what_was_known_when_it_was_looked_at_is_held_but_has_no_digest_once_it_is_archived_again() -> None:
+    """A look gives the very entries of the base; where a later state disagrees, they are read again."""
+    base = state(held(file(b"f"), b"f"), held(file(b"g"), b"g"))
+    known = {path: Seen(each.entry, each.fingerprint) for path, each in base.held.items()}
+    later = state(held(file(b"f"), b"f"), held(file(b"g"), b"other"))
+    increment = compare(known, (), base, (later,), never)
+    assert increment.kept == {b"f": base.held[b"f"]}
+    assert increment.members == by_path(file(b"g"))
+    assert compare(known, (), None, (), never).members == by_path(file(b"f"), file(b"g"))
+
+
 def test_a_file_that_is_as_it_was_is_not_read() -> None:
     base = state(held(folder(b"d")), held(file(b"d/f"), b"f"))
     increment = compared(folder(b"d"), file(b"d/f"), base=base)

@@ -131,8 +131,7 @@ class Archiving:
         """Look, compare, archive, keep what was found."""
         states = self.night.ports.collect_states
         try:
-            look = self.night.ports.sources.look(self.night.collect, self.source)
-            base, base_number, increment = self._compared(look)
+            look, base, base_number, increment = self._compared()
             parts = self._parts(look, increment)
             if not any(part.is_new(base) for part in parts):
                 return self._nothing_new(base, parts, look)
@@ -153,16 +152,18 @@ class Archiving:
 
     # -- comparing --------------------------------------------------------------------------------
 
-    def _compared(self, look: SourceLook) -> tuple[State | None, int, Increment]:
-        """What an increment rests on, its number, and what is new since."""
-        seen = {one.entry.path: one for several in look.archives.values() for one in several}
+    def _compared(self) -> tuple[SourceLook, State | None, int, Increment]:
+        """The source as it stands, what an increment rests on, its number, and what is new since."""
+        sources = self.night.ports.sources
         base, number, later = self._base()
-        digest = self.night.ports.sources.digest
+        look = sources.look(self.night.collect, self.source, base.held if base else {})
+        seen = {one.entry.path: one for several in look.archives.values() for one in several}
         try:
-            return base, number, compare(seen, look.problems, base, self._loaded(later), digest)
+            increment = compare(seen, look.problems, base, self._loaded(later), sources.digest)
         except LookupError as error:
             self.night.ports.reporter.warn(f"{self.source.path} is collected whole: {error}")
-            return None, 0, compare(seen, look.problems, None, (), digest)
+            return look, None, 0, compare(seen, look.problems, None, (), sources.digest)
+        return look, base, number, increment
 
     def _loaded(self, numbers: Iterable[int]) -> Iterator[State]:
         """States, one after the other.
@@ -208,14 +209,16 @@ class Archiving:
                 self.name if path == own else name_below(path, own, self.names) + b".tar",
                 form,
                 increment,
-                [one for one in seen if one.entry.path in increment.members],
+                [new for one in seen if (new := increment.members.get(one.entry.path))],
                 kinds,
                 {one.entry.path for one in seen},
             )
             for path, seen in look.archives.items()
         }
         top = next(iter(parts))
-        for path in increment.kinds:
+        if len(parts) == 1:
+            parts[top].known.extend(increment.kinds)
+        for path in increment.kinds if len(parts) > 1 else ():
             parts[_part_of(path, parts) or top].known.append(path)
         for path in increment.kept.keys() - {path for part in parts.values() for path in part.paths}:
             parts[_part_of(path, parts) or top].paths.add(path)

@@ -15,7 +15,7 @@ from cedarchest.errors import StagingError
 from cedarchest.model.index import Entry, Fingerprint, Kind
 from cedarchest.model.names import to_text
 
-_FORMAT = 0o170000
+FORMAT = 0o170000
 """The bits of a mode that say what an entry is (inode(7))."""
 
 KINDS = {
@@ -108,7 +108,7 @@ def _walk(top: bytes, left_out: set[bytes]) -> Iterator[tuple[os.DirEntry[bytes]
                     relative = start + name
                     status = item.stat(follow_symlinks=False)
                     yield item, relative, status
-                    if status.st_mode & _FORMAT == stat.S_IFDIR:
+                    if status.st_mode & FORMAT == stat.S_IFDIR:
                         pending.append(relative)
         except OSError as error:
             raise _cannot_look(directory, error) from error
@@ -144,12 +144,12 @@ def found_at(path: bytes, disc_path: bytes, status: os.stat_result) -> Found:
         OSError: it cannot be looked at.
     """
     mode, uid, gid = status.st_mode, status.st_uid, status.st_gid
-    kind = KINDS[mode & _FORMAT]
+    kind = KINDS[mode & FORMAT]
     entry = Entry(
         disc_path,
         kind,
         status.st_size if kind is Kind.FILE else 0,
-        _shared(mode & ~_FORMAT),
+        _shared(mode & ~FORMAT),
         uid,
         gid,
         status.st_mtime_ns,
@@ -160,6 +160,17 @@ def found_at(path: bytes, disc_path: bytes, status: os.stat_result) -> Found:
         rdev=status.st_rdev if kind in _DEVICES else 0,
     )
     return Found(entry, Fingerprint(status.st_ino, status.st_ctime_ns))
+
+
+def is_as_it_was(status: os.stat_result, entry: Entry, fingerprint: Fingerprint) -> bool:
+    """Whether what has this status still is an entry that was looked at before, with all its attributes."""
+    return (
+        (status.st_ino, status.st_ctime_ns) == fingerprint
+        and status.st_mtime_ns == entry.mtime_ns
+        and (entry.kind is not Kind.FILE or status.st_size == entry.size)
+        and KINDS[status.st_mode & FORMAT] is entry.kind
+        and (_user(status.st_uid), _group(status.st_gid)) == (entry.user, entry.group)
+    )
 
 
 @functools.cache

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from cedarchest.adapters.digests import digest_file
-from cedarchest.adapters.scan import Found, found_at, link_names
+from cedarchest.adapters.scan import FORMAT, found_at, is_as_it_was
 from cedarchest.config.model import Collect, CollectSource
 from cedarchest.errors import CollectError, StagingError
 from cedarchest.model.excludes import Excludes
-from cedarchest.model.increments import Seen
+from cedarchest.model.increments import Held, Seen
 from cedarchest.model.index import Kind
 from cedarchest.ports import SourceLook
 
@@ -24,11 +24,11 @@ _Identity = tuple[int, int]
 class LocalSources:
     """Files of this machine."""
 
-    def look(self, collect: Collect, source: CollectSource) -> SourceLook:
+    def look(self, collect: Collect, source: CollectSource, known: Mapping[bytes, Held]) -> SourceLook:
         """All of a source that is not left out, by archive."""
         top = os.path.abspath(os.fsencode(source.path))  # noqa: PTH100 - bytes, and no link is resolved
         try:
-            return self._look(collect, source, top)
+            return self._look(collect, source, top, known)
         except OSError as error:
             raise CollectError(
                 f"{source.path} cannot be collected: {error.strerror}",
@@ -37,9 +37,9 @@ class LocalSources:
             ) from error
 
     @staticmethod
-    def _look(collect: Collect, source: CollectSource, top: bytes) -> SourceLook:
+    def _look(collect: Collect, source: CollectSource, top: bytes, known: Mapping[bytes, Held]) -> SourceLook:
         status = os.stat(top)  # noqa: PTH116 - a path of bytes, which pathlib does not know
-        walk = _Walk(collect, source, top)
+        walk = _Walk(collect, source, top, known)
         if stat.S_ISDIR(status.st_mode):
             with os.scandir(top):  # one that cannot be looked into is not empty
                 walk.folder(status)
@@ -70,7 +70,9 @@ class _Walk:
     collect: Collect
     source: CollectSource
     top: bytes
-    _archives: dict[bytes, dict[bytes, tuple[Found, _Identity | None]]] = field(default_factory=dict)
+    known: Mapping[bytes, Held]
+    _archives: dict[bytes, dict[bytes, Seen]] = field(default_factory=dict)
+    _names: dict[tuple[bytes, _Identity], list[bytes]] = field(default_factory=dict)  # of files with several
     _problems: dict[bytes, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -80,6 +82,7 @@ class _Walk:
             self.source.exclude,
             (*self.collect.exclude_regex, *self.source.exclude_regex),
         )
+        self._has_excludes = not self._excludes.leave_nothing_out
         ignore_file = self.source.ignore_file or self.collect.ignore_file
         self._ignore_file = os.fsencode(ignore_file) if ignore_file else b""
         self._own = _identity(self.collect.dir)
@@ -87,15 +90,16 @@ class _Walk:
 
     def outcome(self) -> SourceLook:
         """What was found, in order of path; names of one file in the same archive know each other."""
-        archives = {}
-        for archive, by_path in self._archives.items():
-            found = [by_path[path][0] for path in sorted(by_path)]
-            shared: dict[_Identity, list[int]] = {}
-            for number, path in enumerate(sorted(by_path)):
-                if identity := by_path[path][1]:
-                    shared.setdefault(identity, []).append(number)
-            link_names(found, shared.values())
-            archives[archive] = [Seen(*one) for one in found]
+        for (archive, _), paths in self._names.items():
+            by_path = self._archives[archive]
+            first, *others = sorted(paths)
+            for path in others:
+                entry = by_path[path].entry._replace(hardlink=by_path[first].entry.path)
+                by_path[path] = by_path[path]._replace(entry=entry)
+        archives = {
+            archive: [by_path[path] for path in sorted(by_path)]
+            for archive, by_path in self._archives.items()
+        }
         return SourceLook(archives, {path[1:]: why for path, why in self._problems.items()})
 
     def file(self) -> None:
@@ -130,25 +134,26 @@ class _Walk:
             try:
                 with os.scandir(folder.path) as items:
                     for item in items:
-                        pending.extend(self._take(folder, item))
+                        self._take(folder, item, pending)
             except OSError as error:
                 self._problem(folder.path, error)
 
-    def _take(self, folder: _Folder, item: os.DirEntry[bytes]) -> Iterator[_Folder]:
-        """Take an item of a folder in; gives the folders that are to be looked into for it."""
-        path = folder.path.rstrip(b"/") + b"/" + item.name
+    def _take(self, folder: _Folder, item: os.DirEntry[bytes], pending: list[_Folder]) -> None:
+        """Take an item of a folder in; folders that are to be looked into for it become pending."""
+        path = item.path
         try:
             status = item.stat(follow_symlinks=False)
-            if stat.S_ISLNK(status.st_mode) and folder.links:
-                yield from self._follow(folder, path)
+            kind = status.st_mode & FORMAT
+            if kind == stat.S_IFLNK and folder.links:
+                pending.extend(self._follow(folder, path))
                 return
-            is_dir = stat.S_ISDIR(status.st_mode)
+            is_dir = kind == stat.S_IFDIR
             if self._is_left_out(path, is_dir=is_dir):
                 return
-            if not is_dir:
+            if is_dir:
+                pending.extend(self._enter(folder, path, status))
+            else:
                 self._add(path, folder.archive, status)
-                return
-            yield from self._enter(folder, path, status)
         except FileNotFoundError:
             return  # it went in this moment
         except OSError as error:
@@ -198,7 +203,7 @@ class _Walk:
             yield _below(folder, path, folder.archive, status, splits=0)
 
     def _is_left_out(self, path: bytes, *, is_dir: bool) -> bool:
-        return not self._excludes.leave_nothing_out and self._excludes.leave_out(path, is_dir=is_dir)
+        return self._has_excludes and self._excludes.leave_out(path, is_dir=is_dir)
 
     def _is_left_out_by_file(self, folder: bytes) -> bool:
         return bool(self._ignore_file) and os.path.lexists(folder.rstrip(b"/") + b"/" + self._ignore_file)
@@ -206,11 +211,18 @@ class _Walk:
     def _add(self, path: bytes, archive: bytes, status: os.stat_result | None = None) -> None:
         if status is None:
             status = os.lstat(path)
-        found = found_at(path, path[1:], status)
-        if found.entry.kind is Kind.SOCKET:  # it is only there while somebody listens
+        here = self._archives.setdefault(archive, {})
+        several = status.st_nlink > 1 and stat.S_ISREG(status.st_mode)
+        before = self.known.get(path[1:])
+        if before is not None and not several and is_as_it_was(status, *before[:2]):
+            here[path] = Seen(*before[:2])
             return
-        several = status.st_nlink > 1 and found.entry.kind is Kind.FILE
-        self._archives.setdefault(archive, {})[path] = (found, _identity_of(status) if several else None)
+        seen = Seen(*found_at(path, path[1:], status))
+        if seen.entry.kind is Kind.SOCKET:  # it is only there while somebody listens
+            return
+        if several and path not in here:
+            self._names.setdefault((archive, _identity_of(status)), []).append(path)
+        here[path] = seen
 
     def _problem(self, path: bytes, error: OSError) -> None:
         self._problems[path] = error.strerror or type(error).__name__

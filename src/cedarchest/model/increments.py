@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,14 +26,17 @@ from cedarchest.model.index import (
     Fingerprint,
     Kind,
     batches,
-    entry_of,
     format_record,
+    parse_record,
 )
 from cedarchest.model.names import from_text, to_text
 
 
 class Seen(NamedTuple):
-    """Something of a source as it stands: path from `/`, no digest yet, and its fingerprint."""
+    """Something of a source as it stands: path from `/`, and its fingerprint.
+
+    What was held before and still is the same has the very entry of then; anything else has no digest yet.
+    """
 
     entry: Entry
     fingerprint: Fingerprint
@@ -106,11 +110,15 @@ def compare(
     because it cannot be looked at, is taken to be there still.
     """
     if base is None:
-        return Increment(seen)
+        return Increment({path: _to_be_read(one) for path, one in seen.items()})
     kept: dict[bytes, Held] = {}
     for path, one in seen.items():
         before = base.held.get(path)
-        if before is not None and (held := _held_still(one, before, digest)):
+        if before is None:
+            continue
+        if one.entry is before.entry:
+            kept[path] = before
+        elif held := _held_still(one, before, digest):
             kept[path] = held
     kinds: dict[bytes, Kind | None] = {path: held.entry.kind for path, held in base.held.items()}
     for state in later:
@@ -120,13 +128,21 @@ def compare(
         for path in [path for path in kept if not _is_alike(state.held.get(path), base.held[path])]:
             del kept[path]
     broken = {_group(one.entry) for path, one in seen.items() if path not in kept}
-    for path, one in seen.items():
+    for path, one in seen.items() if broken else ():
         if _group(one.entry) in broken:
             kept.pop(path, None)
-    members = {path: one for path, one in seen.items() if path not in kept}
-    altered = frozenset(path for path, held in kept.items() if held.entry != base.held[path].entry)
+    members = {path: _to_be_read(one) for path, one in seen.items() if path not in kept}
+    altered = frozenset(
+        path
+        for path, held in kept.items()
+        if held is not base.held[path] and held.entry != base.held[path].entry
+    )
     kept |= _unseen(base, seen, unseen)
     return Increment(members, kept, altered, kinds)
+
+
+def _to_be_read(one: Seen) -> Seen:
+    return one._replace(entry=one.entry._replace(sha256=b"")) if one.entry.sha256 else one
 
 
 def _group(entry: Entry) -> bytes:
@@ -323,7 +339,18 @@ def _archive_of(described: Mapping[str, Any]) -> Archive:
     )
 
 
+_IN, _INODE = b',"in":', b',"inode":'
+_FINGERPRINT = re.compile(rb',"inode":(\d{1,20}),"ctime_ns":(-?\d{1,20})\}')
+
+
 def _held_of(line: bytes) -> Held:
-    record = json.loads(line)
-    fingerprint = Fingerprint(int(record["inode"]), int(record["ctime_ns"]))
-    return Held(entry_of(record), fingerprint, int(record.get("in", 0)))
+    """What is held by a line: a record of an index with what `_record` put at its end."""
+    end = line.rfind(_INODE)
+    fingerprint = _FINGERPRINT.fullmatch(line, max(end, 0))
+    if fingerprint is None:
+        raise ValueError("a record has no fingerprint")
+    archive, start = 0, line.rfind(_IN, 0, end)
+    if start >= 0 and (number := line[start + len(_IN) : end]).isdigit():
+        archive, end = int(number), start
+    entry = parse_record(line[:end] + b"}")
+    return Held(entry, Fingerprint(int(fingerprint[1]), int(fingerprint[2])), archive)

@@ -141,10 +141,11 @@ def parse_record(line: bytes, prefix: bytes = b"") -> Entry:
     Raises:
         ValueError: the line is no record of this format.
     """
-    return entry_of(json.loads(line), prefix)
+    usual = _USUAL.fullmatch(line)
+    return _usual_entry(usual, prefix) if usual else _entry_of(json.loads(line), prefix)
 
 
-def entry_of(record: Any, prefix: bytes = b"") -> Entry:
+def _entry_of(record: Any, prefix: bytes = b"") -> Entry:
     """The entry of a record; fields that are not an entry's are passed over.
 
     Raises:
@@ -317,8 +318,7 @@ def read_index(stream: BinaryIO, prefix: bytes = b"", *, at_most: int = sys.maxs
         for line in _lines(packed, digest.update, at_most * USUAL_RECORD + LONGEST_RECORD):
             if len(entries) >= at_most:
                 raise ValueError(f"it has more than {at_most} entries")
-            usual = _USUAL.fullmatch(line)
-            entry = _usual_entry(usual, prefix) if usual else parse_record(line, prefix)
+            entry = parse_record(line, prefix)
             if entry.path <= last:
                 raise ValueError(f"records out of order at {to_text(entry.path)}")
             last = entry.path

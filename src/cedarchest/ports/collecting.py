@@ -28,8 +28,11 @@ class SourceLook:
 class Sources(Protocol):
     """The files of this machine that are to be collected."""
 
-    def look(self, collect: Collect, source: CollectSource) -> SourceLook:
+    def look(self, collect: Collect, source: CollectSource, known: Mapping[bytes, Held]) -> SourceLook:
         """All of a source that is not left out; the collect dir itself always is.
+
+        What still is as it is `known` (path from `/`) is given as the entry there, digest included, and is
+        not looked at any closer.
 
         Raises:
             CollectError: the source is not there, or may not be read.

@@ -1,0 +1,94 @@
+"""What a source is found to have, and what of it is taken from an earlier look."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cedarchest.adapters.sources import LocalSources
+from cedarchest.config.model import Config
+from cedarchest.model.increments import Held, Seen
+
+DIGEST = bytes(range(32))
+
+
+def look(top: Path, known: dict[bytes, Held] | None = None) -> dict[bytes, Seen]:
+    """All of a folder by path from `/`."""
+    config = Config.from_mapping({"collect": {"dir": "collect", "source": [{"path": str(top)}]}}, top.parent)
+    collect = config.require_collect()
+    archives = LocalSources().look(collect, collect.source[0], known or {}).archives
+    return {one.entry.path: one for several in archives.values() for one in several}
+
+
+def held(several: dict[bytes, Seen]) -> dict[bytes, Held]:
+    return {path: Held(one.entry._replace(sha256=DIGEST), one.fingerprint) for path, one in several.items()}
+
+
+def grown(path: Path) -> None:
+    path.write_bytes(b"something else")
+
+
+def renewed(path: Path) -> None:
+    """The same content and time in another inode."""
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes())
+    os.utime(other, ns=(path.stat().st_mtime_ns, path.stat().st_mtime_ns))
+    other.replace(path)
+
+
+def marked(path: Path) -> None:
+    os.setxattr(path, "user.mark", b"x")
+
+
+def given_another_mode(path: Path) -> None:
+    path.chmod(0o600)
+
+
+def linked(path: Path) -> None:
+    os.link(path, path.with_name("zzz"))
+
+
+@pytest.fixture
+def top(tmp_path: Path) -> Path:
+    folder = tmp_path / "top"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        (folder / name).write_bytes(name.encode())
+    return folder
+
+
+def test_what_is_as_it_was_known_is_given_as_it_was_known(top: Path) -> None:
+    known = held(look(top))
+    again = look(top, known)
+    assert again.keys() == known.keys()
+    assert all(one.entry is known[path].entry for path, one in again.items())
+
+
+@pytest.mark.parametrize("change", [grown, renewed, marked, given_another_mode, linked])
+def test_what_is_not_as_it_was_is_looked_at_again(top: Path, change: Callable[[Path], None]) -> None:
+    known = held(look(top))
+    change(top / "b")
+    again = look(top, known)
+    path = os.fsencode(top / "b")[1:]
+    assert again[path] == look(top)[path]
+    assert not again[path].entry.sha256
+    unchanged = os.fsencode(top / "a")[1:]
+    assert again[unchanged].entry is known[unchanged].entry
+
+
+def test_an_owner_that_has_another_name_now_is_looked_at_again(top: Path) -> None:
+    known = held(look(top))
+    path = os.fsencode(top / "a")[1:]
+    known[path] = known[path]._replace(entry=known[path].entry._replace(user="somebody else"))
+    assert look(top, known)[path] == look(top)[path]
+
+
+def test_names_of_one_file_know_each_other_whatever_was_known(top: Path) -> None:
+    known = held(look(top))
+    os.link(top / "c", top / "0")
+    again = look(top, known)
+    first, second = (os.fsencode(top / name)[1:] for name in ("0", "c"))
+    assert (again[first].entry.hardlink, again[second].entry.hardlink) == (b"", first)
