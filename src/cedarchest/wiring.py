@@ -47,8 +47,8 @@ def wired(
 ) -> Iterator[Ports]:
     """The ports of a run, a line for each; everything is given back at the end.
 
-    With `read_only` nothing on this machine is made or changed by looking. What hardly ever
-    `needs_catalog` opens it by its first use.
+    With `read_only` nothing on this machine is made or changed by looking. The catalog is
+    opened now if the run `needs_catalog`, else by its first use.
 
     Raises:
         CatalogError: the catalog cannot be opened.
