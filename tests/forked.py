@@ -22,15 +22,7 @@ from pathlib import Path
 from typing import Self
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(
-    [
-        "tests.forked",
-        "cedarchest.wiring",
-        "cedarchest.adapters.catalog",
-        "cedarchest.actions.rebuild",
-        "cedarchest.report.text",
-    ]
-)
+_CONTEXT.set_forkserver_preload(["tests.forked", "tests.loaded"])
 OWN_START = ("LC_", "LANG", "PYTHON", "LD_")
 """What an interpreter heeds only when it starts: a run that sets such a variable needs a real one."""
 

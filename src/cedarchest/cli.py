@@ -7,6 +7,7 @@ in the order in which `--help` shows them.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import sys
@@ -92,6 +93,12 @@ def hoist(arguments: Sequence[str]) -> list[str]:
     return front + rest
 
 
+@functools.cache
+def program() -> Any:  # typer keeps the types of these to itself
+    """All actions with their options, put together once."""
+    return typer.main.get_command(app)
+
+
 def run(arguments: Sequence[str]) -> int:
     """Do what the command line says; returns the exit status."""
     prepare_streams()
@@ -99,7 +106,7 @@ def run(arguments: Sequence[str]) -> int:
     hoisted = hoist(arguments)
     invocation.json = "--json" in hoisted
     try:
-        status = app(args=hoisted, standalone_mode=False, obj=invocation, prog_name="cedarchest")
+        status = program()(args=hoisted, standalone_mode=False, obj=invocation, prog_name="cedarchest")
         if invocation.result is None:
             sys.stdout.flush()
             return status or ExitCode.OK
