@@ -437,6 +437,31 @@ def copy(context: typer.Context, label: Annotated[str, typer.Argument(metavar="L
 
 
 @app.command(epilog=EXIT_STATUS)
+def catalog(
+    context: typer.Context,
+    what: Annotated[str, typer.Argument(metavar="rebuild", show_default=False)],
+    targets: Annotated[
+        list[str] | None, typer.Argument(metavar="[DEVICE | IMAGE]...", show_default=False)
+    ] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Enter what discs say they hold into the catalog: those named, or those in drives and on shelves."""
+    from cedarchest.actions.catalog_rebuild import execute_catalog_rebuild
+    from cedarchest.report import rebuilding
+
+    if what != "rebuild":
+        raise typer.BadParameter("rebuild, and then devices or images", param_hint="what")
+    paths = [str(Path(each).absolute()) for each in targets or []]
+    _act(
+        context,
+        lambda _path, config, ports: rebuilding.rebuilt(
+            execute_catalog_rebuild(config, paths, ports=ports, dry_run=dry_run), dry_run=dry_run
+        ),
+        dry_run=dry_run,
+    )
+
+
+@app.command(epilog=EXIT_STATUS)
 def drives(context: typer.Context) -> None:
     """List the burners of this machine, what is in them, and why one cannot be used; a tray is pulled in."""
     from cedarchest.actions.drives import execute_drives

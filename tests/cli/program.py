@@ -24,13 +24,19 @@ ACTIONS = (
     "discs",
     "seal",
     "copy",
+    "catalog",
     "drives",
     "status",
     "validate",
     "initialize",
     "schedule",
 )
-NEEDED = {"backup": (".",), "seal": ("CC_20261122_001",), "copy": ("CC_20261122_001",)}
+NEEDED = {
+    "backup": (".",),
+    "seal": ("CC_20261122_001",),
+    "copy": ("CC_20261122_001",),
+    "catalog": ("rebuild",),
+}
 """Arguments that an action cannot do without."""
 
 SCHEMA = REPOSITORY / "docs/reference/json.schema.json"

@@ -427,6 +427,41 @@ def test_entries_may_be_read_while_a_proof_is_recorded_from_them(catalog: Catalo
     assert list(catalog.entries("disc-1", 2)) == [a_file(b"x"), a_file(b"y")]
 
 
+# What discs claim.
+
+
+def test_a_claimed_session_comes_with_its_disc_and_entries_and_proves_nothing(catalog: Catalog) -> None:
+    claimed = a_session(status=SessionStatus.CLAIMED, days=(a_day(),))
+    catalog.enter(claimed, iter((a_file(b"%s/b" % DAY.encode()), a_file(b"a"))), a_disc())
+    assert (catalog.discs(), catalog.sessions("disc-1")) == ((a_disc(),), (claimed,))
+    assert [entry.path for entry in catalog.entries("disc-1", 1)] == [b"%s/b" % DAY.encode(), b"a"]
+    assert catalog.contents(DAY) == ((claimed, a_day()),)
+    assert (catalog.proven({A}), catalog.copies(DAY), catalog.open_sessions()) == ({}, {}, ())
+
+
+def test_what_is_entered_again_replaces_the_session_its_entries_and_its_disc(catalog: Catalog) -> None:
+    catalog.enter(a_session(status=SessionStatus.CLAIMED), (a_file(b"old"),), a_disc())
+    bad = a_session(status=SessionStatus.BAD)
+    catalog.enter(bad, (a_file(b"new"),), a_disc(accepts_sessions=False))
+    assert catalog.discs() == (a_disc(accepts_sessions=False),)
+    assert (catalog.sessions("disc-1"), list(catalog.entries("disc-1", 1))) == ((bad,), [a_file(b"new")])
+
+
+def test_entering_changes_nothing_when_it_fails_half_way(catalog: Catalog) -> None:
+    def failing() -> Iterator[StoredEntry]:
+        for number in range(10_000):
+            yield a_file(b"new/%d" % number)
+        raise Interruption
+
+    with pytest.raises(Interruption):
+        catalog.enter(a_session(status=SessionStatus.CLAIMED), failing(), a_disc())
+    assert (catalog.discs(), catalog.sessions("disc-1")) == ((), ())
+    catalog.put_disc(a_disc())
+    with pytest.raises(CatalogError):
+        catalog.enter(a_session("disc-2"), (), a_disc("disc-2", label="DISC_1"))
+    assert [disc.disc_id for disc in catalog.discs()] == ["disc-1"]
+
+
 # Checks.
 
 

@@ -56,16 +56,20 @@ class MemoryCatalog:
             self._discs[accepted.disc_id] = accepted
         self._sessions[session.disc_id, session.number] = session
 
+    def enter(self, session: SessionRecord, entries: Iterable[StoredEntry], disc: DiscRecord) -> None:
+        accepted = self._accepted_disc(disc)
+        session = self._accepted_session(session, accepted)
+        held = _by_path(entries)
+        self._discs[accepted.disc_id] = accepted
+        self._sessions[session.disc_id, session.number] = session
+        self._entries[session.disc_id, session.number] = held
+
     def record_proof(
         self, session: SessionRecord, entries: Iterable[StoredEntry], check: CheckRecord
     ) -> None:
         session = self._accepted_session(session, None)
         key = (session.disc_id, session.number)
-        held: dict[bytes, StoredEntry] = {}
-        for entry in entries:
-            if entry.path in held:
-                raise CatalogError(f"{entry.path!r} comes twice.")
-            held[entry.path] = entry
+        held = _by_path(entries)
         accepted = self._accepted_check(check, {*self._sessions, key})
         self._sessions[key] = session
         self._entries[key] = held
@@ -154,6 +158,15 @@ class MemoryCatalog:
         if (check.disc_id, check.session) not in sessions:
             raise CatalogError(f"Session {check.session} of disc {check.disc_id} is not in the catalog.")
         return replace(check, at=_utc(check.at))
+
+
+def _by_path(entries: Iterable[StoredEntry]) -> dict[bytes, StoredEntry]:
+    held: dict[bytes, StoredEntry] = {}
+    for entry in entries:
+        if entry.path in held:
+            raise CatalogError(f"{entry.path!r} comes twice.")
+        held[entry.path] = entry
+    return held
 
 
 def _utc(time: datetime) -> datetime:

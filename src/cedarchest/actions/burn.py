@@ -113,6 +113,7 @@ def _burn(
     made_at: datetime | None = None,
 ) -> SessionRecord:
     seen = writer.observe()
+    _refuse_unproven(disc, base, ports)
     session = _intent(config, seen, disc, base, selection, place, ports, writer)
     if made_at:
         session = replace(session, created_at=made_at)
@@ -140,6 +141,21 @@ def _burn(
             ports.reporter.warn(f"{disc.label} was to be closed, but the drive says that it is {after.state}")
         ports.catalog.put_session(done, as_closed(disc, after))
     return done
+
+
+def _refuse_unproven(disc: DiscRecord, base: int, ports: Ports) -> None:
+    """Nothing goes on top of what a disc only claims: its tree would be repeated unread.
+
+    Raises:
+        NotAppendable: it has to be verified first.
+    """
+    for session in ports.catalog.sessions(disc.disc_id) if base else ():
+        if session.number == base and session.status is SessionStatus.CLAIMED:
+            raise NotAppendable(
+                f"session {base} of {disc.label} was entered as the disc claims it, and not read yet",
+                advice=f"Read it first: cedarchest verify {disc.label}",
+                label=disc.label,
+            )
 
 
 @dataclass

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cedarchest.actions.burn import burn_tree
-from cedarchest.actions.facts import base_chain, last_verified, named_disc, visible_entries
+from cedarchest.actions.facts import base_chain, last_good, last_verified, named_disc, visible_entries
 from cedarchest.actions.loading import with_right_disc
 from cedarchest.actions.marks import follow_proof
 from cedarchest.actions.prove import expected_of, prove_session
@@ -62,9 +62,9 @@ def execute_copy(config: Config, label: str, *, ports: Ports) -> CopyReport:
         source = named_disc(label, ports)
         sessions = ports.catalog.sessions(source.disc_id)
         base = last_verified(sessions)
-        if base is None:
+        if base is None or base != last_good(sessions):
             raise NotAppendable(
-                f"nothing on {label} is proven, so there is nothing to copy",
+                f"{'not all' if base else 'nothing'} on {label} is proven, so there is nothing to copy",
                 advice=f"Run `cedarchest verify {label}` first.",
                 label=label,
             )

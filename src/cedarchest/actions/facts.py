@@ -35,6 +35,11 @@ def is_on_a_disc(catalog: Catalog, day: str) -> bool:
     return any(session.status is SessionStatus.VERIFIED for session, _ in catalog.contents(day))
 
 
+def is_claimed(catalog: Catalog, day: str) -> bool:
+    """Whether a disc that was not read here yet claims to hold anything of a day."""
+    return any(session.status is SessionStatus.CLAIMED for session, _ in catalog.contents(day))
+
+
 def is_covered(
     catalog: Catalog, day_index: DayIndex, copies: int, not_held: Iterable[bytes] = (), *, of_copy: int = 0
 ) -> bool:
@@ -77,6 +82,14 @@ def last_verified(sessions: Sequence[SessionRecord]) -> SessionRecord | None:
     return verified[-1] if verified else None
 
 
+def last_good(sessions: Sequence[SessionRecord]) -> SessionRecord | None:
+    """The newest session of a disc that is verified, or claimed to be: nothing goes on top of the latter."""
+    good = [
+        session for session in sessions if session.status in (SessionStatus.VERIFIED, SessionStatus.CLAIMED)
+    ]
+    return good[-1] if good else None
+
+
 def visible_entries(catalog: Catalog, disc_id: str, base: int) -> dict[bytes, StoredEntry]:
     """What the tree of a session shows, by path; later sessions replace earlier ones."""
     shown: dict[bytes, StoredEntry] = {}
@@ -90,7 +103,7 @@ def newest_written(
     contents: Iterable[tuple[SessionRecord, DayContent]],
 ) -> tuple[SessionRecord, DayContent] | None:
     """Of contents of a day, what was written last; None when nothing was."""
-    written = (SessionStatus.VERIFIED, SessionStatus.BURNT, SessionStatus.BAD)
+    written = (SessionStatus.VERIFIED, SessionStatus.BURNT, SessionStatus.BAD, SessionStatus.CLAIMED)
     found = [each for each in contents if each[0].status in written]
     return found[-1] if found else None
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from cedarchest.actions.facts import (
     base_chain,
     days_on,
-    last_verified,
+    last_good,
     visible_entries,
 )
 from cedarchest.config.kinds import SHELF
@@ -220,10 +220,11 @@ def newer_than_catalog(disc: DiscRecord, unknown: Sequence[int]) -> str:
 
 
 def _refuse_older(seen: Observation, disc: DiscRecord, ports: Ports) -> None:
-    """A disc that lacks what is proven to be on it is not the disc that was proven."""
+    """A disc that lacks what is proven to be on it, or what it claimed, is not the disc it was."""
     there = {entry.number for entry in seen.sessions}
     for session in ports.catalog.sessions(disc.disc_id):
-        if session.status is SessionStatus.VERIFIED and session.number not in there:
+        told = (SessionStatus.VERIFIED, SessionStatus.CLAIMED)
+        if session.status in told and session.number not in there:
             raise NotAppendable(
                 f"{seen.device} holds {disc.label} without its session {session.number}:"
                 " what is there is an older copy of it",
@@ -272,9 +273,9 @@ def _torn_disc(seen: Observation, ports: Ports) -> DiscRecord | None:
 
 
 def current_disc(seen: Observation, disc: DiscRecord, ports: Ports) -> CurrentDisc:
-    """A known disc with what its last verified session shows."""
+    """A known disc with what its last verified session shows; one that is claimed has to be proven first."""
     sessions = ports.catalog.sessions(disc.disc_id)
-    base = last_verified(sessions)
+    base = last_good(sessions)
     visible = visible_entries(ports.catalog, disc.disc_id, base.number) if base else {}
     chain = tuple(base_chain(sessions, base.number)) if base else ()
     return CurrentDisc(seen, disc, base, chain, visible)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from cedarchest.actions.facts import is_covered, is_on_a_disc, is_stored, is_whole, newest_written
+from cedarchest.actions.facts import is_claimed, is_covered, is_on_a_disc, is_stored, is_whole, newest_written
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError
 from cedarchest.model.disc import SessionStatus
@@ -28,9 +28,10 @@ def not_held(day: DayIndex) -> list[bytes]:
 
 
 def awaits_check(day: DayIndex, ports: Ports) -> bool:
-    """Whether a day stands on a disc as it is staged now and only has to be read back."""
+    """Whether a day stands on a disc, or is said to, as it is staged now, and only has to be read back."""
+    unread = (SessionStatus.BURNT, SessionStatus.CLAIMED)
     return bool(day.digest) and any(
-        session.status is SessionStatus.BURNT and content.index_digest == day.digest
+        session.status in unread and content.index_digest == day.digest
         for session, content in ports.catalog.contents(day.day)
     )
 
@@ -86,9 +87,15 @@ def last_digests(days: Iterable[str], ports: Ports) -> dict[str, bytes]:
 def warn_of_unproven_marks(days: Iterable[StagedDay], ports: Ports) -> None:
     """Say which marks are believed without any proof: another program's, or of a catalog that was lost."""
     unproven = [day.day for day in days if day.marked_stored and not is_on_a_disc(ports.catalog, day.day)]
-    if unproven:
+    claimed = [day for day in unproven if is_claimed(ports.catalog, day)]
+    if claimed:
         ports.reporter.warn(
-            f"marked stored, but on no disc that this catalog knows: {first_few(unproven, ', ')};"
+            f"marked stored, and on discs that only claim to hold it: {first_few(claimed, ', ')};"
+            " `cedarchest verify` reads those discs"
+        )
+    if unknown := [day for day in unproven if day not in claimed]:
+        ports.reporter.warn(
+            f"marked stored, but on no disc that this catalog knows: {first_few(unknown, ', ')};"
             " if no other program has them on disc, remove their cback.store, and they are stored"
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from cedarchest.actions.burn import burn_session
+from cedarchest.actions.day_claims import days_that_agree
 from cedarchest.actions.facts import visible_entries
 from cedarchest.actions.loading import current_disc, lost_advice
 from cedarchest.actions.selfcheck import expected_by_disc
@@ -24,6 +25,7 @@ from cedarchest.model.check import SessionCheck, check_session
 from cedarchest.model.disc import (
     BAD_SESSION,
     INPUT_CHANGED,
+    SAID,
     UNREADABLE,
     CheckKind,
     CheckRecord,
@@ -198,7 +200,7 @@ def prove_again(writer: Writer, disc: DiscRecord, session: SessionRecord, ports:
     found = reading.check.findings
     if found:
         bad = replace(session, status=SessionStatus.BAD, reason=_reason(found, reading))
-        news = session.status is SessionStatus.VERIFIED  # of a bad one it was decided before
+        news = session.status is not SessionStatus.BAD  # of a bad one it was decided before
         ports.catalog.put_session(bad, _no_more(disc, BAD_SESSION) if news else None)
         ports.catalog.add_check(record)
         raise differences(found, disc, session, reading)
@@ -207,6 +209,8 @@ def prove_again(writer: Writer, disc: DiscRecord, session: SessionRecord, ports:
         ports.catalog.add_check(record)
         return reading
     good = replace(session, status=SessionStatus.VERIFIED, reason="", block_map=reading.check.block_map)
+    if session.status is SessionStatus.CLAIMED or session.reason.startswith(SAID):
+        good = replace(good, days=days_that_agree(writer, session, reading.check.entries, ports))
     ports.catalog.record_proof(good, reading.check.entries, record)
     sessions = ports.catalog.sessions(disc.disc_id)
     if disc.reason in ("", BAD_SESSION) and all(each.status is not SessionStatus.BAD for each in sessions):

@@ -92,7 +92,7 @@ def give_up(config: Config, disc: DiscRecord, reason: str, ports: Ports) -> None
     for session in sessions:
         unsettled = session.status in (SessionStatus.INTENDED, SessionStatus.BURNT)
         status = SessionStatus.ABANDONED if unsettled else session.status
-        if unsettled or session.status is SessionStatus.VERIFIED:
+        if unsettled or session.status in (SessionStatus.VERIFIED, SessionStatus.CLAIMED):
             ports.catalog.put_session(replace(session, status=status, reason=reason))
     ports.catalog.put_disc(replace(disc, given_up=True, accepts_sessions=False))
     follow_proof(config, days, ports)
@@ -110,6 +110,8 @@ def reasons_to_keep(
     store = config.require_store()
     today = ports.clock.now().date()
     sessions = ports.catalog.sessions(disc.disc_id)
+    if any(session.status is SessionStatus.CLAIMED for session in sessions):
+        return [f"what it claims to hold was not read yet (cedarchest verify {disc.label})"]
     unfinished = due_days(config, days_on(sessions), ports)
     reasons = [f"it holds a part of {day}, which is not stored yet" for day in unfinished]
     for day in days_on(sessions):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from cedarchest.actions.burn import burn_session
 from cedarchest.actions.facts import named_disc
 from cedarchest.actions.loading import current_disc, newer_than_catalog, sessions_unknown
-from cedarchest.actions.prove import prove_session
+from cedarchest.actions.prove import prove_again, prove_session
 from cedarchest.actions.receipts import leave_receipts
 from cedarchest.actions.settle import settle_session
 from cedarchest.actions.verify import DiscVerdict, verify_disc
@@ -59,6 +59,8 @@ def _seal(config: Config, writer: Writer, disc: DiscRecord, ports: Ports) -> Sea
     for each in ports.catalog.sessions(disc.disc_id):
         if each.status in (SessionStatus.INTENDED, SessionStatus.BURNT):
             settle_session(config, writer, disc, each, ports)
+        elif each.status is SessionStatus.CLAIMED:
+            prove_again(writer, disc, each, ports)
     seen = writer.load(disc.label)
     _refuse_other(seen, disc, ports)
     session = 0

@@ -6,21 +6,18 @@ by the comparison. Whoever forges all of them is not found out here; the catalog
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cedarchest.actions.own_files import LARGEST_NOTE, NO_FILE_OF_OURS, most_entries, read_own_files
 from cedarchest.errors import DamagedDisc, ForeignDisc, NoMedium
 from cedarchest.model.check import check_session
 from cedarchest.model.disc import DiscState, Observation, StoredEntry, TocEntry, still_shown
 from cedarchest.model.findings import Finding, FindingKind
 from cedarchest.model.image.identity import find_nodes, read_node
-from cedarchest.model.image.iso9660 import Node
 from cedarchest.model.image.volume import check_anchor
-from cedarchest.model.index import Entry, Kind, read_index
+from cedarchest.model.index import Entry
 from cedarchest.model.media import BLOCK
 from cedarchest.model.session import (
     DIGEST_SIZE,
@@ -28,18 +25,8 @@ from cedarchest.model.session import (
     OUTCOME_FORMAT,
     SUMS_NAME,
     session_folder,
-    session_sums,
 )
 from cedarchest.ports import Ports, Writer
-
-LARGEST_INDEX = 1 << 30
-LARGEST_NOTE = 16 << 20
-"""Bytes of a JSON file of ours: it names each MiB of the largest disc, or every path Joliet lost."""
-
-_NO_RECORD = (KeyError, TypeError, ValueError, RecursionError)  # of something foreign that should be JSON
-
-SMALLEST_RECORD = 34
-"""Bytes of a directory record: so many entries, at the most, has a session (ECMA-119 9.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,26 +112,19 @@ def _check_sessions(writer: Writer, seen: Observation, ports: Ports) -> SelfChec
 
 def _claimed(writer: Writer, entry: TocEntry, findings: list[Finding]) -> _Claimed | None:
     """What a session says it wrote; None, with a finding, when that cannot be known."""
-    folder = session_folder(entry.number)
-    names = [f"{folder}/{name}".encode() for name in ("session.json", INDEX_NAME, SUMS_NAME)]
     try:
-        nodes = find_nodes(writer.read, entry.start, names)
-        about = read_node(writer.read, nodes[names[0]], LARGEST_NOTE)
-        index, sums = (read_node(writer.read, nodes[name], LARGEST_INDEX) for name in names[1:])
-        base = int(json.loads(about or b"")["on_top_of"])
-        at_most = entry.blocks * BLOCK // SMALLEST_RECORD
-        listed = read_index(io.BytesIO(index or b""), at_most=at_most).entries
-    except (DamagedDisc, *_NO_RECORD, OSError, EOFError, zlib.error) as error:
+        own = read_own_files(writer.read, entry, at_most=most_entries(entry.blocks))
+        base = int(json.loads(own.about)["on_top_of"])
+    except (DamagedDisc, *NO_FILE_OF_OURS) as error:
         detail = f"the index of session {entry.number} cannot be read ({error}); its files cannot be judged"
-        findings.append(
-            Finding(FindingKind.STRUCTURE, f"/{names[1].decode()}", detail, entry.start, entry.end - 1)
-        )
+        path = f"/{session_folder(entry.number)}/{INDEX_NAME}"
+        findings.append(Finding(FindingKind.STRUCTURE, path, detail, entry.start, entry.end - 1))
         return None
-    own = [_as_found(nodes[name], content) for name, content in zip(names[1:], (index, sums), strict=True)]
-    if b"".join(session_sums([*listed, own[0]])) != sums:
+    if not own.sums_agree:
         detail = f"the sums of session {entry.number} do not agree with its index"
-        findings.append(Finding(FindingKind.DIFFERENT, f"/{names[2].decode()}", detail))
-    return _Claimed(entry, base, (*listed, *own))
+        path = f"/{session_folder(entry.number)}/{SUMS_NAME}"
+        findings.append(Finding(FindingKind.DIFFERENT, path, detail))
+    return _Claimed(entry, base, own.expected)
 
 
 def expected_by_disc(
@@ -157,21 +137,6 @@ def expected_by_disc(
         return None
     found = tuple(own.sha256 for own in claimed.expected[-2:])
     return claimed.expected if found == (index_sha256, sums_sha256) else None
-
-
-def _as_found(node: Node, content: bytes | None) -> Entry:
-    """One of the two files that no index can list, as the disc shows it."""
-    return Entry(
-        path=node.path,
-        kind=Kind.FILE,
-        size=node.size,
-        mode=node.mode,
-        uid=node.uid,
-        gid=node.gid,
-        mtime_ns=node.mtime * 10**9,
-        sha256=hashlib.sha256(content or b"").digest(),
-        xattrs=node.xattrs,
-    )
 
 
 def _block_maps(writer: Writer, seen: Observation) -> Mapping[int, bytes]:
@@ -198,5 +163,5 @@ def _parse_map(content: bytes | None) -> dict[int, bytes]:
         if any(len(digest) != DIGEST_SIZE for digest in digests):
             return {}
         return {int(value["session"]): b"".join(digests)}
-    except _NO_RECORD:
+    except NO_FILE_OF_OURS:
         return {}  # the file's own digest says that it is damaged

@@ -129,7 +129,7 @@ def _day(
     """How a day stands; None for one that is of the past: nothing is left of it, and on purpose."""
     contents = ports.catalog.contents(name)
     proven = [labels[s.disc_id] for s, _ in contents if s.status is SessionStatus.VERIFIED]
-    unsettled = (SessionStatus.BURNT, SessionStatus.INTENDED)
+    unsettled = (SessionStatus.BURNT, SessionStatus.INTENDED, SessionStatus.CLAIMED)
     open_ = [labels[s.disc_id] for s, _ in contents if s.status in unsettled]
     staged = day is not None and day.staged
     was_on: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from cedarchest.actions.burn import burn_session
+from cedarchest.actions.claims import claims_to_prove, prove_claims
 from cedarchest.actions.copies import is_due_as
 from cedarchest.actions.facts import base_chain
 from cedarchest.actions.loading import CurrentDisc, find_current, with_right_disc
@@ -106,6 +107,8 @@ def plan_only(config: Config, days: Sequence[StagedDay], ports: Ports, *, always
     pending = [
         day for day in seen if always_new or not (is_proven(config, day, ports) or awaits_check(day, ports))
     ]
+    for line in claims_to_prove(config, ports):
+        ports.reporter.warn(line)
     for session in ports.catalog.open_sessions():
         days_of = ", ".join(content.day for content in session.days) or "a repair"
         ports.reporter.warn(f"an earlier run left {days_of} unproven; a store looks at that disc first")
@@ -366,6 +369,7 @@ def settle_earlier(config: Config, options: StoreOptions, ports: Ports) -> None:
     with all_writers(config, ports) as writers:
         try:
             settle(config, writers, ports)
+            prove_claims(config, writers, ports)
         except MediaError as error:
             if not options.full:
                 raise
@@ -377,9 +381,8 @@ def _sessions_of(staging_dirs: Mapping[Path, str], ports: Ports) -> list[Session
     found: dict[tuple[str, int], SessionRecord] = {}
     for directory, day in _by_day(staging_dirs):
         contents = ports.catalog.contents(day)
-        usable = [
-            each for each in contents if each[0].status in (SessionStatus.BURNT, SessionStatus.VERIFIED)
-        ]
+        there = (SessionStatus.BURNT, SessionStatus.VERIFIED, SessionStatus.CLAIMED)
+        usable = [each for each in contents if each[0].status in there]
         if not usable:
             raise MediaError(f"{day} is on no disc that the catalog knows", day=day)
         newest, content = usable[-1]

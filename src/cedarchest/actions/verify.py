@@ -201,9 +201,7 @@ def _written_here(disc: DiscRecord, writer: Writer, ports: Ports) -> bool:
 def _counting(disc: DiscRecord, ports: Ports) -> list[SessionRecord]:
     """Sessions of a disc that are there, or may be."""
     return [
-        each
-        for each in ports.catalog.sessions(disc.disc_id)
-        if each.status is not SessionStatus.ABANDONED and each.status is not SessionStatus.CLAIMED
+        each for each in ports.catalog.sessions(disc.disc_id) if each.status is not SessionStatus.ABANDONED
     ]
 
 
@@ -229,7 +227,8 @@ def verify_disc(config: Config, writer: Writer, disc: DiscRecord, ports: Ports) 
         problem = problem or error
         days = [content.day for content in session.days]
         suspect += days if error else ()
-        as_before = error is None and session.status is SessionStatus.VERIFIED
+        # Of a day that is marked the rest may be claimed by discs that are read later.
+        as_before = error is None and session.status in (SessionStatus.VERIFIED, SessionStatus.CLAIMED)
         follow_proof(config, days, ports, trust_marks=as_before)
     if not read and problem is None:
         problem = NoMedium(f"there is nothing on {disc.label} to verify", label=disc.label)
@@ -286,6 +285,8 @@ def _beyond_catalog(writer: Writer, disc: DiscRecord, ports: Ports) -> Cedarches
 def _is_replaced(session: SessionRecord, ports: Ports) -> bool:
     """Whether it was known to be bad, and discs prove all of its days as they were written last."""
     digests = last_digests((content.day for content in session.days), ports)
-    return session.status is SessionStatus.BAD and all(
-        is_whole(ports.catalog, day, digest) for day, digest in digests.items()
+    return (
+        session.status is SessionStatus.BAD
+        and bool(session.index_sha256)
+        and all(is_whole(ports.catalog, day, digest) for day, digest in digests.items())
     )

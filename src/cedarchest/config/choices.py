@@ -119,10 +119,11 @@ class RecordedAction(StrEnum):
     BACKUP = "backup"
     SEAL = "seal"
     COPY = "copy"
+    CATALOG = "catalog"
 
 
 OWN_ACTIONS = frozenset(
-    {*map(str, ActionName), "discs", "drives", "init", "schedule", "seal", "copy", "status"}
+    {*map(str, ActionName), "catalog", "discs", "drives", "init", "schedule", "seal", "copy", "status"}
 )
 """Names that no extension may have."""
 

@@ -185,6 +185,9 @@ class SessionRecord:
 UNREADABLE = "unreadable in "
 """How the reason of a session begins that one drive could not read in full; the drive's name follows."""
 
+SAID = "its disc says: "
+"""How the reason of a session begins that is bad or abandoned as its disc says, not by our own reading."""
+
 INPUT_CHANGED = "what is staged changed while it was written"
 """The reason of a burnt session whose difference would say nothing against its disc."""
 

@@ -307,23 +307,47 @@ def read_index(stream: BinaryIO, prefix: bytes = b"", *, at_most: int = sys.maxs
         OSError, EOFError, zlib.error: the compressed file is damaged.
     """
     digest = hashlib.sha256()
-    entries: list[Entry] = []
     with gzip.GzipFile(fileobj=stream, mode="rb") as packed:
-        header = json.loads(packed.readline(LONGEST_RECORD) or b"null")
-        if not isinstance(header, dict) or header.get("format") != FORMAT:
-            raise ValueError("this is no cedarchest index")
-        if header.get("version") != VERSION:
-            raise ValueError(f"this index has version {header.get('version')}; this program reads {VERSION}")
-        last = b""
-        for line in _lines(packed, digest.update, at_most * USUAL_RECORD + LONGEST_RECORD):
-            if len(entries) >= at_most:
-                raise ValueError(f"it has more than {at_most} entries")
-            entry = parse_record(line, prefix)
-            if entry.path <= last:
-                raise ValueError(f"records out of order at {to_text(entry.path)}")
-            last = entry.path
-            entries.append(entry)
-    return Index(header, tuple(entries), digest.digest())
+        header = _header(packed)
+        entries = tuple(_records(packed, prefix, at_most, digest.update))
+    return Index(header, entries, digest.digest())
+
+
+def index_entries(
+    stream: BinaryIO, seen: Callable[[bytes], object], prefix: bytes = b"", *, at_most: int = sys.maxsize
+) -> Iterator[Entry]:
+    """The entries of an index as `read_index` gives them, one by one; `seen` gets the bytes of all records.
+
+    Raises:
+        As `read_index`.
+    """
+    with gzip.GzipFile(fileobj=stream, mode="rb") as packed:
+        _header(packed)
+        yield from _records(packed, prefix, at_most, seen)
+
+
+def _header(packed: gzip.GzipFile) -> dict[str, object]:
+    header = json.loads(packed.readline(LONGEST_RECORD) or b"null")
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise ValueError("this is no cedarchest index")
+    if header.get("version") != VERSION:
+        raise ValueError(f"this index has version {header.get('version')}; this program reads {VERSION}")
+    return header
+
+
+def _records(
+    packed: gzip.GzipFile, prefix: bytes, at_most: int, seen: Callable[[bytes], object]
+) -> Iterator[Entry]:
+    last = b""
+    lines = _lines(packed, seen, at_most * USUAL_RECORD + LONGEST_RECORD)
+    for count, line in enumerate(lines, 1):
+        if count > at_most:
+            raise ValueError(f"it has more than {at_most} entries")
+        entry = parse_record(line, prefix)
+        if entry.path <= last:
+            raise ValueError(f"records out of order at {to_text(entry.path)}")
+        last = entry.path
+        yield entry
 
 
 _PIECE = 1 << 20

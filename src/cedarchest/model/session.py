@@ -57,6 +57,9 @@ def disc_json(disc: DiscRecord) -> bytes:
             "label": disc.label,
             "copy": disc.copy,
             "created": disc.created_at.isoformat(timespec="seconds"),
+            "medium": disc.medium.value,
+            "capacity_blocks": disc.capacity,
+            **({} if disc.accepts_sessions else {"takes_no_more": disc.reason}),
         }
     )
 
@@ -135,6 +138,8 @@ def _day(day: DayContent) -> dict[str, object]:
         "entries": day.entries,
         "bytes": day.data_bytes,
         "partial": day.partial,
+        "pieces": day.pieces,
+        "rests_on": list(day.rests_on),
     }
 
 

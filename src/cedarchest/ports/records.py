@@ -99,6 +99,14 @@ class Catalog(Protocol):
         """Insert or update a session by disc and number, with its disc in the same transaction."""
         ...
 
+    def enter(self, session: SessionRecord, entries: Iterable[StoredEntry], disc: DiscRecord) -> None:
+        """A session with what a disc says that it holds (replacing any), and its disc, all or nothing.
+
+        Raises:
+            CatalogError: another disc has this label.
+        """
+        ...
+
     def record_proof(
         self, session: SessionRecord, entries: Iterable[StoredEntry], check: CheckRecord
     ) -> None:

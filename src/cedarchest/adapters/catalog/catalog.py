@@ -138,6 +138,18 @@ class SqlCatalog:
                 self._put_disc(connection, disc)
             _put_session(connection, session)
 
+    def enter(self, session: SessionRecord, entries: Iterable[StoredEntry], disc: DiscRecord) -> None:
+        """A session with what a disc says that it holds (replacing any), and its disc, all or nothing.
+
+        What `entries` raises comes through, and nothing is changed.
+
+        Raises:
+            CatalogError: another disc has this label.
+        """
+        with self._database.writing() as connection:
+            self._put_disc(connection, disc)
+            _put_entries(connection, _put_session(connection, session), entries)
+
     def record_proof(
         self, session: SessionRecord, entries: Iterable[StoredEntry], check: CheckRecord
     ) -> None:
@@ -146,11 +158,7 @@ class SqlCatalog:
         What `entries` raises comes through, and nothing is changed.
         """
         with self._database.writing() as connection:
-            key = _put_session(connection, session)
-            connection.execute(delete(schema.entries).where(schema.entries.c.session_id == key))
-            rows = (_entry_row(key, entry) for entry in entries)
-            while batch := list(islice(rows, _BATCH)):
-                connection.exec_driver_sql(_INSERT_ENTRIES, batch)
+            _put_entries(connection, _put_session(connection, session), entries)
             self._add_check(connection, check)
 
     def add_check(self, check: CheckRecord) -> None:
@@ -360,6 +368,14 @@ def _put_session(connection: Connection, session: SessionRecord) -> int:
     if session.days:
         connection.execute(insert(schema.days), [_day_row(key, *item) for item in enumerate(session.days)])
     return key
+
+
+def _put_entries(connection: Connection, key: int, entries: Iterable[StoredEntry]) -> None:
+    """Have a session hold these entries, and no others."""
+    connection.execute(delete(schema.entries).where(schema.entries.c.session_id == key))
+    rows = (_entry_row(key, entry) for entry in entries)
+    while batch := list(islice(rows, _BATCH)):
+        connection.exec_driver_sql(_INSERT_ENTRIES, batch)
 
 
 def _session_key(connection: Connection, disc_id: str, number: int) -> int | None:

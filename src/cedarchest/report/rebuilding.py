@@ -1,0 +1,69 @@
+"""What came of making the catalog anew, for a person and as JSON."""
+
+from __future__ import annotations
+
+from cedarchest.actions.catalog_rebuild import CatalogReport, EnteredDisc
+from cedarchest.actions.merging import MissingVolume
+from cedarchest.report.outcome import Outcome, Result
+
+SHOWN_MISSING = 50
+
+
+def rebuilt(report: CatalogReport, *, dry_run: bool) -> Result:
+    """The result of `catalog rebuild`."""
+    lines = [_line(disc, dry_run=dry_run) for disc in report.discs]
+    missing = [_missing(each) for each in report.missing]
+    shown = missing[:SHOWN_MISSING]
+    more = [f"and {len(missing) - len(shown)} more"] if len(missing) > len(shown) else []
+    lines += [f"missing: {each}" for each in [*shown, *more]]
+    if any(disc.entered for disc in report.discs):
+        lines.append("nothing of this counts as proven before it is read: cedarchest verify")
+    news = any(disc.entered for disc in report.discs)
+    return Result(
+        "catalog",
+        Outcome.OK if news else Outcome.NOTHING_TO_DO,
+        days=sorted({day for disc in report.discs for day in disc.days}),
+        discs=list(dict.fromkeys(disc.label for disc in report.discs)),
+        left_out=[*(line for disc in report.discs for line in disc.wrong), *missing],
+        figures={
+            "entered": [
+                {
+                    "disc": disc.label,
+                    "sessions": list(disc.entered),
+                    "known": list(disc.known),
+                    "days": list(disc.days),
+                    "wrong": list(disc.wrong),
+                }
+                for disc in report.discs
+            ],
+            "missing": [
+                {
+                    "volume": each.volume,
+                    "volumes": each.volumes,
+                    "disc": each.label,
+                    "days": list(each.days),
+                }
+                for each in report.missing
+            ],
+        },
+        text=lines,
+        problems=report.problems,
+    )
+
+
+def _line(disc: EnteredDisc, *, dry_run: bool) -> str:
+    sessions = ", ".join(map(str, disc.entered))
+    if not disc.entered:
+        return f"{disc.label}: nothing new"
+    word = "session" if len(disc.entered) == 1 else "sessions"
+    done = f"would enter {word}" if dry_run else f"entered {word}"
+    days = f" with {', '.join(disc.days)}" if disc.days else ""
+    return f"{disc.label}: {done} {sessions}{days}"
+
+
+def _missing(each: MissingVolume) -> str:
+    """A volume that was not seen, and what that means."""
+    of_set = f"volume {each.volume}" + (f" of {each.volumes}" if each.volumes > 1 else "")
+    disc = f"{each.label} ({of_set})" if each.label else f"a disc whose label is not known ({of_set})"
+    days = ", ".join(each.days) or "days that are not known"
+    return f"{disc} was not seen: what it holds of {days} cannot be found before it is entered"
