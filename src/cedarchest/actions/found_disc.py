@@ -156,7 +156,9 @@ class _Looking:
 
     def _give_up(self, entry: TocEntry, tree: ShownTree, error: Exception) -> None:
         self._shown[entry.number] = tree.entries
-        self._why[entry.number] = why = readable(str(error) or type(error).__name__)
+        why = readable(str(error) or type(error).__name__)
+        why += f"; its tree is damaged: {tree.findings[0]}" if tree.findings else ""
+        self._why[entry.number] = why
         self.wrong.append(f"{self._disc.label} session {entry.number}: what it wrote cannot be known: {why}")
 
     def found(self, entry: TocEntry) -> FoundSession:

@@ -12,20 +12,15 @@ import zlib
 from dataclasses import dataclass
 
 from cedarchest.model.disc import TocEntry
-from cedarchest.model.image.directories import LIMITS
 from cedarchest.model.image.identity import find_nodes, read_node
 from cedarchest.model.image.iso9660 import Node
 from cedarchest.model.image.volume import Read
 from cedarchest.model.index import Entry, Kind, read_index
-from cedarchest.model.media import BLOCK
 from cedarchest.model.session import INDEX_NAME, SUMS_NAME, session_folder, session_sums
 
 LARGEST_INDEX = 1 << 30
 LARGEST_NOTE = 16 << 20
 """Bytes of a JSON file of ours: it names each MiB of the largest disc, or every path Joliet lost."""
-
-SMALLEST_RECORD = 34
-"""Bytes of a directory record: so many entries, at the most, has a session (ECMA-119 9.1)."""
 
 NO_FILE_OF_OURS = (ValueError, KeyError, TypeError, RecursionError, OSError, EOFError, zlib.error)
 """What reading something foreign that should be a file of ours may raise, besides `DamagedDisc`."""
@@ -47,13 +42,10 @@ class OwnFiles:
         return (*self.listed, self.index, self.sums)
 
 
-def most_entries(blocks: int) -> int:
-    """How many entries a session of so many blocks can have at the most."""
-    return min(LIMITS.entries, blocks * BLOCK // SMALLEST_RECORD)
-
-
 def read_own_files(read: Read, entry: TocEntry, *, at_most: int) -> OwnFiles:
-    """The files of a session in its folder; its index may list so many entries.
+    """The files of a session in its folder; its index may list so many entries: those that its tree shows.
+
+    Whatever an index lists stands in the tree: a small archive cannot grow beyond what is there.
 
     Raises:
         DamagedDisc: the drive could not read them.

@@ -10,12 +10,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cedarchest.actions.own_files import LARGEST_NOTE, NO_FILE_OF_OURS, most_entries, read_own_files
+from cedarchest.actions.own_files import LARGEST_NOTE, NO_FILE_OF_OURS, read_own_files
 from cedarchest.errors import DamagedDisc, ForeignDisc, NoMedium
 from cedarchest.model.check import check_session
 from cedarchest.model.disc import DiscState, Observation, StoredEntry, TocEntry, still_shown
 from cedarchest.model.findings import Finding, FindingKind
 from cedarchest.model.image.identity import find_nodes, read_node
+from cedarchest.model.image.shown import count_shown
 from cedarchest.model.image.volume import check_anchor
 from cedarchest.model.index import Entry
 from cedarchest.model.media import BLOCK
@@ -113,7 +114,7 @@ def _check_sessions(writer: Writer, seen: Observation, ports: Ports) -> SelfChec
 def _claimed(writer: Writer, entry: TocEntry, findings: list[Finding]) -> _Claimed | None:
     """What a session says it wrote; None, with a finding, when that cannot be known."""
     try:
-        own = read_own_files(writer.read, entry, at_most=most_entries(entry.blocks))
+        own = read_own_files(writer.read, entry, at_most=count_shown(writer.read, entry))
         base = int(json.loads(own.about)["on_top_of"])
     except (DamagedDisc, *NO_FILE_OF_OURS) as error:
         detail = f"the index of session {entry.number} cannot be read ({error}); its files cannot be judged"

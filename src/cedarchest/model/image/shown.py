@@ -43,6 +43,20 @@ class ShownTree:
             self.findings.append(finding)
 
 
+def count_shown(read: Read, entry: TocEntry) -> int:
+    """How many entries the tree of a session has, whatever is wrong with it.
+
+    Raises:
+        DamagedDisc: the drive could not read it.
+    """
+    ignored: list[Finding] = []
+    volume = read_volume(read, entry.start, ignored.append)
+    if volume is None:
+        return 0
+    reader = RockRidgeReader(read, volume.tree, entry.start, entry.end, lambda _finding: None)
+    return sum(1 for _ in reader)
+
+
 def read_shown(read: Read, entry: TocEntry, *, paths_at_most: int = PATHS_AT_MOST) -> ShownTree:
     """The tree of a session of the disc; nothing in it is without some finding where it is damaged.
 
