@@ -297,3 +297,20 @@ def test_a_disc_of_another_pool_with_a_known_label_is_refused_and_the_others_are
     assert (ran.status, error_of(ran)["kind"]) == (6, "CatalogError")
     assert other.stem in error_of(ran)["message"]
     assert known(pool) == before
+
+
+def test_a_file_in_parts_over_several_discs_is_not_written_again_once_its_discs_are_read(
+    project: Project,
+) -> None:
+    project.configure(capacity="2 MiB")
+    project.stage(FIRST, {"large": content("large", 3000 * KIB), "small": b"small"})
+    assert project.run("store", environ=at(FIRST)).status == 0
+    sizes = {image: image.stat().st_size for image in project.images()}
+    assert len(sizes) == 2
+    lose(project)
+    (project.staging / FIRST / "cback.store").unlink()
+    assert project.run("catalog", "rebuild").status == 0
+    assert project.run("store").status == 0
+    assert project.is_marked(FIRST)
+    assert {image: image.stat().st_size for image in project.images()} == sizes
+    assert statuses(project) == {SessionStatus.VERIFIED}

@@ -375,7 +375,7 @@ def test_parts_that_are_all_one_are_not_read_beyond_the_size_of_their_session(tm
     drives = CountingDrives(Tray(disc=disc))
     verified(tmp_path, replace(ports, drives=drives))
     assert status(ports) is SessionStatus.VERIFIED
-    assert drives.blocks < 4 * len(disc.blocks) // BLOCK
+    assert drives.blocks < 8 * len(disc.blocks) // BLOCK
 
 
 class CountingDrives(MemoryDrives):

@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -24,14 +22,13 @@ from cedarchest.model.image.directories import LIMITS
 from cedarchest.model.image.identity import find_nodes, read_node
 from cedarchest.model.index import Entry, Kind, index_entries
 from cedarchest.model.media import BLOCK
-from cedarchest.model.parts import Split, part_path
+from cedarchest.model.parts import PartSeries, Split
 from cedarchest.model.session import INDEX_NAME
 from cedarchest.ports import Ports, Writer
 
 log = logging.getLogger(__name__)
 
 _PIECE_BLOCKS = 512
-_PART = re.compile(rb"(.*)\.part-(\d{3,9})-of-(\d{3,9})", re.DOTALL)
 
 
 def days_that_agree(
@@ -71,13 +68,7 @@ class _Held:
         self._held = held
         self._ports = ports
         self._left = session.blocks
-        counted = Counter(
-            (found[1], int(found[3]), len(found[3])) for path in held if (found := _PART.fullmatch(path))
-        )
-        self._series = {
-            (stem, width): count for (stem, count, width), there in counted.items() if there == count
-        }
-        self._widths = sorted({width for _, width in self._series})
+        self._series = PartSeries(held)
 
     def agrees(self, content: DayContent) -> bool:
         """Whether the index of a day is the one of the claim, and all of it is held."""
@@ -116,16 +107,12 @@ class _Held:
 
     def _parts(self, entry: Entry) -> list[StoredEntry]:
         """The parts of a file in their order, all of them; none where any is missing, or too much is said."""
-        for width in self._widths:
-            stem = part_path(entry.path, 1, 1, width)[: -len(b".part--of-") - 2 * width]
-            count = self._series.get((stem, width), 0)
-            paths = [part_path(entry.path, number, count, width) for number in range(1, count + 1)]
-            parts = [self._held[path] for path in paths if path in self._held]
-            blocks = sum(-(-part.size // BLOCK) for part in parts)
-            if parts and sum(part.size for part in parts) == entry.size and blocks <= self._left:
-                self._left -= blocks
-                return parts
-        return []
+        parts = [self._held[path] for path in self._series.of(entry.path) if path in self._held]
+        blocks = sum(-(-part.size // BLOCK) for part in parts)
+        if sum(part.size for part in parts) != entry.size or blocks > self._left:
+            return []
+        self._left -= blocks
+        return parts
 
     def _read(self, part: StoredEntry, state: hashlib._Hash) -> None:
         """Have the data of a part digested."""

@@ -18,6 +18,7 @@ from cedarchest.actions.burn import burn_session
 from cedarchest.actions.claims import claims_to_prove, prove_claims
 from cedarchest.actions.copies import is_due_as
 from cedarchest.actions.facts import base_chain
+from cedarchest.actions.known_parts import learn_parts
 from cedarchest.actions.loading import CurrentDisc, find_current, with_right_disc
 from cedarchest.actions.marks import awaits_check, follow_proof, is_proven, warn_of_unproven_marks
 from cedarchest.actions.planning import indexes_of, plan_days, whole_days
@@ -133,7 +134,7 @@ def plan_only(config: Config, days: Sequence[StagedDay], ports: Ports, *, always
 def store_days(config: Config, days: Sequence[StagedDay], *, ports: Ports, always_new: bool) -> StoreReport:
     """Write, check and mark the days, volume by volume; each volume stands when the next one fails."""
     indexed, problems = indexes_of(days, ports.staging.index)
-    proven = [day for day in indexed if not always_new and is_proven(config, day, ports)]
+    proven = [day for day in indexed if not always_new and _is_proven_now(config, day, ports)]
     marked = [day.day for day in proven if ports.staging.mark_stored(day.directory)]
     pending = [day for day in indexed if day not in proven]
     deferred = config.require_store().check is CheckTime.DEFERRED
@@ -158,6 +159,14 @@ def store_days(config: Config, days: Sequence[StagedDay], *, ports: Ports, alway
         marked=tuple(marked),
         problems=tuple(problems),
     )
+
+
+def _is_proven_now(config: Config, day: DayIndex, ports: Ports) -> bool:
+    """Whether discs have a day, also where it first has to be found out which file their parts are of."""
+    if is_proven(config, day, ports):
+        return True
+    learn_parts(day, ports)
+    return is_proven(config, day, ports)
 
 
 def _copies(config: Config) -> range:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ PARTS_A_DISC = 16
 """A file that is larger than a disc is cut in parts of a sixteenth of one, so that discs fill up."""
 
 _MARK = b".part-"
-_PART = re.compile(rb"(.*)\.part-\d{3,}-of-\d{3,}", re.DOTALL)
+_PART = re.compile(rb"(.*)\.part-(\d{3,9})-of-(\d{3,9})", re.DOTALL)
 LONGEST_NAME = 255
 
 
@@ -93,6 +94,28 @@ def whole_path(path: bytes) -> bytes:
     """The path of the file that a part is of, by its name; empty where it is none, or does not tell."""
     match = _PART.fullmatch(path)
     return match[1] if match else b""
+
+
+class PartSeries:
+    """The parts among many paths, as far as all of a file are there."""
+
+    def __init__(self, paths: Iterable[bytes]) -> None:
+        counted = Counter(
+            (found[1], int(found[3]), len(found[3])) for path in paths if (found := _PART.fullmatch(path))
+        )
+        self._counts = {
+            (stem, width): count for (stem, count, width), there in counted.items() if there == count
+        }
+        self._widths = sorted({width for _, width in self._counts})
+
+    def of(self, path: bytes) -> list[bytes]:
+        """Where the parts of a file stand, in their order; none when they are not all there."""
+        for width in self._widths:
+            match = _PART.fullmatch(part_path(path, 1, 1, width))
+            count = self._counts.get((match[1], width), 0) if match else 0
+            if count:
+                return [part_path(path, number, count, width) for number in range(1, count + 1)]
+        return []
 
 
 def _cut(name: bytes, size: int) -> bytes:
