@@ -314,3 +314,17 @@ def test_a_file_in_parts_over_several_discs_is_not_written_again_once_its_discs_
     assert project.is_marked(FIRST)
     assert {image: image.stat().st_size for image in project.images()} == sizes
     assert statuses(project) == {SessionStatus.VERIFIED}
+
+
+def test_a_mark_is_kept_until_all_that_claims_the_day_is_read_and_goes_if_that_is_too_little(
+    pool: Project,
+) -> None:
+    of_set = [image for image in pool.images() if image.stem.startswith("CC_20261118_")]
+    lost, first, *others = of_set
+    lost.unlink()
+    assert pool.run("catalog", "rebuild").status == 11
+    assert pool.run("verify", first.stem).status == 0
+    assert pool.is_marked(SPANNED)
+    assert pool.run("verify", *[image.stem for image in others]).status == 0
+    assert not pool.is_marked(SPANNED)
+    assert all(pool.is_marked(day) for day in (FIRST, SECOND))

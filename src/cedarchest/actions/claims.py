@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cedarchest.actions.loading import expected_disc
-from cedarchest.actions.marks import follow_proof
+from cedarchest.actions.marks import follow_claims, follow_proof
 from cedarchest.actions.prove import prove_again
 from cedarchest.actions.writers import labels_in
 from cedarchest.config.model import Config
@@ -70,7 +70,7 @@ def _prove(
             ports.reporter.warn(error.message)
             follow_proof(config, held, ports)
         else:
-            follow_proof(config, held, ports, trust_marks=True)
+            follow_claims(config, held, ports)
 
 
 def _claiming(ports: Ports) -> list[tuple[DiscRecord, list[SessionRecord]]]:

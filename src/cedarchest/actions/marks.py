@@ -52,6 +52,17 @@ def follow_proof(config: Config, days: Iterable[str], ports: Ports, *, trust_mar
             ports.reporter.warn(f"{day.day} is no longer proven to be on disc; it is due again")
 
 
+def follow_claims(config: Config, days: Iterable[str], ports: Ports) -> None:
+    """As `follow_proof`, for days of which a claim was just found true: of some the rest is still to be read.
+
+    Those keep the mark that they have.
+    """
+    found = list(days)
+    claimed = {day for day in found if is_claimed(ports.catalog, day)}
+    follow_proof(config, claimed, ports, trust_marks=True)
+    follow_proof(config, [day for day in found if day not in claimed], ports)
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where days stand that a disc failed: proven elsewhere, due again, or neither."""

@@ -19,7 +19,7 @@ from cedarchest.actions.loading import (
     sessions_unknown,
     warn_of_strangers,
 )
-from cedarchest.actions.marks import follow_proof, last_digests, standing
+from cedarchest.actions.marks import follow_claims, follow_proof, last_digests, standing
 from cedarchest.actions.prove import prove_again
 from cedarchest.actions.receipts import leave_receipts
 from cedarchest.actions.reuse import LOST
@@ -227,9 +227,11 @@ def verify_disc(config: Config, writer: Writer, disc: DiscRecord, ports: Ports) 
         problem = problem or error
         days = [content.day for content in session.days]
         suspect += days if error else ()
-        # Of a day that is marked the rest may be claimed by discs that are read later.
-        as_before = error is None and session.status in (SessionStatus.VERIFIED, SessionStatus.CLAIMED)
-        follow_proof(config, days, ports, trust_marks=as_before)
+        as_before = error is None and session.status is SessionStatus.VERIFIED
+        if error is None and session.status is SessionStatus.CLAIMED:
+            follow_claims(config, days, ports)
+        else:
+            follow_proof(config, days, ports, trust_marks=as_before)
     if not read and problem is None:
         problem = NoMedium(f"there is nothing on {disc.label} to verify", label=disc.label)
     problem = problem or _beyond_catalog(writer, disc, ports)

@@ -284,7 +284,7 @@ _SENTENCES = {
     ),
     sqlite3.SQLITE_CORRUPT: (
         "The catalog {path} is damaged.",
-        "Restore the file from a copy, or move it away: `cedarchest catalog rebuild` makes it from the discs.",
+        "Restore the file from a copy, or move it away: `cedarchest catalog rebuild` makes it from discs.",
     ),
     sqlite3.SQLITE_NOTADB: (
         "{path} is not a database.",
