@@ -328,3 +328,26 @@ def test_a_mark_is_kept_until_all_that_claims_the_day_is_read_and_goes_if_that_i
     assert pool.run("verify", *[image.stem for image in others]).status == 0
     assert not pool.is_marked(SPANNED)
     assert all(pool.is_marked(day) for day in (FIRST, SECOND))
+
+
+def test_what_is_only_claimed_is_not_copied_and_is_read_before_it_is_sealed(pool: Project) -> None:
+    assert pool.run("catalog", "rebuild").status == 0
+    label = "CC_20261118_001"  # full, and not appended to
+    ran = pool.run("--json", "copy", label)
+    assert (ran.status, error_of(ran)["advice"]) == (8, f"Run `cedarchest verify {label}` first.")
+    assert pool.run("seal", label).status == 0
+    disc = next(disc for disc in known(pool)[0] if disc.label == label)
+    assert (disc.accepts_sessions, disc.reason) == (False, "it is sealed")
+    found = {session.status for name, (session, _) in known(pool)[1].items() if name.startswith(label)}
+    assert found == {SessionStatus.VERIFIED}
+
+
+def test_a_claiming_disc_that_is_given_up_as_lost_counts_when_it_is_found_and_read(pool: Project) -> None:
+    assert pool.run("catalog", "rebuild").status == 0
+    label = "CC_20261118_001"
+    assert pool.run("discs", "lost", label).status == 0
+    ran = pool.run("--json", "catalog", "rebuild", str(pool.shelf / f"{label}.iso"))
+    assert (ran.status, error_of(ran)["kind"]) == (6, "CatalogError")
+    assert f"cedarchest verify {label}" in error_of(ran)["advice"]
+    assert pool.run("verify", label).status == 0
+    assert not next(disc for disc in known(pool)[0] if disc.label == label).given_up

@@ -23,7 +23,9 @@ from tests.fakes.ports import RecordingReporter, memory_config, memory_ports
 from tests.fakes.writer import MemoryDisc, MemoryDrives, MemoryWriter, Recorded, Tray
 
 from cedarchest.actions.catalog_rebuild import CatalogReport, execute_catalog_rebuild
+from cedarchest.actions.store import write_image
 from cedarchest.actions.verify import VerifyReport, execute_verify
+from cedarchest.errors import NotAppendable
 from cedarchest.model.disc import DayContent, DiscRecord, SessionRecord, SessionStatus, TocEntry
 from cedarchest.model.image.shown import read_shown
 from cedarchest.model.index import Entry, Kind, read_index, write_index
@@ -392,3 +394,13 @@ class CountingDrives(MemoryDrives):
                 return super().read(start, count)
 
         return Counting(self._trays[str(path)])
+
+
+def test_nothing_is_written_on_top_of_what_a_disc_only_claims(tmp_path: Path) -> None:
+    disc = Forged().burnt()
+    _, ports = rebuilt(tmp_path, disc)
+    staged(tmp_path, ports)
+    before = bytes(disc.blocks)
+    with pytest.raises(NotAppendable, match="was entered as the disc claims it"):
+        write_image(memory_config(tmp_path), False, {tmp_path / "staging" / DAY: DAY}, ports=ports)
+    assert bytes(disc.blocks) == before
