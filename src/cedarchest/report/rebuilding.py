@@ -16,9 +16,9 @@ def rebuilt(report: CatalogReport, *, dry_run: bool) -> Result:
     shown = missing[:SHOWN_MISSING]
     more = [f"and {len(missing) - len(shown)} more"] if len(missing) > len(shown) else []
     lines += [f"missing: {each}" for each in [*shown, *more]]
-    if any(disc.entered for disc in report.discs):
-        lines.append("nothing of this counts as proven before it is read: cedarchest verify")
     news = any(disc.entered for disc in report.discs)
+    if news and not dry_run:
+        lines.append("nothing of this counts as proven before it is read: cedarchest verify")
     return Result(
         "catalog",
         Outcome.OK if news else Outcome.NOTHING_TO_DO,
