@@ -386,13 +386,23 @@ def _verify_paths(context: typer.Context, paths: Sequence[str]) -> None:
 def discs(
     context: typer.Context,
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[LABEL | lost LABEL]", show_default=False)
+        list[str] | None,
+        typer.Argument(metavar="[LABEL | lost LABEL | move LABEL...]", show_default=False),
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="PLACE", help="With move: where the discs are kept now.")
     ] = None,
 ) -> None:
-    """List the discs of the catalog, tell all about one, or say that one is lost: its days are due again."""
-    from cedarchest.actions.discs import execute_discs, execute_lost
-    from cedarchest.report import text
+    """List the discs of the catalog, tell all about one, or say that one is lost or kept elsewhere.
 
+    The days of a lost disc are due again.
+    """
+    from cedarchest.actions.discs import execute_discs, execute_lost
+    from cedarchest.report import discs as text
+
+    if to is not None or (words or [])[:1] == ["move"]:
+        _move(context, words or [], to or "")
+        return
     match words or []:
         case ["lost"]:
             raise typer.BadParameter("say which disc is lost: discs lost LABEL", param_hint="LABEL")
@@ -415,6 +425,19 @@ def discs(
         ),
         read_only=True,
         looks=True,
+    )
+
+
+def _move(context: typer.Context, words: Sequence[str], place: str) -> None:
+    """Have discs be kept elsewhere."""
+    from cedarchest.actions.discs import execute_move
+    from cedarchest.report.discs import moved
+
+    if words[:1] != ["move"] or not words[1:] or not place.strip():
+        raise typer.BadParameter("say what is kept where: discs move LABEL --to PLACE", param_hint="--to")
+    _act(
+        context,
+        lambda _path, config, ports: moved(execute_move(config, words[1:], place.strip(), ports=ports)),
     )
 
 

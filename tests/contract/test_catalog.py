@@ -18,6 +18,7 @@ from cedarchest.model.disc import (
     CheckKind,
     CheckRecord,
     DayContent,
+    DiscPlace,
     DiscRecord,
     SessionRecord,
     SessionStatus,
@@ -293,6 +294,33 @@ def test_discs_come_oldest_first_and_as_they_came_when_of_one_age(catalog: Catal
     catalog.put_disc(a_disc("m", created_at=NOON - HOUR))
     catalog.put_disc(a_disc("z", capacity=1))
     assert [disc.disc_id for disc in catalog.discs()] == ["m", "z", "a"]
+
+
+# Places of discs.
+
+
+def test_a_disc_has_every_place_it_was_kept_at_the_last_one_last(catalog: Catalog) -> None:
+    catalog.put_disc(a_disc("disc-1"))
+    catalog.put_disc(a_disc("disc-2"))
+    bank, home = DiscPlace("bank vault\n\udcff", NOON + HOUR), DiscPlace("home", NOON)
+    catalog.add_place("disc-1", bank)
+    catalog.add_place("disc-1", home)
+    catalog.add_place("disc-1", replace(home, place="shelf"))
+    assert catalog.places("disc-1") == (home, replace(home, place="shelf"), bank)
+    assert catalog.places("disc-2") == ()
+
+
+def test_a_place_of_an_unknown_disc_is_refused(catalog: Catalog) -> None:
+    with pytest.raises(CatalogError):
+        catalog.add_place("disc-1", DiscPlace("home", NOON))
+    assert catalog.places("disc-1") == ()
+
+
+def test_a_time_of_a_place_without_offset_is_refused(catalog: Catalog) -> None:
+    catalog.put_disc(a_disc())
+    with pytest.raises(CatalogError):
+        catalog.add_place("disc-1", DiscPlace("home", NOON.replace(tzinfo=None)))
+    assert catalog.places("disc-1") == ()
 
 
 # Sessions.

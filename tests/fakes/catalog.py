@@ -11,6 +11,7 @@ from cedarchest.errors import CatalogError
 from cedarchest.model.disc import (
     CheckRecord,
     DayContent,
+    DiscPlace,
     DiscRecord,
     SessionRecord,
     SessionStatus,
@@ -29,6 +30,7 @@ class MemoryCatalog:
         self._sessions: dict[tuple[str, int], SessionRecord] = {}
         self._entries: dict[tuple[str, int], dict[bytes, StoredEntry]] = {}
         self._checks: list[CheckRecord] = []
+        self._places: dict[str, list[DiscPlace]] = {}
         self._splits: dict[bytes, dict[int, Split]] = {}
 
     def discs(self) -> tuple[DiscRecord, ...]:
@@ -81,6 +83,14 @@ class MemoryCatalog:
     def checks(self, disc_id: str) -> tuple[CheckRecord, ...]:
         found = [check for check in self._checks if check.disc_id == disc_id]
         return tuple(sorted(found, key=lambda check: check.at))
+
+    def places(self, disc_id: str) -> tuple[DiscPlace, ...]:
+        return tuple(sorted(self._places.get(disc_id, ()), key=lambda place: place.since))
+
+    def add_place(self, disc_id: str, place: DiscPlace) -> None:
+        if disc_id not in self._discs:
+            raise CatalogError(f"The disc {disc_id} is not in the catalog.")
+        self._places.setdefault(disc_id, []).append(replace(place, since=_utc(place.since)))
 
     def entries(self, disc_id: str, session: int) -> Iterator[StoredEntry]:
         held = self._entries.get((disc_id, session), {})

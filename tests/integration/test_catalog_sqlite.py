@@ -132,6 +132,7 @@ def test_what_an_earlier_version_recorded_is_kept_and_names_no_drive_model(path:
     with closing(sqlite3.connect(path)) as earlier:
         for table in ("sessions", "checks"):
             earlier.execute(f"ALTER TABLE {table} DROP COLUMN drive_model")
+        _take_away_0007(earlier)
         _take_away_0006(earlier)
         _take_away_0005(earlier)
         _take_away_0004(earlier)
@@ -148,6 +149,7 @@ def test_what_an_earlier_version_recorded_names_neither_medium_nor_speed(path: P
         catalog.put_session(session, DISC)
         assert catalog.sessions(DISC.disc_id) == (session,)
     with closing(sqlite3.connect(path)) as earlier:
+        _take_away_0007(earlier)
         _take_away_0006(earlier)
         _take_away_0005(earlier)
         _take_away_0004(earlier)
@@ -165,6 +167,7 @@ def test_what_an_earlier_version_recorded_is_no_volume_of_a_set(path: Path) -> N
         catalog.put_session(session, DISC)
         assert catalog.sessions(DISC.disc_id) == (session,)
     with closing(sqlite3.connect(path)) as earlier:
+        _take_away_0007(earlier)
         _take_away_0006(earlier)
         _take_away_0005(earlier)
         earlier.execute("UPDATE alembic_version SET version_num = '0004'")
@@ -189,11 +192,29 @@ def _take_away_0006(earlier: sqlite3.Connection) -> None:
     earlier.execute("ALTER TABLE discs DROP COLUMN reason")
 
 
+def _take_away_0007(earlier: sqlite3.Connection) -> None:
+    for table in ("places",):
+        earlier.execute(f"DROP TABLE {table}")
+
+
+def test_what_an_earlier_version_recorded_is_at_no_place(path: Path) -> None:
+    with open_catalog(url_of(path)) as catalog:
+        catalog.put_disc(DISC)
+    with closing(sqlite3.connect(path)) as earlier:
+        _take_away_0007(earlier)
+        earlier.execute("UPDATE alembic_version SET version_num = '0006'")
+        earlier.commit()
+    with open_catalog(url_of(path)) as catalog:
+        assert catalog.discs() == (DISC,)
+        assert catalog.places(DISC.disc_id) == ()
+
+
 def test_what_an_earlier_version_recorded_says_not_why_a_disc_takes_no_more(path: Path) -> None:
     disc = replace(DISC, accepts_sessions=False)
     with open_catalog(url_of(path)) as catalog:
         catalog.put_disc(replace(disc, reason="it is sealed"))
     with closing(sqlite3.connect(path)) as earlier:
+        _take_away_0007(earlier)
         _take_away_0006(earlier)
         earlier.execute("UPDATE alembic_version SET version_num = '0005'")
         earlier.commit()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from cedarchest.actions.facts import days_on, disc_named
 from cedarchest.actions.marks import Standing, last_digests, standing
@@ -10,17 +12,19 @@ from cedarchest.actions.receipts import leave_receipts
 from cedarchest.actions.reuse import LOST, give_up
 from cedarchest.config.model import Config
 from cedarchest.errors import NoMedium
-from cedarchest.model.disc import CheckRecord, DiscRecord, SessionRecord
+from cedarchest.model.disc import CheckRecord, DiscPlace, DiscRecord, SessionRecord
 from cedarchest.ports import Ports
 
 
 @dataclass(frozen=True, slots=True)
 class DiscSummary:
-    """A disc with its sessions and checks, oldest first."""
+    """A disc with its sessions, checks and places, oldest first, as of `now`."""
 
     disc: DiscRecord
     sessions: tuple[SessionRecord, ...]
     checks: tuple[CheckRecord, ...]
+    places: tuple[DiscPlace, ...]
+    now: datetime
 
     @property
     def days(self) -> tuple[str, ...]:
@@ -31,6 +35,27 @@ class DiscSummary:
     def used_blocks(self) -> int:
         """Blocks up to the end of its last session."""
         return max((session.start + session.blocks for session in self.sessions), default=0)
+
+    @property
+    def free_blocks(self) -> int:
+        """Blocks that sessions may still take, what they need for themselves included."""
+        writable = self.disc.accepts_sessions and not self.disc.given_up
+        return max(0, self.disc.capacity - self.used_blocks) if writable else 0
+
+    @property
+    def place(self) -> DiscPlace | None:
+        """Where it is kept; None where nobody said."""
+        return self.places[-1] if self.places else None
+
+    @property
+    def days_old(self) -> int:
+        """Whole days since it was begun."""
+        return max(0, (self.now - self.disc.created_at).days)
+
+    @property
+    def last_check(self) -> datetime | None:
+        """When it was last read and compared; None where it never was."""
+        return self.checks[-1].at if self.checks else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +95,30 @@ def execute_discs(label: str | None, *, ports: Ports) -> tuple[DiscSummary, ...]
                 f"the catalog knows no disc {label}", advice="`cedarchest discs` lists those it knows."
             )
         discs = (named,)
+    now, catalog = ports.clock.now(), ports.catalog
     return tuple(
-        DiscSummary(disc, ports.catalog.sessions(disc.disc_id), ports.catalog.checks(disc.disc_id))
+        DiscSummary(
+            disc,
+            catalog.sessions(disc.disc_id),
+            catalog.checks(disc.disc_id),
+            catalog.places(disc.disc_id),
+            now,
+        )
         for disc in discs
     )
+
+
+def execute_move(
+    config: Config, labels: Sequence[str], place: str, *, ports: Ports
+) -> tuple[DiscSummary, ...]:
+    """Discs are kept at another place from now on; all of them, or, where one is unknown, none.
+
+    Raises:
+        NoMedium: the catalog knows no disc of one of the labels.
+    """
+    with ports.locks.hold(config.options.state_dir):
+        known = [execute_discs(label, ports=ports)[0] for label in dict.fromkeys(labels)]
+        for each in known:
+            if each.place is None or each.place.place != place:
+                ports.catalog.add_place(each.disc.disc_id, DiscPlace(place, ports.clock.now()))
+        return tuple(execute_discs(each.disc.label, ports=ports)[0] for each in known)

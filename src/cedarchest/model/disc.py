@@ -111,6 +111,14 @@ class DiscRecord:
     reason: str = ""  # why it takes no more sessions; empty in what an earlier version recorded
 
 
+@dataclass(frozen=True, slots=True)
+class DiscPlace:
+    """Where a disc is kept from a moment on, in the words of whoever put it there."""
+
+    place: str
+    since: datetime
+
+
 BAD_SESSION = "a session on it is bad"
 SEALED = "it is sealed"
 CLOSED = "it is closed"

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from cedarchest.model.disc import CheckRecord, DayContent, DiscRecord, SessionRecord, StoredEntry
+from cedarchest.model.disc import (
+    CheckRecord,
+    DayContent,
+    DiscPlace,
+    DiscRecord,
+    SessionRecord,
+    StoredEntry,
+)
 from cedarchest.model.index import Entry
 from cedarchest.model.parts import Split
 from cedarchest.ports.drive import Graft
@@ -119,6 +126,18 @@ class Catalog(Protocol):
 
     def checks(self, disc_id: str) -> tuple[CheckRecord, ...]:
         """The checks of a disc, oldest first."""
+        ...
+
+    def places(self, disc_id: str) -> tuple[DiscPlace, ...]:
+        """Where a disc was and is kept, the last place last."""
+        ...
+
+    def add_place(self, disc_id: str, place: DiscPlace) -> None:
+        """A disc is kept somewhere else from now on.
+
+        Raises:
+            CatalogError: the disc is not in the catalog.
+        """
         ...
 
     def entries(self, disc_id: str, session: int) -> Iterator[StoredEntry]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from cedarchest.actions.archiving import CollectedArchive, CollectOutcome
 from cedarchest.actions.collect import CollectReport
 from cedarchest.actions.copy import CopyReport
-from cedarchest.actions.discs import DiscSummary, LossReport
 from cedarchest.actions.extensions import ExtensionReport
 from cedarchest.actions.initialize import InitializeReport
 from cedarchest.actions.managed import ManagedOutcome, ManagedPeer
@@ -21,18 +20,14 @@ from cedarchest.actions.store import StoreReport
 from cedarchest.actions.validate import CheckedThing
 from cedarchest.actions.verify import VerifyReport
 from cedarchest.config.choices import ManagedAction
-from cedarchest.model.disc import SessionRecord
 from cedarchest.model.media import BLOCK
 from cedarchest.model.plan import StorePlan
 from cedarchest.model.size import shown, shown_bytes
+from cedarchest.report.discs import NOWHERE, counted
 from cedarchest.report.outcome import Outcome, Result, describe
 from cedarchest.report.scheduling import run_figures, run_lines
 
 SHOWN_FINDINGS = 20
-_NOWHERE = (
-    "proven on no other disc and no longer staged, so not due either; keep what there is of the disc,"
-    " try another drive, or stage them again from where they came"
-)
 
 
 def collected(report: CollectReport, *, dry_run: bool) -> Result:
@@ -76,7 +71,7 @@ def _collected_line(each: CollectedArchive, *, dry_run: bool) -> str:
         return f"{each.source}: not due today"
     if each.outcome is CollectOutcome.NOTHING_NEW:
         return f"{each.source}: nothing new"
-    amount = f"{_counted(each.files, 'file')}, {shown_bytes(each.data_bytes)}" if each.data_bytes else ""
+    amount = f"{counted(each.files, 'file')}, {shown_bytes(each.data_bytes)}" if each.data_bytes else ""
     what = "what changed" if each.outcome is CollectOutcome.CHANGES else "whole"
     packed = f"{shown_bytes(each.archive_bytes)} packed" if not dry_run else ""
     told = "; ".join(part for part in (amount, packed) if part)
@@ -111,7 +106,7 @@ def staged(report: StageReport, *, dry_run: bool) -> Result:
 
 def _staged_line(day: str, peer: StagedPeer, *, dry_run: bool) -> str:
     if peer.outcome is PeerOutcome.STAGED:
-        amount = f"{_counted(peer.files, 'file')}, {shown_bytes(peer.data_bytes)}"
+        amount = f"{counted(peer.files, 'file')}, {shown_bytes(peer.data_bytes)}"
         return f"{'would stage' if dry_run else 'staged'} {peer.name} in {day}: {amount}"
     return f"{peer.name}: " + ("failed, ignored" if peer.outcome is PeerOutcome.IGNORED else "nothing new")
 
@@ -269,7 +264,7 @@ def verified(report: VerifyReport) -> Result:
     lines: list[str] = []
     for verdict in report.verdicts:
         rate = verdict.blocks * BLOCK / verdict.seconds / 1e6 if verdict.seconds else 0.0
-        size = f"{_counted(verdict.sessions, 'session')}, {shown(verdict.blocks)}"
+        size = f"{counted(verdict.sessions, 'session')}, {shown(verdict.blocks)}"
         if verdict.passed and verdict.replaced:
             lines.append(
                 f"{verdict.disc}: no new problems; {verdict.replaced} of its sessions were known to be bad,"
@@ -281,7 +276,7 @@ def verified(report: VerifyReport) -> Result:
             lines.append(f"{verdict.disc}: FAILED ({size})")
             lines += [f"  {finding}" for finding in verdict.findings[:SHOWN_FINDINGS]]
         if verdict.lost:
-            lines.append(f"  LOST: {', '.join(verdict.lost)}: {_NOWHERE}")
+            lines.append(f"  LOST: {', '.join(verdict.lost)}: {NOWHERE}")
     return Result(
         "verify",
         Outcome.OK if report.verdicts else Outcome.NOTHING_TO_DO,
@@ -318,7 +313,7 @@ def sealed(report: SealReport) -> Result:
 
 def copied(report: CopyReport) -> Result:
     """The result of `copy`."""
-    days = _counted(len(report.days), "day")
+    days = counted(len(report.days), "day")
     return Result(
         "copy",
         days=report.days,
@@ -329,125 +324,6 @@ def copied(report: CopyReport) -> Result:
             "no problems found: every entry was read back from the disc and matches",
         ],
     )
-
-
-def listed(summaries: Sequence[DiscSummary], *, detailed: bool) -> Result:
-    """The result of `discs`."""
-    lines: list[str] = []
-    for each in summaries:
-        state = (
-            "given up" if each.disc.given_up else "in use" if each.disc.accepts_sessions else "no more writes"
-        )
-        last = f", last read {each.checks[-1].at:%Y-%m-%d}" if each.checks else ""
-        lines.append(
-            f"{each.disc.label:16}  {each.disc.medium:8} {_counted(len(each.sessions), 'session'):>12}"
-            f"  {shown(each.used_blocks):>9} of {shown(each.disc.capacity):>9}"
-            f"  {_counted(len(each.days), 'day'):>8}  {state}{last}"
-        )
-        if each.disc.reason and not each.disc.given_up:
-            lines.append(f"  takes no more sessions: {each.disc.reason}")
-        if detailed:
-            lines += _details(each)
-    return Result(
-        "discs",
-        Outcome.OK if summaries else Outcome.NOTHING_TO_DO,
-        days=sorted({day for each in summaries for day in each.days}),
-        discs=[each.disc.label for each in summaries],
-        figures={"details": [_disc_figures(each) for each in summaries]},
-        text=lines or ["the catalog knows no disc yet"],
-    )
-
-
-def _details(each: DiscSummary) -> list[str]:
-    lines = [f"  id {each.disc.disc_id}, begun {each.disc.created_at:%Y-%m-%d %H:%M}"]
-    for session in each.sessions:
-        without_days = "repair" if session.base < session.number - 1 else "seal"
-        days = ", ".join(content.day for content in session.days) or without_days
-        days += f" (volume {session.volume} of {session.volumes})" if session.volumes > 1 else ""
-        reason = f": {session.reason}" if session.reason else ""
-        lines.append(
-            f"  session {session.number:3}  blocks {session.start} to {session.start + session.blocks - 1}"
-            f"  {session.status:9} {days}{_by(session.drive_model)}{_on(session)}{reason}"
-        )
-    lines += [
-        f"  {check.at:%Y-%m-%d %H:%M}  session {check.session} {check.kind}"
-        f" {'passed' if check.passed else 'FAILED'} in {check.drive}{_by(check.drive_model)}"
-        for check in each.checks
-    ]
-    return lines
-
-
-def _by(drive_model: str) -> str:
-    return f" ({drive_model})" if drive_model else ""
-
-
-def _on(session: SessionRecord) -> str:
-    """Which make of disc it is on, and how fast it was written, as far as that is known."""
-    used = f", written at {session.speed_used} kB/s" if session.speed_used else ""
-    asked = f", speed asked for: {session.speed_asked}" if session.speed_asked else ""
-    return (f" on {session.medium_id}" if session.medium_id else "") + used + asked
-
-
-def _disc_figures(each: DiscSummary) -> dict[str, object]:
-    return {
-        "disc_id": each.disc.disc_id,
-        "label": each.disc.label,
-        "medium": each.disc.medium.value,
-        "copy": each.disc.copy,
-        "capacity_blocks": each.disc.capacity,
-        "used_blocks": each.used_blocks,
-        "accepts_sessions": each.disc.accepts_sessions,
-        "given_up": each.disc.given_up,
-        "reason": each.disc.reason,
-        "days": list(each.days),
-        "sessions": [
-            {
-                "number": session.number,
-                "status": session.status.value,
-                "start": session.start,
-                "blocks": session.blocks,
-                "days": [content.day for content in session.days],
-                "volume": session.volume,
-                "volumes": session.volumes,
-                "reason": session.reason,
-                "drive": session.drive,
-                "drive_model": session.drive_model,
-                "medium_id": session.medium_id,
-                "speed_asked": session.speed_asked,
-                "speed_used": session.speed_used,
-            }
-            for session in each.sessions
-        ],
-        "checks": [
-            {
-                "at": check.at.isoformat(),
-                "session": check.session,
-                "kind": check.kind.value,
-                "passed": check.passed,
-                "drive": check.drive,
-                "drive_model": check.drive_model,
-                "findings": list(check.findings),
-            }
-            for check in each.checks
-        ],
-    }
-
-
-def lost(report: LossReport) -> Result:
-    """The result of `discs lost`."""
-    label = report.summary.disc.label
-    said = [f"{label} is given up as lost; if it is found: cedarchest verify {label}"]
-    days = report.days
-    if days.kept:
-        said.append(f"  on other discs too: {', '.join(days.kept)}")
-    if days.due:
-        said.append(f"  due again: {', '.join(days.due)}")
-    if days.lost:
-        said.append(f"  LOST: {', '.join(days.lost)}: {_NOWHERE}")
-    result = listed([report.summary], detailed=False)
-    figures = {"kept": list(days.kept), "due": list(days.due), "lost": list(days.lost)}
-    all_days = sorted((*days.kept, *days.due, *days.lost))
-    return replace(result, days=all_days, figures={**result.figures, **figures}, text=said)
 
 
 def _day_line(day: DayStatus) -> str:
@@ -548,7 +424,3 @@ def initialized(report: InitializeReport) -> Result:
         figures={"found": report.found, "erased": report.erased},
         text=[f"{report.found}: {done}"],
     )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

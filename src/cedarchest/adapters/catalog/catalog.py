@@ -24,6 +24,7 @@ from cedarchest.model.disc import (
     CheckKind,
     CheckRecord,
     DayContent,
+    DiscPlace,
     DiscRecord,
     SessionRecord,
     SessionStatus,
@@ -181,6 +182,23 @@ class SqlCatalog:
         )
         with self._database.reading() as connection:
             return tuple(_check(row) for row in connection.execute(query))
+
+    def places(self, disc_id: str) -> tuple[DiscPlace, ...]:
+        """Where a disc was and is kept, the last place last."""
+        table = schema.places
+        query = select(table).where(table.c.disc_id == disc_id).order_by(table.c.since, table.c.id)
+        with self._database.reading() as connection:
+            return tuple(DiscPlace(row.place, row.since) for row in connection.execute(query))
+
+    def add_place(self, disc_id: str, place: DiscPlace) -> None:
+        """A disc is kept somewhere else from now on.
+
+        Raises:
+            CatalogError: the disc is not in the catalog.
+        """
+        table = schema.places
+        with self._database.writing() as connection:
+            connection.execute(insert(table).values(disc_id=disc_id, place=place.place, since=place.since))
 
     def entries(self, disc_id: str, session: int) -> Iterator[StoredEntry]:
         """What a session holds, in byte order of the raw paths.

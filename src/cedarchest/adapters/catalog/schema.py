@@ -34,7 +34,7 @@ from sqlalchemy.types import TypeDecorator
 
 from cedarchest.model.names import from_text, to_text
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """The schema's revisions, oldest first; the last one is what the tables below are."""
 
 HEAD = REVISIONS[-1]
@@ -198,6 +198,15 @@ checks = Table(
     Column("seconds", Double, nullable=False),
     Column("findings", TextList, nullable=False),
     Column("drive_model", FreeText),  # null before revision 0003
+)
+
+places = Table(
+    "places",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("disc_id", FreeText, ForeignKey("discs.disc_id"), nullable=False, index=True),
+    Column("place", FreeText, nullable=False),
+    Column("since", Instant, nullable=False),
 )
 
 # Alembic's own table as alembic makes it: a new catalog is stamped without importing alembic.

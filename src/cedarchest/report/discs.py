@@ -1,0 +1,174 @@
+"""Discs as results: what the catalog knows of each, where it is kept, and what came of a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from cedarchest.actions.discs import DiscSummary, LossReport
+from cedarchest.model.disc import SessionRecord
+from cedarchest.model.names import readable
+from cedarchest.model.size import shown
+from cedarchest.report.outcome import Outcome, Result
+
+NOWHERE = (
+    "proven on no other disc and no longer staged, so not due either; keep what there is of the disc,"
+    " try another drive, or stage them again from where they came"
+)
+
+
+def listed(summaries: Sequence[DiscSummary], *, detailed: bool) -> Result:
+    """The result of `discs`."""
+    lines: list[str] = []
+    for each in summaries:
+        state = (
+            "given up" if each.disc.given_up else "in use" if each.disc.accepts_sessions else "no more writes"
+        )
+        last = f", last read {each.checks[-1].at:%Y-%m-%d}" if each.checks else ""
+        age = f", {_age(each.days_old)} old"
+        lines.append(
+            f"{each.disc.label:16}  {each.disc.medium:8} {counted(len(each.sessions), 'session'):>12}"
+            f"  {shown(each.used_blocks):>9} of {shown(each.disc.capacity):>9}"
+            f"  {counted(len(each.days), 'day'):>8}  {state}{age}{last}"
+        )
+        if each.place:
+            lines.append(f"  kept at {readable(each.place.place)} since {each.place.since:%Y-%m-%d}")
+        if each.disc.reason and not each.disc.given_up:
+            lines.append(f"  takes no more sessions: {each.disc.reason}")
+        if detailed:
+            lines += _details(each)
+    return Result(
+        "discs",
+        Outcome.OK if summaries else Outcome.NOTHING_TO_DO,
+        days=sorted({day for each in summaries for day in each.days}),
+        discs=[each.disc.label for each in summaries],
+        figures={"details": [_disc_figures(each) for each in summaries]},
+        text=lines or ["the catalog knows no disc yet"],
+    )
+
+
+def _details(each: DiscSummary) -> list[str]:
+    lines = [f"  id {each.disc.disc_id}, begun {each.disc.created_at:%Y-%m-%d %H:%M}"]
+    for session in each.sessions:
+        without_days = "repair" if session.base < session.number - 1 else "seal"
+        days = ", ".join(content.day for content in session.days) or without_days
+        days += f" (volume {session.volume} of {session.volumes})" if session.volumes > 1 else ""
+        reason = f": {session.reason}" if session.reason else ""
+        lines.append(
+            f"  session {session.number:3}  blocks {session.start} to {session.start + session.blocks - 1}"
+            f"  {session.status:9} {days}{_by(session.drive_model)}{_on(session)}{reason}"
+        )
+    lines.append(f"  {shown(each.free_blocks)} free")
+    lines += [f"  {moved.since:%Y-%m-%d %H:%M}  put to {readable(moved.place)}" for moved in each.places]
+    lines += [
+        f"  {check.at:%Y-%m-%d %H:%M}  session {check.session} {check.kind}"
+        f" {'passed' if check.passed else 'FAILED'} in {check.drive}{_by(check.drive_model)}"
+        for check in each.checks
+    ]
+    return lines
+
+
+def _age(days: int) -> str:
+    """An age for a person."""
+    if days < DAYS_SHOWN:
+        return counted(days, "day")
+    return f"{days / 365.25:.1f} years" if days >= YEAR else counted(days * 12 // 365, "month")
+
+
+DAYS_SHOWN, YEAR = 60, 730
+"""Days up to which an age is told in days, and from which in years."""
+
+
+def _time(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _by(drive_model: str) -> str:
+    return f" ({drive_model})" if drive_model else ""
+
+
+def _on(session: SessionRecord) -> str:
+    """Which make of disc it is on, and how fast it was written, as far as that is known."""
+    used = f", written at {session.speed_used} kB/s" if session.speed_used else ""
+    asked = f", speed asked for: {session.speed_asked}" if session.speed_asked else ""
+    return (f" on {session.medium_id}" if session.medium_id else "") + used + asked
+
+
+def _disc_figures(each: DiscSummary) -> dict[str, object]:
+    return {
+        "disc_id": each.disc.disc_id,
+        "label": each.disc.label,
+        "medium": each.disc.medium.value,
+        "copy": each.disc.copy,
+        "capacity_blocks": each.disc.capacity,
+        "used_blocks": each.used_blocks,
+        "free_blocks": each.free_blocks,
+        "created_at": each.disc.created_at.isoformat(),
+        "age_days": each.days_old,
+        "last_check": _time(each.last_check),
+        "place": each.place.place if each.place else "",
+        "places": [{"place": moved.place, "since": moved.since.isoformat()} for moved in each.places],
+        "accepts_sessions": each.disc.accepts_sessions,
+        "given_up": each.disc.given_up,
+        "reason": each.disc.reason,
+        "days": list(each.days),
+        "sessions": [
+            {
+                "number": session.number,
+                "status": session.status.value,
+                "start": session.start,
+                "blocks": session.blocks,
+                "days": [content.day for content in session.days],
+                "volume": session.volume,
+                "volumes": session.volumes,
+                "reason": session.reason,
+                "drive": session.drive,
+                "drive_model": session.drive_model,
+                "medium_id": session.medium_id,
+                "speed_asked": session.speed_asked,
+                "speed_used": session.speed_used,
+            }
+            for session in each.sessions
+        ],
+        "checks": [
+            {
+                "at": check.at.isoformat(),
+                "session": check.session,
+                "kind": check.kind.value,
+                "passed": check.passed,
+                "drive": check.drive,
+                "drive_model": check.drive_model,
+                "findings": list(check.findings),
+            }
+            for check in each.checks
+        ],
+    }
+
+
+def lost(report: LossReport) -> Result:
+    """The result of `discs lost`."""
+    label = report.summary.disc.label
+    said = [f"{label} is given up as lost; if it is found: cedarchest verify {label}"]
+    days = report.days
+    if days.kept:
+        said.append(f"  on other discs too: {', '.join(days.kept)}")
+    if days.due:
+        said.append(f"  due again: {', '.join(days.due)}")
+    if days.lost:
+        said.append(f"  LOST: {', '.join(days.lost)}: {NOWHERE}")
+    result = listed([report.summary], detailed=False)
+    figures = {"kept": list(days.kept), "due": list(days.due), "lost": list(days.lost)}
+    all_days = sorted((*days.kept, *days.due, *days.lost))
+    return replace(result, days=all_days, figures={**result.figures, **figures}, text=said)
+
+
+def moved(summaries: Sequence[DiscSummary]) -> Result:
+    """The result of `discs move`."""
+    lines = [f"{each.disc.label} is kept at {readable(each.place.place)}" for each in summaries if each.place]
+    return replace(listed(summaries, detailed=False), text=lines)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
