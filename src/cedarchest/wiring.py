@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from cedarchest.adapters.archive_members import LocalArchives
 from cedarchest.adapters.arrivals import StagingArrivals
 from cedarchest.adapters.catalog_when_used import CatalogWhenUsed
 from cedarchest.adapters.clock import SystemClock
@@ -102,6 +103,7 @@ def wired(
                 tools=InstalledTools(xorriso),
                 hooks=HookPrograms(),
                 extensions=InstalledExtensions(),
+                archives=LocalArchives(),
                 sources=LocalSources(),
                 collect_dir=LocalCollectDir(config.options.user, config.options.group),
                 collect_states=StateFolder(config.options.state_dir),

@@ -25,6 +25,9 @@ from cedarchest.model.disc import (
     StoredEntry,
 )
 from cedarchest.model.media import Medium
+from cedarchest.model.members import GONE, ArchiveRecord, Listing, Member, Sighting, Stand, told_anew
+from cedarchest.model.parts import Split, part_path
+from cedarchest.model.patterns import PatternKind, exactly, path_pattern
 from cedarchest.ports import Catalog
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
@@ -627,3 +630,181 @@ def test_a_second_reader_sees_what_was_recorded_meanwhile(place: Shelfmark) -> N
 def test_closing_twice_is_harmless(catalog: Catalog) -> None:
     catalog.close()
     catalog.close()
+
+
+# Paths.
+
+HERE = f"{DAY}/alpha/".encode()
+
+
+def stand(path: bytes, disc_id: str = "disc-1", session: int = 1, **changes: object) -> Stand:
+    label = disc_id.upper().replace("-", "_")
+    where = Stand(HERE + path, disc_id, label, session, SessionStatus.VERIFIED)
+    return where._replace(**changes)  # type: ignore[arg-type]
+
+
+def found(catalog: Catalog, text: str, kind: PatternKind = PatternKind.GLOB) -> dict[bytes, list[Sighting]]:
+    """What a search finds; no path may come twice."""
+    answers = list(catalog.find(path_pattern(text, kind)))
+    assert len({path for path, _ in answers}) == len(answers)
+    return {path: list(sightings) for path, sightings in answers}
+
+
+def as_member(path: bytes, sha256: bytes = A) -> Member:
+    return Member(path, "file", 5, 1_780_000_000_123_456_789, sha256)
+
+
+def test_what_stands_in_a_day_is_found_apart_from_day_and_peer(catalog: Catalog) -> None:
+    prove(catalog, a_session(), a_file(HERE + b"sub/a.txt"), a_file(HERE + b"b"), a_file(b"CEDARCHEST/a.txt"))
+    sighting = Sighting(as_member(b"sub/a.txt"), b"", stand(b"sub/a.txt"))
+    assert found(catalog, "*.txt") == {b"sub/a.txt": [sighting]}
+    assert found(catalog, "/b") == {b"b": [Sighting(as_member(b"b"), b"", stand(b"b"))]}
+    assert found(catalog, "CEDARCHEST/*") == {}
+
+
+def test_a_path_is_found_in_every_session_that_has_it(catalog: Catalog) -> None:
+    prove(catalog, a_session(), a_file(HERE + b"a"))
+    prove(catalog, a_session("disc-2"), a_file(HERE + b"a", B))
+    catalog.put_disc(a_disc("disc-2", given_up=True))
+    assert found(catalog, "a")[b"a"] == [
+        Sighting(as_member(b"a"), b"", stand(b"a")),
+        Sighting(as_member(b"a", B), b"", stand(b"a", "disc-2", given_up=True)),
+    ]
+
+
+def test_what_a_later_proof_has_no_more_is_not_found(catalog: Catalog) -> None:
+    prove(catalog, a_session(), a_file(HERE + b"old"), a_file(HERE + b"both"), a_file(HERE + b"x.tar"))
+    prove(catalog, a_session(), a_file(HERE + b"both", B))
+    assert found(catalog, "old") == {}
+    assert [each.member.sha256 for each in found(catalog, "both")[b"both"]] == [B]
+    assert catalog.unread_archives() == ()
+
+
+def test_an_archive_that_stands_somewhere_is_unread_until_its_members_are_known(catalog: Catalog) -> None:
+    prove(catalog, a_session(), a_file(HERE + b"etc.tar.gz"), a_file(HERE + b"a.txt", B))
+    unread = ArchiveRecord(A, stands=(stand(b"etc.tar.gz"),))
+    assert catalog.unread_archives() == (unread,)
+    catalog.put_members(ArchiveRecord(A, Listing.BAD, "no tar"), ())
+    assert catalog.unread_archives() == (unread._replace(listing=Listing.BAD, reason="no tar"),)
+    known = ArchiveRecord(A, Listing.TAR)
+    catalog.put_members(known, [Member(b"etc/fstab", "file", 5, 7, B)])
+    assert catalog.unread_archives() == ()
+    assert catalog.archives([A, B]) == {A: known._replace(stands=(stand(b"etc.tar.gz"),))}
+    assert catalog.line(b"alpha/etc") == (known._replace(stands=(stand(b"etc.tar.gz"),)),)
+    assert catalog.line(b"alpha/et") == ()
+
+
+def test_members_of_an_archive_are_found_wherever_it_stands(catalog: Catalog) -> None:
+    member = Member(b"etc/fstab", "file", 5, -7, B)
+    catalog.put_members(ArchiveRecord(A, Listing.TAR), [member, Member(b"etc", "dir")])
+    assert found(catalog, "fstab") == {b"etc/fstab": [Sighting(member, A)]}
+    prove(catalog, a_session(), a_file(HERE + b"etc.tar"))
+    prove(catalog, a_session("disc-2"), a_file(HERE + b"other.tar.zst"))
+    assert found(catalog, "etc/fstab") == {b"etc/fstab": [Sighting(member, A)]}
+    where = [(each.disc_id, each.line) for each in catalog.archives([A])[A].stands]
+    assert where == [("disc-1", b"alpha/etc"), ("disc-2", b"alpha/other")]
+
+
+def test_members_that_are_put_again_take_the_place_of_what_was(catalog: Catalog) -> None:
+    catalog.put_members(ArchiveRecord(A, Listing.TAR), [Member(b"old", "file"), Member(b"both", "file", 1)])
+    catalog.put_members(ArchiveRecord(A, Listing.INDEX), [Member(b"both", "file", 2)])
+    assert found(catalog, "old") == {}
+    assert catalog.listing(A) == {b"both": Member(b"both", "file", 2)}
+
+
+def test_members_that_fail_half_way_change_nothing(catalog: Catalog) -> None:
+    def failing() -> Iterator[Member]:
+        for number in range(10_000):
+            yield Member(b"new/%d" % number, "file")
+        raise Interruption
+
+    catalog.put_members(ArchiveRecord(A, Listing.TAR), [Member(b"old", "file")])
+    with pytest.raises(Interruption):
+        catalog.put_members(ArchiveRecord(A, Listing.INDEX), failing())
+    assert catalog.listing(A) == {b"old": Member(b"old", "file")}
+    assert found(catalog, "new/*") == {}
+
+
+def test_members_cannot_rest_on_an_archive_that_is_unknown(catalog: Catalog) -> None:
+    with pytest.raises(CatalogError):
+        catalog.put_members(ArchiveRecord(A, Listing.INDEX, rests_on=B), ())
+    assert catalog.listing(A) == {}
+
+
+def test_files_in_parts_are_found_as_the_wholes_that_they_are(catalog: Catalog) -> None:
+    parts = (b"1" * 32, b"2" * 32)
+    catalog.put_split(A, Split(3, parts))
+    halves = [a_file(part_path(HERE + b"big.tar", n, 2), parts[n - 1])._replace(size=3) for n in (1, 2)]
+    prove(catalog, a_session(), halves[0])
+    prove(catalog, a_session("disc-2"), halves[1])
+    first, second = found(catalog, "big.tar")[b"big.tar"]
+    assert (first.member.size, first.member.sha256, first.stand) == (3, A, stand(b"big.tar"))
+    assert (second.member.size, second.stand) == (6, stand(b"big.tar", "disc-2"))
+    (archive,) = catalog.unread_archives()
+    assert archive.sha256 == A
+    assert {(each.disc_id, each.path) for each in archive.stands} == {
+        ("disc-1", halves[0].path),
+        ("disc-2", halves[1].path),
+    }
+    assert {each.line for each in archive.stands} == {b"alpha/big"}
+
+
+inner_names = st.binary(min_size=1, max_size=4).filter(
+    lambda name: b"\0" not in name and b"/" not in name and name.strip(b".")
+)
+inner_paths = st.lists(inner_names, min_size=1, max_size=3).map(b"/".join)
+some_paths = st.lists(inner_paths | st.sampled_from([b"etc/a", b"etc/b.c", b"e/tc"]), max_size=8, unique=True)
+pattern_texts = st.text("etcab*?[]./\\-\x00\xff\udcff%_", min_size=1, max_size=6)
+
+
+@fixtures_are_factories
+@given(in_archive=some_paths, in_day=some_paths, text=pattern_texts, kind=st.sampled_from(PatternKind))
+def test_exactly_what_matches_is_found(
+    place: Shelfmark, in_archive: list[bytes], in_day: list[bytes], text: str, kind: PatternKind
+) -> None:
+    catalog = place.fresh()
+    catalog.put_members(ArchiveRecord(A, Listing.TAR), [Member(path, "file") for path in in_archive])
+    prove(catalog, a_session(), *(a_file(HERE + path) for path in in_day))
+    try:
+        pattern = path_pattern(text, kind)
+    except ValueError:
+        return
+    for each in (pattern, *map(exactly, in_day[:1])):
+        expected = {path for path in (*in_archive, *in_day) if each.matches(path)}
+        assert {path for path, _ in catalog.find(each)} == expected
+
+
+members_of = st.dictionaries(
+    st.sampled_from([b"a", b"a/b", b"a/c", b"d\n", b"\xff"]),
+    st.builds(Member, st.just(b""), st.sampled_from(["file", "dir"]), st.integers(0, 2), st.integers(0, 1)),
+)
+
+
+@fixtures_are_factories
+@given(states=st.lists(members_of, min_size=1, max_size=4), held=st.data())
+def test_all_that_there_was_is_told_from_what_was_kept_of_each_archive(
+    place: Shelfmark, states: list[dict[bytes, Member]], held: st.DataObject
+) -> None:
+    """A whole archive and increments on top of it: of each only what is new is kept."""
+    catalog = place.fresh()
+    before = b""
+    for number, state in enumerate(states):
+        listed = {
+            path: member._replace(path=path, held=not number or held.draw(st.booleans()))
+            for path, member in state.items()
+        }
+        rows = told_anew(listed.values(), catalog.listing(before) if before else {})
+        sha256 = bytes([number]) * 32
+        catalog.put_members(ArchiveRecord(sha256, Listing.INDEX, rests_on=before), rows)
+        assert {path: one._replace(held=True) for path, one in catalog.listing(sha256).items()} == {
+            path: one._replace(held=True) for path, one in listed.items()
+        }
+        before = sha256
+
+
+def test_of_a_listing_only_what_is_new_is_kept() -> None:
+    same, other = Member(b"same", "file", 1, 1, A), Member(b"other", "file", 1, 1, A)
+    before = {b"same": same, b"other": other, b"gone": Member(b"gone", "file")}
+    listed = [same._replace(held=False), other._replace(mtime_ns=2, held=False)]
+    assert list(told_anew(listed, before)) == [listed[1], Member(b"gone", GONE, held=False)]
+    assert next(told_anew([same], before)) == same

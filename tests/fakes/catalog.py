@@ -17,7 +17,18 @@ from cedarchest.model.disc import (
     SessionStatus,
     StoredEntry,
 )
-from cedarchest.model.parts import Split, held_in_parts
+from cedarchest.model.members import (
+    ArchiveRecord,
+    Listing,
+    Member,
+    Sighting,
+    Stand,
+    is_archive_name,
+    listing_of,
+    place_in_day,
+)
+from cedarchest.model.parts import Split, held_in_parts, whole_path
+from cedarchest.model.patterns import PathPattern
 
 _OPEN = (SessionStatus.INTENDED, SessionStatus.BURNT)
 
@@ -31,6 +42,8 @@ class MemoryCatalog:
         self._entries: dict[tuple[str, int], dict[bytes, StoredEntry]] = {}
         self._checks: list[CheckRecord] = []
         self._places: dict[str, list[DiscPlace]] = {}
+        self._archives: dict[bytes, ArchiveRecord] = {}
+        self._members: dict[bytes, tuple[Member, ...]] = {}
         self._splits: dict[bytes, dict[int, Split]] = {}
 
     def discs(self) -> tuple[DiscRecord, ...]:
@@ -146,6 +159,83 @@ class MemoryCatalog:
 
     def days(self) -> tuple[str, ...]:
         return tuple(sorted({content.day for session in self._sessions.values() for content in session.days}))
+
+    def find(self, pattern: PathPattern) -> Iterator[tuple[bytes, tuple[Sighting, ...]]]:
+        found: dict[bytes, list[Sighting]] = {}
+        for sha256, members in self._members.items():
+            for member in members:
+                found.setdefault(member.path, []).append(Sighting(member, sha256))
+        for key, held in self._entries.items():
+            whole: dict[bytes, Sighting] = {}
+            for entry in held.values():
+                cut = self._cut(entry)
+                for full, size, sha256 in [*([cut] if cut else []), (entry.path, entry.size, entry.sha256)]:
+                    if (place := place_in_day(full)) is None:
+                        continue
+                    inner = place[1]
+                    member = Member(inner, entry.kind, size, entry.mtime_ns, sha256)
+                    whole[inner] = Sighting(member, b"", self._stand(key, full))
+            for inner, sighting in whole.items():
+                found.setdefault(inner, []).append(sighting)
+        for path, sightings in found.items():
+            if pattern.matches(path):
+                yield path, tuple(sightings)
+
+    def archives(self, digests: Collection[bytes]) -> Mapping[bytes, ArchiveRecord]:
+        return {each.sha256: each for each in self._all_archives() if each.sha256 in set(digests)}
+
+    def line(self, line: bytes) -> tuple[ArchiveRecord, ...]:
+        return tuple(
+            each for each in self._all_archives() if any(stand.line == line for stand in each.stands)
+        )
+
+    def unread_archives(self) -> tuple[ArchiveRecord, ...]:
+        unread = (Listing.UNREAD, Listing.BAD)
+        return tuple(each for each in self._all_archives() if each.stands and each.listing in unread)
+
+    def put_members(self, archive: ArchiveRecord, found: Iterable[Member]) -> None:
+        if archive.rests_on and archive.rests_on not in {each.sha256 for each in self._all_archives()}:
+            raise CatalogError("What it rests on is not in the catalog.")
+        members: dict[bytes, Member] = {}
+        for member in found:
+            members.setdefault(member.path, member)
+        self._archives[archive.sha256] = archive._replace(stands=())
+        self._members[archive.sha256] = tuple(members.values())
+
+    def listing(self, sha256: bytes) -> Mapping[bytes, Member]:
+        layers = []
+        while sha256:
+            layers.append(self._members.get(sha256, ()))
+            sha256 = self._archives[sha256].rests_on if sha256 in self._archives else b""
+        return listing_of(reversed(layers))
+
+    def _all_archives(self) -> list[ArchiveRecord]:
+        stands: dict[bytes, list[Stand]] = {sha256: [] for sha256 in self._archives}
+        for key, held in self._entries.items():
+            for entry in held.values():
+                if entry.kind == "file" and place_in_day(entry.path) and is_archive_name(entry.path):
+                    cut = self._cut(entry)
+                    sha256 = cut[2] if cut else entry.sha256
+                    stands.setdefault(sha256, []).append(self._stand(key, entry.path))
+        found = [
+            self._archives.get(sha256, ArchiveRecord(sha256))._replace(stands=tuple(sorted(where)))
+            for sha256, where in stands.items()
+        ]
+        return sorted(found, key=lambda each: (each.stands[:1], each.sha256))
+
+    def _stand(self, key: tuple[str, int], path: bytes) -> Stand:
+        session, disc = self._sessions[key], self._discs[key[0]]
+        return Stand(path, disc.disc_id, disc.label, session.number, session.status, disc.given_up)
+
+    def _cut(self, entry: StoredEntry) -> tuple[bytes, int, bytes] | None:
+        """Path, size up to the end of this part, and digest of the file that an entry is a part of."""
+        whole = whole_path(entry.path)
+        for sha256, of_size in self._splits.items():
+            for split in of_size.values():
+                if whole and entry.sha256 in split.digests:
+                    before = split.digests.index(entry.sha256) * split.part_bytes
+                    return whole, before + entry.size, sha256
+        return None
 
     def close(self) -> None:
         pass

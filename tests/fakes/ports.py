@@ -18,6 +18,7 @@ from tests.fakes.messenger import MemoryMessenger
 from tests.fakes.run_journal import MemoryRunJournal
 from tests.fakes.writer import MemoryDrives, Tray
 
+from cedarchest.adapters.archive_members import LocalArchives
 from cedarchest.adapters.arrivals import StagingArrivals
 from cedarchest.adapters.collect_dir import LocalCollectDir, StateFolder
 from cedarchest.adapters.extensions import InstalledExtensions
@@ -157,6 +158,7 @@ def memory_ports(root: Path, *trays: Tray) -> Ports:
         tools=OneTool(),
         hooks=HookPrograms(),
         extensions=InstalledExtensions(),
+        archives=LocalArchives(),
         sources=LocalSources(),
         collect_dir=LocalCollectDir(None, None),
         collect_states=StateFolder(root / "state"),

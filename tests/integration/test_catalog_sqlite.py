@@ -34,6 +34,7 @@ from cedarchest.model.disc import (
     StoredEntry,
 )
 from cedarchest.model.media import Medium
+from cedarchest.model.patterns import path_pattern
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 DISC = DiscRecord("disc-1", "DISC_1", Medium.DVD_PLUS_R, 2_295_104, NOON)
@@ -193,7 +194,7 @@ def _take_away_0006(earlier: sqlite3.Connection) -> None:
 
 
 def _take_away_0007(earlier: sqlite3.Connection) -> None:
-    for table in ("places",):
+    for table in ("places", "stands", "members", "located", "trees", "paths", "folders"):
         earlier.execute(f"DROP TABLE {table}")
 
 
@@ -207,6 +208,26 @@ def test_what_an_earlier_version_recorded_is_at_no_place(path: Path) -> None:
     with open_catalog(url_of(path)) as catalog:
         assert catalog.discs() == (DISC,)
         assert catalog.places(DISC.disc_id) == ()
+
+
+def test_the_paths_that_an_earlier_version_recorded_are_found_and_its_archives_are_unread(path: Path) -> None:
+    held = [entry(number) for number in range(5000)]
+    held.append(held[0]._replace(path=b"2026/07/01/peer/a\nb/etc.tar.gz", sha256=b"e" * 32))
+    with open_catalog(url_of(path)) as catalog:
+        catalog.put_session(SESSION, DISC)
+        catalog.record_proof(SESSION, held, CHECK)
+        told = [list(catalog.find(path_pattern(text))) for text in ("file-0049*", "a\nb/*", "f*/f*00")]
+        unread = catalog.unread_archives()
+    assert [len(found) for found in told] == [100, 1, 50]
+    with closing(sqlite3.connect(path)) as earlier:
+        _take_away_0007(earlier)
+        earlier.execute("UPDATE alembic_version SET version_num = '0006'")
+        earlier.commit()
+    with open_catalog(url_of(path)) as catalog:
+        again = [list(catalog.find(path_pattern(text))) for text in ("file-0049*", "a\nb/*", "f*/f*00")]
+        assert [sorted(found) for found in again] == [sorted(found) for found in told]
+        assert catalog.unread_archives() == unread
+        assert [each.sha256 for each in unread] == [b"e" * 32]
 
 
 def test_what_an_earlier_version_recorded_says_not_why_a_disc_takes_no_more(path: Path) -> None:
@@ -500,8 +521,8 @@ def test_a_damaged_catalog_is_said_to_be_damaged(path: Path, read_only: bool) ->
         catalog.put_session(SESSION, DISC)
         catalog.record_proof(SESSION, (entry(number) for number in range(5000)), CHECK)
     with path.open("r+b") as file:
-        file.seek(30 * 4096)
-        file.write(b"\xa5" * 4096 * 20)
+        file.seek(60 * 4096)
+        file.write(b"\xa5" * (path.stat().st_size - 60 * 4096))
     with (
         open_catalog(url_of(path), read_only=read_only) as catalog,
         pytest.raises(CatalogError, match="is damaged") as caught,

@@ -18,6 +18,7 @@ from cedarchest.actions.burn import burn_session
 from cedarchest.actions.claims import claims_to_prove, prove_claims
 from cedarchest.actions.copies import is_due_as
 from cedarchest.actions.facts import base_chain
+from cedarchest.actions.indexing import index_archives
 from cedarchest.actions.known_parts import learn_parts
 from cedarchest.actions.loading import CurrentDisc, find_current, with_right_disc
 from cedarchest.actions.marks import awaits_check, follow_proof, is_proven, warn_of_unproven_marks
@@ -146,6 +147,7 @@ def store_days(config: Config, days: Sequence[StagedDay], *, ports: Ports, alway
     work = _Work(config, ports, devices, always_new=always_new, deferred=deferred, problems=problems)
     for homes in rounds:
         work.store_copies(homes, pending)
+    index_archives(config, ports, work.written)
     if len(problems) == 1 and not (work.discs or marked):
         raise problems[0]
     if work.done:
@@ -194,6 +196,7 @@ class _Work:
     discs: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
+    written: list[DayIndex] = field(default_factory=list)
 
     def store_copies(self, homes: Mapping[int, str], pending: Sequence[DayIndex]) -> None:
         """Store days as copies on drives, all at once. What goes wrong is a problem of the run."""
@@ -244,6 +247,7 @@ class _Work:
                 self.discs.append(disc.label)
                 volumes.has_label(task.position, disc)
         days = [share.index for share in volumes.shares(task.position)]
+        self.written += days
         stored = [day for day in days if not self.deferred and is_proven(self.config, day, self.ports)]
         write_store_indicator(self.config, {day.directory: day.day for day in stored}, ports=self.ports)
         self.done += [day.day for day in stored]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cedarchest.actions.facts import disc_named, is_whole
+from cedarchest.actions.indexing import index_archives
 from cedarchest.actions.loading import (
     is_written_here,
     newer_than_catalog,
@@ -72,6 +73,7 @@ def execute_verify(config: Config | None, targets: Sequence[str], *, ports: Port
     if config is not None and (labels or not targets):
         with ports.locks.hold(config.options.state_dir):
             verdicts += _verify_known(config, labels, ports)
+            index_archives(config, ports)
             leave_receipts(config, ports=ports)
     return VerifyReport(tuple(verdicts))
 

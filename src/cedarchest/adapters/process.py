@@ -282,13 +282,15 @@ def piped(
     argv: Sequence[str],
     *,
     takes_data: bool = False,
+    data: int | None = None,
     pass_fds: Sequence[int] = (),
     environment: Mapping[str, str] | None = None,
     not_heard: re.Pattern[str] | None = None,
 ) -> Iterator[Piped]:
     """Start a program whose standard output is data; on the way out it has ended, whatever happened.
 
-    It gets the environment of all programs, or exactly this one. Of what it says, lines that are `not_heard`
+    It reads what it is given, or a descriptor of `data`. It gets the environment of all programs, or exactly
+    this one. Of what it says, lines that are `not_heard`
     are dropped.
 
     Raises:
@@ -302,7 +304,7 @@ def piped(
             filled,
             executable=program,
             bufsize=PIPED,
-            stdin=subprocess.PIPE if takes_data else subprocess.DEVNULL,
+            stdin=subprocess.PIPE if takes_data else subprocess.DEVNULL if data is None else data,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=tool_environment() if environment is None else environment,

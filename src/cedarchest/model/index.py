@@ -350,6 +350,21 @@ def _records(
         yield entry
 
 
+def index_lines(stream: BinaryIO, *, at_most: int) -> Iterator[bytes]:
+    """The first line of a foreign index, and its records, as they come.
+
+    Raises:
+        ValueError: it has more records or bytes than may be.
+        OSError, EOFError, zlib.error: the compressed file is damaged.
+    """
+    with gzip.GzipFile(fileobj=stream, mode="rb") as packed:
+        yield packed.readline(LONGEST_RECORD)
+        for number, line in enumerate(_lines(packed, len, at_most * USUAL_RECORD + LONGEST_RECORD), start=1):
+            if number > at_most:
+                raise ValueError(f"it has more than {at_most} records")
+            yield line
+
+
 _PIECE = 1 << 20
 
 

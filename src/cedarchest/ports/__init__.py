@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cedarchest.ports.archives import ArchiveReader, IndexHead
 from cedarchest.ports.collecting import CollectDir, CollectStates, Packed, SourceLook, Sources
 from cedarchest.ports.drive import Burnt, Drives, FoundDrive, Graft, ImageTree, SessionSource, Writer
 from cedarchest.ports.extending import Extensions
@@ -48,6 +49,7 @@ class Ports:
     tools: Tools
     hooks: Hooks
     extensions: Extensions
+    archives: ArchiveReader
     sources: Sources
     collect_dir: CollectDir
     collect_states: CollectStates
@@ -58,6 +60,7 @@ class Ports:
 
 __all__ = [
     "Address",
+    "ArchiveReader",
     "Arrivals",
     "Burnt",
     "Catalog",
@@ -75,6 +78,7 @@ __all__ = [
     "Handover",
     "Hooks",
     "ImageTree",
+    "IndexHead",
     "Interrupts",
     "Locks",
     "Messenger",

@@ -16,7 +16,9 @@ from cedarchest.model.disc import (
     StoredEntry,
 )
 from cedarchest.model.index import Entry
+from cedarchest.model.members import ArchiveRecord, Member, Sighting
 from cedarchest.model.parts import Split
+from cedarchest.model.patterns import PathPattern
 from cedarchest.ports.drive import Graft
 
 
@@ -176,6 +178,39 @@ class Catalog(Protocol):
 
     def put_split(self, sha256: bytes, split: Split) -> None:
         """How a file of a SHA-256 digest is cut, with the digests of all parts."""
+        ...
+
+    def find(self, pattern: PathPattern) -> Iterator[tuple[bytes, tuple[Sighting, ...]]]:
+        """Paths that match, in no order, each once, with all that was stored of it.
+
+        Of what stands in days that is what proofs recorded, of archives all whose members are known.
+        """
+        ...
+
+    def archives(self, digests: Collection[bytes]) -> Mapping[bytes, ArchiveRecord]:
+        """Of SHA-256 digests those of archives, with all places that proofs recorded, oldest day first."""
+        ...
+
+    def line(self, line: bytes) -> tuple[ArchiveRecord, ...]:
+        """The archives that stand anywhere under a name (see `Stand.line`), oldest day first."""
+        ...
+
+    def unread_archives(self) -> tuple[ArchiveRecord, ...]:
+        """Archives that stand somewhere and whose members are not known, the bad ones included."""
+        ...
+
+    def put_members(self, archive: ArchiveRecord, found: Iterable[Member]) -> None:
+        """How members of an archive are known, and which, in place of what was; all or nothing.
+
+        What `found` raises comes through. Where the archive stands is left to proofs.
+
+        Raises:
+            CatalogError: what it rests on is not in the catalog.
+        """
+        ...
+
+    def listing(self, sha256: bytes) -> Mapping[bytes, Member]:
+        """All that there was when an archive was made, by path, from its members and what they rest on."""
         ...
 
     def close(self) -> None:

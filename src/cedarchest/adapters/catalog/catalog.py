@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, lite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from cedarchest.adapters.catalog import schema
+from cedarchest.adapters.catalog import members, schema, searching
 from cedarchest.adapters.catalog.database import Database, open_database
 from cedarchest.errors import CatalogError
 from cedarchest.model.disc import (
@@ -31,8 +31,10 @@ from cedarchest.model.disc import (
     StoredEntry,
 )
 from cedarchest.model.media import Medium
+from cedarchest.model.members import ArchiveRecord, Listing, Member, Sighting
 from cedarchest.model.names import from_text, to_text
 from cedarchest.model.parts import Split, held_in_parts
+from cedarchest.model.patterns import PathPattern
 
 BUSY_TIMEOUT_S = 30.0
 """How long another writer is waited for: recording a million entries takes some ten seconds."""
@@ -298,6 +300,51 @@ class SqlCatalog:
             )
             connection.execute(insert(table), rows)
 
+    def find(self, pattern: PathPattern) -> Iterator[tuple[bytes, tuple[Sighting, ...]]]:
+        """Paths that match, in no order, each once, with all that was stored of it.
+
+        The iterator holds a read transaction from its first item to its last.
+        """
+        with self._database.reading() as connection:
+            yield from searching.find(connection, pattern)
+
+    def archives(self, digests: Collection[bytes]) -> Mapping[bytes, ArchiveRecord]:
+        """Of SHA-256 digests those of archives, with all places that proofs recorded, oldest day first."""
+        table, found, left = schema.trees, dict[bytes, ArchiveRecord](), iter(digests)
+        with self._database.reading() as connection:
+            while batch := list(islice(left, _BATCH)):
+                query = select(table.c.id).where(table.c.sha256.in_(batch))
+                found |= searching.archives(connection, query)
+        return found
+
+    def line(self, line: bytes) -> tuple[ArchiveRecord, ...]:
+        """The archives that stand anywhere under a name, oldest day first."""
+        query = select(schema.stands.c.tree_id).where(schema.stands.c.line == to_text(line))
+        with self._database.reading() as connection:
+            return tuple(searching.archives(connection, query).values())
+
+    def unread_archives(self) -> tuple[ArchiveRecord, ...]:
+        """Archives that stand somewhere and whose members are not known, the bad ones included."""
+        trees, stands = schema.trees, schema.stands
+        unread = (Listing.UNREAD.value, Listing.BAD.value)
+        query = select(trees.c.id).join(stands, stands.c.tree_id == trees.c.id)
+        with self._database.reading() as connection:
+            return tuple(searching.archives(connection, query.where(trees.c.listing.in_(unread))).values())
+
+    def put_members(self, archive: ArchiveRecord, found: Iterable[Member]) -> None:
+        """How members of an archive are known, and which, in place of what was; all or nothing.
+
+        Raises:
+            CatalogError: what it rests on is not in the catalog.
+        """
+        with self._database.writing() as connection:
+            members.put_members(connection, archive, found)
+
+    def listing(self, sha256: bytes) -> Mapping[bytes, Member]:
+        """All that there was when an archive was made, by path, from its members and what they rest on."""
+        with self._database.reading() as connection:
+            return searching.listing(connection, sha256)
+
     def close(self) -> None:
         """Give back what was opened; once more does nothing."""
         self._database.close()
@@ -391,9 +438,13 @@ def _put_session(connection: Connection, session: SessionRecord) -> int:
 def _put_entries(connection: Connection, key: int, entries: Iterable[StoredEntry]) -> None:
     """Have a session hold these entries, and no others."""
     connection.execute(delete(schema.entries).where(schema.entries.c.session_id == key))
+    members.forget_session(connection, key)
+    held = members.SessionPaths(connection, key)
     rows = (_entry_row(key, entry) for entry in entries)
     while batch := list(islice(rows, _BATCH)):
         connection.exec_driver_sql(_INSERT_ENTRIES, batch)
+        held.write(batch)
+    held.finish()
 
 
 def _session_key(connection: Connection, disc_id: str, number: int) -> int | None:

@@ -5,8 +5,14 @@ sort as text and come back as the same instant. Text that tools, drives and file
 is in the form of `model.names`, so that it is valid UTF-8 without NUL whatever it was. An mtime is
 kept as seconds and nanoseconds: a file may claim a year past 2262, which nanoseconds in 64 bits
 cannot hold. Entries are keyed, and on SQLite clustered, by session and path: the range of a day
-in one session is one stretch of the file, and no second copy of the paths is kept in an index.
-A find by path goes session by session through that key.
+in one session is one stretch of the file.
+
+A path is found through `folders` and `paths`, where each stands once, apart from day and peer, whatever was
+stored of it and how often. `trees` are what has paths: an archive, known by its SHA-256 and standing in
+sessions (`stands`), or a peer's folder of a day in one session. `members` are the paths of an archive;
+`located` those of a folder of a day, which `entries` tells all about: a row that has no entry any more counts
+for nothing. That the keys of these fit together is seen to by whoever enters them: a look for each key of a
+million rows takes longer than to enter them.
 """
 
 from __future__ import annotations
@@ -207,6 +213,68 @@ places = Table(
     Column("disc_id", FreeText, ForeignKey("discs.disc_id"), nullable=False, index=True),
     Column("place", FreeText, nullable=False),
     Column("since", Instant, nullable=False),
+)
+
+folders = Table(
+    "folders",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("path", PATH, nullable=False, unique=True),
+)
+
+paths = Table(
+    "paths",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("folder_id", Integer, nullable=False),
+    Column("name", PATH, nullable=False, index=True),
+    UniqueConstraint("folder_id", "name"),
+)
+
+trees = Table(
+    "trees",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sha256", LargeBinary, unique=True),  # of an archive
+    Column("listing", Text),
+    Column("reason", FreeText),
+    Column("rests_on", Integer, ForeignKey("trees.id")),
+    Column("session_id", Integer, ForeignKey("sessions.id"), index=True),  # of a folder of a day
+    Column("folder", PATH),
+)
+
+stands = Table(
+    "stands",
+    metadata,
+    Column("session_id", Integer, ForeignKey("sessions.id"), nullable=False),
+    Column("path", PATH, nullable=False),
+    Column("tree_id", Integer, ForeignKey("trees.id"), nullable=False, index=True),
+    Column("line", PATH, nullable=False, index=True),
+    PrimaryKeyConstraint("session_id", "path"),
+)
+
+located = Table(
+    "located",
+    metadata,
+    Column("path_id", Integer, nullable=False),
+    Column("tree_id", Integer, nullable=False),
+    PrimaryKeyConstraint("path_id", "tree_id"),
+    sqlite_with_rowid=False,
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("tree_id", Integer, nullable=False),
+    Column("path_id", Integer, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_s", BigInteger, nullable=False),
+    Column("mtime_ns", Integer, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("held", Boolean, nullable=False),
+    PrimaryKeyConstraint("tree_id", "path_id"),
+    sqlite_with_rowid=False,
 )
 
 # Alembic's own table as alembic makes it: a new catalog is stamped without importing alembic.
