@@ -304,13 +304,13 @@ def store(
     _act(context, runs.store(days, full=full, dry_run=dry_run), dry_run=dry_run)
 
 
-def _day(value: str) -> str:
+def _day(value: str, option: str = "--day") -> str:
     from cedarchest.model.days import format_day, parse_day
 
     try:
         return format_day(parse_day(value))
     except ValueError:
-        raise typer.BadParameter(f"{value!r} is no day; write it as 2026-11-22", param_hint="--day") from None
+        raise typer.BadParameter(f"{value!r} is no day; write it as 2026-11-22", param_hint=option) from None
 
 
 @app.command(epilog=EXIT_STATUS)
@@ -481,6 +481,69 @@ def catalog(
             execute_catalog_rebuild(config, paths, ports=ports, dry_run=dry_run), dry_run=dry_run
         ),
         dry_run=dry_run,
+    )
+
+
+@app.command(epilog=EXIT_STATUS)
+def find(
+    context: typer.Context,
+    pattern: Annotated[str, typer.Argument(metavar="PATTERN", show_default=False)],
+    peer: Annotated[str, typer.Option(metavar="PEER", help="Only what was stored of this peer.")] = "",
+    between: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="YYYY-MM-DD YYYY-MM-DD", help="Only what was stored on or between two days."),
+    ] = None,
+    deleted: Annotated[
+        bool, typer.Option("--deleted", help="Only what the peer has no more; with --between, went then.")
+    ] = False,
+    substring: Annotated[
+        bool, typer.Option("--substring", help="PATTERN is a piece of a name, or with a slash of a path.")
+    ] = False,
+    regex: Annotated[bool, typer.Option("--regex", help="PATTERN is a regular expression.")] = False,
+    limit: Annotated[
+        int, typer.Option(min=0, metavar="COUNT", help="Tell at most so many paths; 0 for all.")
+    ] = 1000,
+) -> None:
+    """Find paths that were ever stored, in archives too, and the discs they are on.
+
+    PATTERN is a glob: `*` and `?` stop at a slash, `**` does not. Without a slash it is held against names,
+    otherwise against whole paths.
+    """
+    from cedarchest.model.patterns import PatternKind, path_pattern
+
+    if substring and regex:
+        raise UsageError("--substring and --regex cannot both be given")
+    kind = PatternKind.SUBSTRING if substring else PatternKind.REGEX if regex else PatternKind.GLOB
+    try:
+        meant = path_pattern(pattern, kind)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="PATTERN") from None
+    days = (_day(between[0], "--between"), _day(between[1], "--between")) if between else None
+    _act(
+        context,
+        runs.find(meant, os.fsencode(peer), days, deleted=deleted, limit=limit),
+        read_only=True,
+        looks=True,
+    )
+
+
+@app.command(epilog=EXIT_STATUS)
+def history(
+    context: typer.Context,
+    path: Annotated[str, typer.Argument(metavar="PATH", show_default=False)],
+    peer: Annotated[str, typer.Option(metavar="PEER", help="Only what was stored of this peer.")] = "",
+) -> None:
+    """Tell each version of a path: when it was stored, which discs hold it, and where they are kept."""
+    from cedarchest.actions.history import execute_history
+    from cedarchest.report.found import told
+
+    _act(
+        context,
+        lambda _path, _config, ports: told(
+            execute_history(os.fsencode(path), os.fsencode(peer), ports=ports)
+        ),
+        read_only=True,
+        looks=True,
     )
 
 

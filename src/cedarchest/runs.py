@@ -18,6 +18,7 @@ from cedarchest.report.outcome import Result, failed
 
 if TYPE_CHECKING:
     from cedarchest.config.model import Config
+    from cedarchest.model.patterns import PathPattern
     from cedarchest.ports import Ports, Scope
 
 Run = Callable[[Path, "Config", "Ports"], Result]
@@ -55,6 +56,17 @@ def store(days: Sequence[str] = (), *, full: bool, dry_run: bool) -> Run:
     return lambda path, config, ports: text.stored(
         "store", execute_store(path, options, config, ports=ports), dry_run=dry_run
     )
+
+
+def find(
+    pattern: PathPattern, peer: bytes, between: tuple[str, str] | None, *, deleted: bool, limit: int
+) -> Run:
+    """Find paths that were stored."""
+    from cedarchest.actions.find import FindOptions, execute_find
+    from cedarchest.report.found import found
+
+    options = FindOptions(pattern, peer, between, deleted=deleted, limit=limit)
+    return lambda _path, _config, ports: found(execute_find(options, ports=ports))
 
 
 def purge(*, dry_run: bool) -> Run:

@@ -25,13 +25,17 @@ ACTIONS = (
     "seal",
     "copy",
     "catalog",
+    "find",
+    "history",
     "drives",
     "status",
     "validate",
     "initialize",
     "schedule",
 )
-NEEDED = {
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    "find": ("fstab",),
+    "history": ("etc/fstab",),
     "backup": (".",),
     "seal": ("CC_20261122_001",),
     "copy": ("CC_20261122_001",),

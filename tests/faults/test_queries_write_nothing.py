@@ -21,6 +21,8 @@ QUERIES = [
     ["validate"],
     ["discs"],
     ["drives"],
+    ["find", "a.txt"],
+    ["history", "a.txt"],
 ]
 queries = pytest.mark.parametrize("query", QUERIES, ids=" ".join)
 

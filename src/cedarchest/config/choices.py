@@ -123,7 +123,10 @@ class RecordedAction(StrEnum):
 
 
 OWN_ACTIONS = frozenset(
-    {*map(str, ActionName), "catalog", "discs", "drives", "init", "schedule", "seal", "copy", "status"}
+    {
+        *map(str, ActionName),
+        *("catalog", "copy", "discs", "drives", "history", "init", "schedule", "seal", "status"),
+    }
 )
 """Names that no extension may have."""
 

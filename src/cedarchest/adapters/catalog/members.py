@@ -1,6 +1,7 @@
 """Paths and members in the catalog: how they are recorded.
 
-It goes through the driver in batches, since a session may have a million entries; `searching` finds them again.
+It goes through the driver in batches, since a session may have a million entries; `searching` finds them
+again.
 """
 
 from __future__ import annotations
