@@ -61,10 +61,11 @@ fix: setup ## format, and mend what can be mended by machine
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## measure collect, stage and store beside their floors and beside Cedar Backup, the catalog, and plans (BENCH="--json FILE")
+bench: setup ## measure collect, stage and store beside their floors and beside Cedar Backup, the catalog, searches in it, and plans (BENCH="--json FILE")
 	@scripts/need.sh $(APT_BENCH)
 	$(BIN)/python bench/store.py $(BENCH)
 	$(BIN)/python bench/catalog_bench.py
+	$(BIN)/python bench/find.py
 	$(BIN)/python bench/plan.py
 	$(BIN)/python bench/collect.py
 	$(BIN)/python bench/stage.py

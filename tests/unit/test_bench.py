@@ -83,6 +83,19 @@ def test_the_others_run_and_leave_nothing_behind(tmp_path: Path, name: str) -> N
     assert "not measured" not in answer.stdout or not cedar_version()
 
 
+def test_searches_are_measured_and_find_what_they_should(tmp_path: Path) -> None:
+    command = [sys.executable, str(REPOSITORY / "bench/find.py"), "20000", "--dir", str(tmp_path)]
+    answer = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert list(tmp_path.iterdir()) == []
+    counts = {
+        line[:24].strip(): line.split()[-2] for line in answer.stdout.splitlines() if line.endswith("paths")
+    }
+    assert len(counts) == 9
+    assert (counts["exact name"], counts["exact path"], counts["substring of none"]) == ("1", "1", "0")
+    assert answer.stdout.count("reached") >= len(counts)
+
+
 def test_a_subject_that_was_not_measured_is_not_installed_and_its_goals_are_open() -> None:
     found = {"small": {INDEXED: Sample(2.0, 1.0, 90.0, 5.0, 90.0), BARE: Sample(1.0, 1.0, 5.0, 0.0, 5.0)}}
     lines = {line[7:41].strip(): line for line in table(found)}
