@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -407,7 +408,11 @@ def test_what_never_arrived_is_collected_again(project: Project, home: Path) -> 
     assert holding(archive, home) == {
         ".": 0, "new": 0, "newer": 0, "a": 1, "b": 1, "b/c": 1, "b/d": 1, "b/d/e": 1,
     }  # fmt: skip
-    assert [each["day"] for each in records(archive)[0]["archives"]] == ["2026-11-26", "2026-11-24"]
+    head = records(archive)[0]
+    assert [each["day"] for each in head["archives"]] == ["2026-11-26", "2026-11-24"]
+    assert (head["day"], head["whole_day"], head["source"]) == ("2026-11-26", "2026-11-24", str(home)[1:])
+    assert datetime.fromisoformat(head["at"]) == datetime.fromisoformat("2026-11-26T03:00").astimezone()
+    assert head["at"].endswith("+00:00")
     assert Path(f"{archive}.deleted").read_bytes() == os.fsencode(home / "new2")[1:] + b"\0"
 
 

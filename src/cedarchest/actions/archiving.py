@@ -12,7 +12,7 @@ import io
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
 
@@ -28,6 +28,7 @@ from cedarchest.model.increments import (
     Seen,
     State,
     attempt,
+    collected_as,
     compare,
     deleted,
     next_state,
@@ -70,7 +71,7 @@ class CollectedArchive:
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """What holds for all sources of a run.
+    """What holds for all sources of a run, which began at `now`.
 
     `told` are the verified discs that each content is on by the master's receipts, `copies` how many
     are needed; `is_full` is the starting day, or what was asked for; `week` the first day of this week.
@@ -78,6 +79,7 @@ class Night:
 
     collect: Collect
     ports: Ports
+    now: datetime
     today: date
     week: date
     is_full: bool
@@ -205,6 +207,7 @@ class Archiving:
         parts = {
             path[1:]: _Part(
                 self.night,
+                own[1:],
                 path,
                 self.name if path == own else name_below(path, own, self.names) + b".tar",
                 form,
@@ -284,6 +287,7 @@ class _Part:
     """An archive in the making, of a source or of a folder below it."""
 
     night: Night
+    source: bytes  # its path, without the leading slash
     path: bytes
     name: bytes  # without the packing
     form: ArchiveFormat
@@ -370,7 +374,7 @@ class _Part:
         kept += self.as_before(base)
         index = io.BytesIO()
         state = next_state(self.night.today, base, [(archive, packed.held)], kept)
-        write_state(index, state, fingerprints=False)
+        write_state(index, state, fingerprints=False, collected=collected_as(self.source, self.night.now))
         self.night.remove(all_forms(self.name, but=self.form))
         files = {self.file_name: packed.collected}
         if base is None:

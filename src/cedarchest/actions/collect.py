@@ -122,15 +122,16 @@ def _check_patterns(collect: Collect, source: CollectSource) -> None:
 
 
 def _night(config: Config, collect: Collect, options: CollectOptions, ports: Ports) -> Night:
-    today = ports.clock.now().date()
-    week = week_of(today, config.options.weekday)
+    now = ports.clock.now()
+    week = week_of(now.date(), config.options.weekday)
     items = ports.folders.look(collect.dir) if collect.dir.is_dir() else ()
     return Night(
         collect,
         ports,
-        today,
+        now,
+        now.date(),
         week,
-        is_full=options.full or today == week,
+        is_full=options.full or now.date() == week,
         dry_run=options.dry_run,
         told=copies_told(collect.dir, items, ports),
         copies=0 if collect.advance_on is AdvanceOn.STAGED else config.store.copies if config.store else 1,

@@ -15,7 +15,7 @@ import re
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, BinaryIO, NamedTuple
 
 from cedarchest.model.index import (
@@ -260,11 +260,14 @@ def attempt(day: date, base: State | None, increment: Increment) -> State:
 # -- as a file --------------------------------------------------------------------------------------
 
 
-def write_state(stream: BinaryIO, state: State, *, fingerprints: bool) -> None:
+def write_state(
+    stream: BinaryIO, state: State, *, fingerprints: bool, collected: Mapping[str, str] | None = None
+) -> None:
     """Write a state as an index; with `fingerprints` so that it can be compared with.
 
     `archives` in the first line are the archives, this one first; a record's `in` says which of them
-    has the content of a file, and is not there for the first.
+    has the content of a file, and is not there for the first. `collected` says there what the archive
+    is of, see `collected_as`.
     """
     head: dict[str, object] = {
         "format": FORMAT,
@@ -272,6 +275,7 @@ def write_state(stream: BinaryIO, state: State, *, fingerprints: bool) -> None:
         "of": "archive",
         "day": state.day.isoformat(),
         "whole_day": state.whole_day.isoformat(),
+        **(collected or {}),
         "archives": [_described(each, fingerprints=fingerprints) for each in state.archives],
     }
     if not state.is_complete:
@@ -280,6 +284,16 @@ def write_state(stream: BinaryIO, state: State, *, fingerprints: bool) -> None:
         packed.write(json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
         for batch in batches(_record(held, fingerprints=fingerprints) for held in state.held.values()):
             packed.write(batch)
+
+
+def collected_as(source: bytes, at: datetime) -> Mapping[str, str]:
+    """What the first line of an archive's index says of its collect.
+
+    The path of the source, without the slash it begins with, and when the run began, by universal time. A
+    source may have several archives, of which the next collect makes others. Whoever restores has to
+    know which of them belong together, and which collect of a day was the last one.
+    """
+    return {"source": to_text(source), "at": at.astimezone(UTC).isoformat(timespec="seconds")}
 
 
 def _described(archive: Archive, *, fingerprints: bool) -> dict[str, object]:
