@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import sqlite3
 import stat
 import subprocess
 import tarfile
@@ -527,3 +528,18 @@ def test_names_with_what_once_was_utf_8_pass_the_check(project: Project) -> None
         (folder / f"{number}{os.fsdecode(name)}").write_bytes(name)
     assert project.run("store").status == 0
     assert project.run("verify").status == 0
+
+
+def test_the_readme_of_an_older_program_is_renewed_though_it_is_as_long(project: Project) -> None:
+    project.stage(FIRST)
+    assert project.run("store").status == 0
+    with contextlib.closing(sqlite3.connect(project.root / "state/catalog.sqlite")) as catalog:
+        older = "UPDATE entries SET sha256 = zeroblob(32) WHERE path = 'CEDARCHEST/README.txt'"
+        assert catalog.execute(older).rowcount == 1
+        catalog.commit()
+    project.stage(HOSTILE)
+    assert project.run("store").status == 0
+    tree = extract(project.images()[0], project.root / "extracted")
+    with gzip.open(tree / "CEDARCHEST/sessions/002/INDEX.jsonl.gz") as index:
+        renewed = [line for line in index if b'"CEDARCHEST/README.txt"' in line or b"restore.sh" in line]
+    assert len(renewed) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 
 from cedarchest.actions.selection import Selection
@@ -78,7 +79,7 @@ def _files(
     files |= {
         name: content
         for name, content in readme().items()
-        if (there := visible.get(name.encode())) is None or there.size != len(content)
+        if (there := visible.get(name.encode())) is None or there.sha256 != hashlib.sha256(content).digest()
     }
     for earlier in ports.catalog.sessions(disc.disc_id):
         path = f"{folder}/earlier/{earlier.number:03d}.json"
