@@ -122,6 +122,13 @@ class Project:
         return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`make quick` leaves whole folders out: with faults, drives and servers they take most of the time."""
+    for item in items:
+        if not {"faults", "integration", "burner", "differential"}.isdisjoint(item.path.parts):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """An empty project on a shelf."""

@@ -124,6 +124,7 @@ def test_b5_a_store_killed_between_burn_and_mark_burns_nothing_twice(
         drive.faults([Fault("read", times=ALWAYS, effect=Effect.SLOW, seconds=0.2)])
         with begun(project, drive) as process:  # a blank disc is not read before it is burnt
             process.kill()
+        time.sleep(0.5)  # the slow read ends; then the drive sees that nobody is there any more
         assert drive.state().closed_sessions == 1
         assert not project.is_marked(OLD_WEEK)
         drive.faults([])
