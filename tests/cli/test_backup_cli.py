@@ -20,6 +20,8 @@ from tests.conftest import Project, Ran
 from cedarchest.adapters.drives import only_one
 from cedarchest.errors import DriveMissing
 
+pytestmark = pytest.mark.slow
+
 DAY, NEXT_DAY = "2026/11/24", "2026/11/25"
 
 

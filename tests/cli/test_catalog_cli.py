@@ -18,6 +18,8 @@ from tests.conftest import Project
 from cedarchest.adapters.catalog import open_catalog
 from cedarchest.model.disc import DiscRecord, SessionRecord, SessionStatus, StoredEntry
 
+pytestmark = pytest.mark.slow
+
 KIB = 1 << 10
 FIRST, SECOND, SPANNED, LAST = (f"2026/11/{day}" for day in (16, 17, 18, 19))
 Known = tuple[tuple[DiscRecord, ...], dict[str, tuple[SessionRecord, list[StoredEntry]]]]

@@ -13,6 +13,8 @@ from tests.burner.preload import require
 from tests.cli.program import error_of, told
 from tests.conftest import Project
 
+pytestmark = pytest.mark.slow
+
 DAY, NEXT = "2026/11/22", "2026/11/23"
 NOON = {"CEDARCHEST_NOW": "2026-11-23T12:00"}
 FIRST, COPY = "CC_20261123_001", "CC_20261123_B001"

@@ -15,6 +15,8 @@ from tests.packages import install
 
 from cedarchest.adapters.run_journal import StateRunJournal
 
+pytestmark = pytest.mark.slow
+
 CODE = """
 import subprocess
 print("loading")

@@ -19,6 +19,8 @@ from tests.pool import peers, staged
 from tests.running import started
 from tests.sshd import Sshd
 
+pytestmark = pytest.mark.slow
+
 TUESDAY = "2026-11-24T03:00"
 PROGRAM = Path(sys.executable).with_name("cedarchest")
 PAGE = REPOSITORY / "docs/how-to/stage-from-other-machines.md"

@@ -16,6 +16,8 @@ from tests.sshd import Sshd
 
 from cedarchest.model.handover import read_receipt
 
+pytestmark = pytest.mark.slow
+
 TODAY, TOMORROW = "2026/11/22", "2026/11/23"
 LATER = {"CEDARCHEST_NOW": "2026-11-23T03:00"}
 
