@@ -93,7 +93,6 @@ def session_json(
 
     `cut` are the parts of files that it holds, `others` says what stands on the other volumes of its set.
     """
-    wholes = {part.whole.path: part for part in cut}
     return _json(
         {
             "format": SESSION_FORMAT,
@@ -118,17 +117,25 @@ def session_json(
             },
             "left_out": list(left_out),
             "replaces": [to_text(path) for path in replaces],
-            "in_parts": {
-                to_text(path): {
-                    "bytes": part.whole.size,
-                    "sha256": part.whole.sha256.hex(),
-                    "parts": part.count,
-                    "here": [to_text(each.entry.path) for each in cut if each.whole.path == path],
-                }
-                for path, part in wholes.items()
-            },
+            "in_parts": _in_parts(cut),
         }
     )
+
+
+def _in_parts(cut: Sequence[Part]) -> dict[str, object]:
+    """The files that a session holds parts of, by path: what they are as a whole, and what is here."""
+    here: dict[bytes, list[Part]] = {}
+    for part in cut:
+        here.setdefault(part.whole.path, []).append(part)
+    return {
+        to_text(path): {
+            "bytes": parts[0].whole.size,
+            "sha256": parts[0].whole.sha256.hex(),
+            "parts": parts[0].count,
+            "here": [to_text(part.entry.path) for part in parts],
+        }
+        for path, parts in here.items()
+    }
 
 
 def _day(day: DayContent) -> dict[str, object]:
