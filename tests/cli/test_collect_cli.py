@@ -25,6 +25,8 @@ from tests.conftest import Project
 from cedarchest.model.handover import read_collected, read_receipt
 from cedarchest.model.index import read_index
 
+pytestmark = pytest.mark.slow
+
 MONDAY, TUESDAY, WEDNESDAY = "2026-11-23T03:00", "2026-11-24T03:00", "2026-11-25T03:00"
 NEXT_TUESDAY = "2026-12-01T03:00"
 
