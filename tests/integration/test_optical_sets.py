@@ -74,6 +74,15 @@ def test_a_set_of_five_goes_on_night_by_night_past_a_wrong_disc_and_a_bad_one(pr
     assert (status.count("verified"), status.count("bad")) == (5, 1)
 
 
+def test_a_volume_that_is_done_is_ejected_where_that_is_wished(project: Project) -> None:
+    """So that whoever comes with the next disc finds which one is to be taken out."""
+    project.configure(device="/dev/sr0", eject=True)
+    stage_large(project, 7)
+    with Burner(profile="dvd+r", blocks=DISC) as drive:
+        assert run(project, drive, "store").status == 8
+        assert drive.tray_open
+
+
 def test_somebody_at_the_terminal_is_asked_for_the_next_disc(project: Project) -> None:
     stage_large(project, 7)
     with Burner(profile="dvd+r", blocks=DISC) as drive:

@@ -150,7 +150,7 @@ def store_days(config: Config, days: Sequence[StagedDay], *, ports: Ports, alway
     index_archives(config, ports, work.written)
     if len(problems) == 1 and not (work.discs or marked):
         raise problems[0]
-    if work.done:
+    if not deferred:  # a session that is still to be read stays where it is
         _finish(config, work.used, ports)
     return StoreReport(
         StorePlan(tuple(work.volumes)),
