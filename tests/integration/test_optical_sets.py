@@ -79,8 +79,10 @@ def test_a_volume_that_is_done_is_ejected_where_that_is_wished(project: Project)
     project.configure(device="/dev/sr0", eject=True)
     stage_large(project, 7)
     with Burner(profile="dvd+r", blocks=DISC) as drive:
-        assert run(project, drive, "store").status == 8
-        assert drive.tray_open
+        ran = project.run("store", environ=drive.env())
+        (disc,) = told(run(project, drive, "discs"))["discs"]
+        assert (ran.status, drive.tray_open) == (8, True)
+        assert f"wrote {disc} and read it back; no day is whole on disc yet" in ran.out
 
 
 def test_somebody_at_the_terminal_is_asked_for_the_next_disc(project: Project) -> None:

@@ -136,6 +136,8 @@ def stored(action: str, report: StoreReport, *, dry_run: bool) -> Result:
     elif read_back:
         lines.append(f"stored {', '.join(read_back)} on {', '.join(report.discs)}")
         lines.append("no problems found: every entry was read back from the disc and matches")
+    elif report.discs:
+        lines.append(f"wrote {', '.join(report.discs)} and read it back; no day is whole on disc yet")
     if not lines and not report.problems:
         lines.append("nothing to store")
     lines += [f"left out: {each}" for each in report.left_out]
