@@ -548,6 +548,98 @@ def history(
 
 
 @app.command(epilog=EXIT_STATUS)
+def restore(
+    context: typer.Context,
+    paths: Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", show_default=False)] = None,
+    peer: Annotated[
+        str, typer.Option(metavar="PEER", help="Of which peer; may be left out where there is only one.")
+    ] = "",
+    as_of: Annotated[
+        str, typer.Option(metavar="YYYY-MM-DD", help="As it was on this day; today where nothing is said.")
+    ] = "",
+    day: Annotated[
+        str, typer.Option(metavar="YYYY-MM-DD", help="What was staged on this day, archives as archives.")
+    ] = "",
+    to: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Restore to DIR/PEER/PATH; made where it is absent.")
+    ] = None,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Restore to where it was, in place of what is older.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Yes, in place.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Also in place of what is newer, or something else in DIR.")
+    ] = False,
+    damaged: Annotated[
+        bool, typer.Option("--damaged", help="Keep what is damaged everywhere as NAME.damaged.")
+    ] = False,
+    privileged: Annotated[
+        bool,
+        typer.Option(
+            "--privileged", help="Also setuid and setgid, device nodes, attributes security.* and trusted.*."
+        ),
+    ] = False,
+    numeric_owner: Annotated[
+        bool, typer.Option("--numeric-owner", help="Owners by number, not by name.")
+    ] = False,
+    map_user: Annotated[
+        list[str] | None, typer.Option(metavar="OLD=NEW", help="Give what was OLD's to NEW; may be repeated.")
+    ] = None,
+    map_group: Annotated[
+        list[str] | None, typer.Option(metavar="OLD=NEW", help="The same for groups.")
+    ] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Bring files back as they were on a day, checked while they are written, with the fewest discs.
+
+    A PATH is a file, or a folder with all in it; without one it is all of the peer. What is there already as
+    it should be is not read again: the same command goes on where one was stopped.
+    """
+    from cedarchest.actions.restore import RestoreOptions, execute_restore
+    from cedarchest.ports.restoring import RestoreRules
+    from cedarchest.report.restoring import restored
+
+    if (to is None) == (not in_place):
+        raise UsageError("either --to DIR or --in-place has to be given")
+    if as_of and day:
+        raise UsageError("--as-of and --day cannot both be given")
+    if in_place and day:
+        raise UsageError("what was staged on a day is restored --to a folder, not --in-place")
+    if in_place and not (yes or dry_run):
+        raise UsageError("--in-place changes files where they are: say --yes as well, or --dry-run first")
+    options = RestoreOptions(
+        to=to.absolute() if to else Path("/"),
+        peer=os.fsencode(peer),
+        paths=tuple(map(os.fsencode, paths or ())),
+        as_of=_day(as_of, "--as-of") if as_of else "",
+        day=_day(day) if day else "",
+        in_place=in_place,
+        overwrite=overwrite,
+        damaged=damaged,
+        dry_run=dry_run,
+        rules=RestoreRules(
+            privileged, numeric_owner, _renamed(map_user, "--map-user"), _renamed(map_group, "--map-group")
+        ),
+    )
+    _act(
+        context,
+        lambda _path, config, ports: restored(execute_restore(config, options, ports=ports), options),
+        dry_run=dry_run,
+    )
+
+
+def _renamed(pairs: Sequence[str] | None, option: str) -> dict[str, str]:
+    """Names with others that are to be used for them."""
+    named = {}
+    for pair in pairs or ():
+        old, separator, new = pair.partition("=")
+        if not (old and separator and new):
+            raise typer.BadParameter(f"{pair!r} is not OLD=NEW", param_hint=option)
+        named[old] = new
+    return named
+
+
+@app.command(epilog=EXIT_STATUS)
 def drives(context: typer.Context) -> None:
     """List the burners of this machine, what is in them, and why one cannot be used; a tray is pulled in."""
     from cedarchest.actions.drives import execute_drives

@@ -192,6 +192,10 @@ class CollectError(CedarchestError, OSError):
     """What is to be collected cannot be read, or the collect dir cannot be used."""
 
 
+class RestoreError(CedarchestError, OSError):
+    """What is to be restored cannot be had, or not be written where it belongs."""
+
+
 class HookFailed(CedarchestError, OSError):
     """A program that the configuration wants to be run before or after an action failed."""
 

@@ -26,6 +26,7 @@ from cedarchest.adapters.locks import HeldLocks
 from cedarchest.adapters.messenger import WebMessenger
 from cedarchest.adapters.person import TerminalPerson
 from cedarchest.adapters.receipts import StateReceipts
+from cedarchest.adapters.restore_folder import LocalRestoreFolders
 from cedarchest.adapters.rsync import Address, RsyncPeers
 from cedarchest.adapters.run_journal import StateRunJournal
 from cedarchest.adapters.schedule import SystemScheduler
@@ -33,6 +34,7 @@ from cedarchest.adapters.sources import LocalSources
 from cedarchest.adapters.ssh import Login
 from cedarchest.adapters.staging import StagingFolder
 from cedarchest.adapters.tools import InstalledTools
+from cedarchest.adapters.unpacker import StreamUnpacker
 from cedarchest.adapters.workspace import StateWorkspace
 from cedarchest.adapters.xorriso import Xorriso
 from cedarchest.config.model import Config, Peer
@@ -110,6 +112,8 @@ def wired(
                 journal=StateRunJournal(config.options.state_dir),
                 messenger=WebMessenger(),
                 person=person,
+                restore_folders=LocalRestoreFolders(),
+                unpacker=StreamUnpacker(),
             )
     finally:
         catalog.close()

@@ -27,6 +27,7 @@ ACTIONS = (
     "catalog",
     "find",
     "history",
+    "restore",
     "drives",
     "status",
     "validate",
@@ -40,6 +41,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "seal": ("CC_20261122_001",),
     "copy": ("CC_20261122_001",),
     "catalog": ("rebuild",),
+    "restore": ("--to", "restored"),
 }
 """Arguments that an action cannot do without."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -19,16 +19,19 @@ from cedarchest.model.disc import (
 )
 from cedarchest.model.members import (
     ArchiveRecord,
+    Holder,
     Listing,
     Member,
     Sighting,
     Stand,
     is_archive_name,
     listing_of,
+    peer_of,
     place_in_day,
 )
 from cedarchest.model.parts import Split, held_in_parts, whole_path
 from cedarchest.model.patterns import PathPattern
+from cedarchest.model.restoring import Held
 
 _OPEN = (SessionStatus.INTENDED, SessionStatus.BURNT)
 
@@ -203,11 +206,56 @@ class MemoryCatalog:
         self._members[archive.sha256] = tuple(members.values())
 
     def listing(self, sha256: bytes) -> Mapping[bytes, Member]:
-        layers = []
-        while sha256:
-            layers.append(self._members.get(sha256, ()))
+        return listing_of(layer for _, layer in self.layers(sha256))
+
+    def layers(self, sha256: bytes) -> Sequence[tuple[bytes, Sequence[Member]]]:
+        found: dict[bytes, Sequence[Member]] = {}
+        while sha256 and sha256 not in found:
+            found[sha256] = self._members.get(sha256, ())
             sha256 = self._archives[sha256].rests_on if sha256 in self._archives else b""
-        return listing_of(reversed(layers))
+        return list(reversed(found.items()))
+
+    def archives_of(self, peer: bytes) -> tuple[ArchiveRecord, ...]:
+        return tuple(
+            each for each in self._all_archives() if any(stand.peer == peer for stand in each.stands)
+        )
+
+    def peers(self) -> tuple[bytes, ...]:
+        return tuple(
+            sorted({peer_of(path) for held in self._entries.values() for path in held if peer_of(path)})
+        )
+
+    def held_at(self, path: bytes) -> Iterator[Held]:
+        for held in self._held():
+            if held.entry.path == path or held.entry.path.startswith(path + b"/"):
+                yield held
+
+    def held_of(self, peer: bytes, until: str) -> Iterator[Held]:
+        found = [
+            held
+            for held in self._held()
+            if peer_of(held.entry.path) == peer and held.entry.path[:10].decode() <= until
+        ]
+        yield from sorted(found, key=lambda held: held.entry.path[:10])
+
+    def copies_of(self, digests: Collection[bytes]) -> Iterator[Held]:
+        for held in self._held():
+            if held.entry.kind == "file" and held.entry.sha256 in digests:
+                yield held
+
+    def holders(self, digests: Collection[bytes]) -> Iterator[Holder]:
+        for archive, members in self._members.items():
+            for member in members:
+                if member.held and member.sha256 in digests:
+                    yield Holder(member.sha256, archive, member.path)
+
+    def _held(self) -> Iterator[Held]:
+        there = (SessionStatus.VERIFIED, SessionStatus.BURNT, SessionStatus.CLAIMED, SessionStatus.BAD)
+        for session in self._oldest_first():
+            disc = self._discs[session.disc_id]
+            if session.status in there and not disc.given_up:
+                for entry in self._entries.get((session.disc_id, session.number), {}).values():
+                    yield Held(entry, session.disc_id, disc.label, session.number, session.status)
 
     def _all_archives(self) -> list[ArchiveRecord]:
         stands: dict[bytes, list[Stand]] = {sha256: [] for sha256 in self._archives}

@@ -25,9 +25,11 @@ from cedarchest.adapters.extensions import InstalledExtensions
 from cedarchest.adapters.folders import LocalFolders
 from cedarchest.adapters.hooks import HookPrograms
 from cedarchest.adapters.receipts import StateReceipts
+from cedarchest.adapters.restore_folder import LocalRestoreFolders
 from cedarchest.adapters.rsync import RsyncPeers
 from cedarchest.adapters.sources import LocalSources
 from cedarchest.adapters.staging import StagingFolder
+from cedarchest.adapters.unpacker import StreamUnpacker
 from cedarchest.adapters.workspace import StateWorkspace
 from cedarchest.config.model import Config
 from cedarchest.errors import (
@@ -165,6 +167,8 @@ def memory_ports(root: Path, *trays: Tray) -> Ports:
         journal=MemoryRunJournal(),
         messenger=MemoryMessenger(),
         person=NobodyThere(),
+        restore_folders=LocalRestoreFolders(),
+        unpacker=StreamUnpacker(),
     )
 
 

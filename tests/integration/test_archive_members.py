@@ -201,7 +201,7 @@ def test_holes_of_an_endless_file_are_not_digested(tmp_path: Path) -> None:
 def test_what_unpacks_to_far_more_than_it_should_is_given_up(tmp_path: Path) -> None:
     with (tmp_path / "zero").open("w+b") as data:
         data.truncate(1 << 30)
-        forward = archive_members._Forward(data, 3 << 20, lambda _done: None)
+        forward = archive_members.Forward(data, 3 << 20, lambda _done: None)
         with pytest.raises(ValueError, match="unpacks to more than 3145728 bytes"):
             forward.seek(1 << 30)
 

@@ -98,7 +98,7 @@ class LocalArchives:
             size = os.fstat(stream.fileno()).st_size
             limit = max(LEAST_LIMIT, LARGEST_RATIO * size)
             with _unpacked(stream) as data:
-                return _members(_Forward(data, limit, read))
+                return _members(Forward(data, limit, read))
 
 
 @contextlib.contextmanager
@@ -143,11 +143,15 @@ def _storable(member: Member) -> Member:
     return member
 
 
+def unpacker_of(start: bytes) -> Sequence[str] | None:
+    """What unpacks a file that begins like this; None where it is not packed."""
+    return next((argv for magic, argv in _UNPACKERS.items() if start.startswith(magic)), None)
+
+
 @contextlib.contextmanager
 def _unpacked(stream: BinaryIO) -> Iterator[BinaryIO]:
     """An archive as tar wrote it, whatever it is packed with."""
-    start = os.pread(stream.fileno(), 8, 0)
-    unpacker = next((argv for magic, argv in _UNPACKERS.items() if start.startswith(magic)), None)
+    unpacker = unpacker_of(os.pread(stream.fileno(), 8, 0))
     if unpacker is None:
         yield stream
         return
@@ -158,7 +162,7 @@ def _unpacked(stream: BinaryIO) -> Iterator[BinaryIO]:
             raise ValueError(f"{unpacker[0]} says: {done.tail.strip() or done.returncode}")
 
 
-class _Forward(io.RawIOBase):
+class Forward(io.RawIOBase):
     """A stream as tarfile wants it, which is only ever read onwards, and not for ever."""
 
     def __init__(self, data: BinaryIO, limit: int, read: Callable[[int], None]) -> None:
@@ -206,14 +210,14 @@ class _Archive(tarfile.TarFile):
     members: list[tarfile.TarInfo]
 
 
-def _members(data: _Forward) -> tuple[list[Member], int]:
+def _members(data: Forward) -> tuple[list[Member], int]:
     """What an archive holds; of a path that comes twice the last, as it is unpacked."""
     found: dict[bytes, Member] = {}
     elsewhere = 0
     with _Archive.open(fileobj=data, mode="r:", encoding="utf-8", errors="surrogateescape") as archive:
         while (info := archive.next()) is not None:
             archive.members.clear()  # it would keep all of them
-            path = _plain(info.name)
+            path = plain_path(info.name)
             if not path:
                 continue
             if not is_plain_path(path):
@@ -228,7 +232,7 @@ def _members(data: _Forward) -> tuple[list[Member], int]:
     return list(found.values()), elsewhere
 
 
-def _plain(name: str) -> bytes:
+def plain_path(name: str) -> bytes:
     """A path as it would be below the folder it is unpacked in; empty for that folder itself."""
     parts = os.fsencode(name).split(b"/")
     return b"/".join(part for part in parts if part not in (b"", b"."))
@@ -238,9 +242,9 @@ def _member(
     archive: tarfile.TarFile, info: tarfile.TarInfo, path: bytes, limit: int, found: Mapping[bytes, Member]
 ) -> Member | None:
     """A member as it is kept; None for what is no entry of a file system."""
-    mtime_ns = _mtime_ns(info)
+    mtime_ns = mtime_ns_of(info)
     if info.islnk():
-        first = found.get(_plain(info.linkname))
+        first = found.get(plain_path(info.linkname))
         return first and first._replace(path=path)
     if not info.isreg():
         kind = _KINDS.get(info.type)
@@ -255,7 +259,7 @@ def _member(
     return Member(path, Kind.FILE.value, info.size, mtime_ns, digest)
 
 
-def _mtime_ns(info: tarfile.TarInfo) -> int:
+def mtime_ns_of(info: tarfile.TarInfo) -> int:
     """The time of a member; the beginning of time where it has none."""
     try:
         return int(Decimal(info.pax_headers.get("mtime") or str(info.mtime)) * _NANO)

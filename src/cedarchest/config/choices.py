@@ -120,6 +120,7 @@ class RecordedAction(StrEnum):
     SEAL = "seal"
     COPY = "copy"
     CATALOG = "catalog"
+    RESTORE = "restore"
 
 
 OWN_ACTIONS = frozenset(

@@ -80,6 +80,14 @@ class ArchiveRecord(NamedTuple):
     stands: tuple[Stand, ...] = ()
 
 
+class Holder(NamedTuple):
+    """An archive, by its SHA-256, that holds a content, and the path that it has there."""
+
+    content: bytes
+    archive: bytes
+    path: bytes
+
+
 class Sighting(NamedTuple):
     """A member, and in what it was: an archive of a SHA-256, or else a staged day at a stand."""
 

@@ -96,6 +96,12 @@ def whole_path(path: bytes) -> bytes:
     return match[1] if match else b""
 
 
+def part_of(path: bytes) -> tuple[bytes, int, int] | None:
+    """Of what file a part is by its name, which part from 1, and of how many; None where it is none."""
+    match = _PART.fullmatch(path)
+    return (match[1], int(match[2]), int(match[3])) if match else None
+
+
 class PartSeries:
     """The parts among many paths, as far as all of a file are there."""
 

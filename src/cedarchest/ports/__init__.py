@@ -14,6 +14,7 @@ from cedarchest.ports.drive import Burnt, Drives, FoundDrive, Graft, ImageTree, 
 from cedarchest.ports.extending import Extensions
 from cedarchest.ports.peers import Handover, PeerFolder, PeerItem, PeerLook, PeerRun, Peers, Receipts
 from cedarchest.ports.records import Catalog, SavedSession, Workspace
+from cedarchest.ports.restoring import RestoreFolders, Unpacker
 from cedarchest.ports.run import (
     Address,
     Clock,
@@ -56,6 +57,8 @@ class Ports:
     journal: RunJournal
     messenger: Messenger
     person: Person
+    restore_folders: RestoreFolders
+    unpacker: Unpacker
 
 
 __all__ = [
@@ -93,6 +96,7 @@ __all__ = [
     "Ports",
     "Receipts",
     "Reporter",
+    "RestoreFolders",
     "RunJournal",
     "SavedSession",
     "Scheduler",
@@ -103,6 +107,7 @@ __all__ = [
     "StagedDay",
     "Staging",
     "Tools",
+    "Unpacker",
     "Workspace",
     "Writer",
 ]

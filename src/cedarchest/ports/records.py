@@ -16,9 +16,10 @@ from cedarchest.model.disc import (
     StoredEntry,
 )
 from cedarchest.model.index import Entry
-from cedarchest.model.members import ArchiveRecord, Member, Sighting
+from cedarchest.model.members import ArchiveRecord, Holder, Member, Sighting
 from cedarchest.model.parts import Split
 from cedarchest.model.patterns import PathPattern
+from cedarchest.model.restoring import Held
 from cedarchest.ports.drive import Graft
 
 
@@ -207,6 +208,37 @@ class Catalog(Protocol):
         Raises:
             CatalogError: what it rests on is not in the catalog.
         """
+        ...
+
+    def layers(self, sha256: bytes) -> Sequence[tuple[bytes, Sequence[Member]]]:
+        """What is kept of the listing of an archive and, before it, of each that it rests on, by SHA-256."""
+        ...
+
+    def archives_of(self, peer: bytes) -> tuple[ArchiveRecord, ...]:
+        """The archives of a peer that stand anywhere, oldest day first."""
+        ...
+
+    def peers(self) -> tuple[bytes, ...]:
+        """All peers that anything was stored of."""
+        ...
+
+    def held_at(self, path: bytes) -> Iterator[Held]:
+        """What discs that count hold at a path from their root or below it, the newest last.
+
+        The path begins with a day. Of sessions that are there, whatever is known of them.
+        """
+        ...
+
+    def held_of(self, peer: bytes, until: str) -> Iterator[Held]:
+        """What discs that count hold of a peer, of days up to one, in order of the days."""
+        ...
+
+    def copies_of(self, digests: Collection[bytes]) -> Iterator[Held]:
+        """Where files with these SHA-256 stand on discs that count. Goes through all that is stored."""
+        ...
+
+    def holders(self, digests: Collection[bytes]) -> Iterator[Holder]:
+        """The archives with members that have these SHA-256. Goes through all members."""
         ...
 
     def listing(self, sha256: bytes) -> Mapping[bytes, Member]:

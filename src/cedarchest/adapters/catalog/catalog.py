@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, lite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from cedarchest.adapters.catalog import members, schema, searching
+from cedarchest.adapters.catalog import holding, members, schema, searching
 from cedarchest.adapters.catalog.database import Database, open_database
 from cedarchest.errors import CatalogError
 from cedarchest.model.disc import (
@@ -31,10 +31,11 @@ from cedarchest.model.disc import (
     StoredEntry,
 )
 from cedarchest.model.media import Medium
-from cedarchest.model.members import ArchiveRecord, Listing, Member, Sighting
+from cedarchest.model.members import ArchiveRecord, Holder, Listing, Member, Sighting
 from cedarchest.model.names import from_text, to_text
 from cedarchest.model.parts import Split, held_in_parts
 from cedarchest.model.patterns import PathPattern
+from cedarchest.model.restoring import Held
 
 BUSY_TIMEOUT_S = 30.0
 """How long another writer is waited for: recording a million entries takes some ten seconds."""
@@ -339,6 +340,43 @@ class SqlCatalog:
         """
         with self._database.writing() as connection:
             members.put_members(connection, archive, found)
+
+    def layers(self, sha256: bytes) -> Sequence[tuple[bytes, Sequence[Member]]]:
+        """What is kept of the listing of an archive and, before it, of each that it rests on, by SHA-256."""
+        with self._database.reading() as connection:
+            return [(archive, tuple(layer)) for archive, layer in searching.layers(connection, sha256)]
+
+    def archives_of(self, peer: bytes) -> tuple[ArchiveRecord, ...]:
+        """The archives of a peer that stand anywhere, oldest day first."""
+        table, name = schema.stands, to_text(peer)
+        query = select(table.c.tree_id).where(table.c.line >= f"{name}/", table.c.line < f"{name}0")
+        with self._database.reading() as connection:
+            return tuple(searching.archives(connection, query).values())
+
+    def peers(self) -> tuple[bytes, ...]:
+        """All peers that anything was stored of."""
+        with self._database.reading() as connection:
+            return holding.peers(connection)
+
+    def held_at(self, path: bytes) -> Iterator[Held]:
+        """What discs that count hold at a path from their root or below it, the newest last."""
+        with self._database.reading() as connection:
+            yield from holding.at(connection, path)
+
+    def held_of(self, peer: bytes, until: str) -> Iterator[Held]:
+        """What discs that count hold of a peer, of days up to one, in order of the days."""
+        with self._database.reading() as connection:
+            yield from holding.of_peer(connection, peer, until)
+
+    def copies_of(self, digests: Collection[bytes]) -> Iterator[Held]:
+        """Where files with these SHA-256 stand on discs that count."""
+        with self._database.reading() as connection:
+            yield from holding.copies_of(connection, digests)
+
+    def holders(self, digests: Collection[bytes]) -> Iterator[Holder]:
+        """The archives with members that have these SHA-256."""
+        with self._database.reading() as connection:
+            yield from holding.holders(connection, digests)
 
     def listing(self, sha256: bytes) -> Mapping[bytes, Member]:
         """All that there was when an archive was made, by path, from its members and what they rest on."""

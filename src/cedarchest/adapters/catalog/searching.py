@@ -186,15 +186,20 @@ def archives(connection: Connection, query: Select[Any]) -> dict[bytes, ArchiveR
 
 def listing(connection: Connection, sha256: bytes) -> Mapping[bytes, Member]:
     """All that there was when an archive was made."""
+    return listing_of(layer for _, layer in layers(connection, sha256))
+
+
+def layers(connection: Connection, sha256: bytes) -> Iterator[tuple[bytes, Iterator[Member]]]:
+    """What is kept of the listing of an archive and, before it, of each that it rests on."""
     trees = schema.trees
-    key = connection.scalar(select(trees.c.id).where(trees.c.sha256 == sha256))
-    layers: list[Iterator[Member]] = []
-    seen: set[int] = set()
-    while key is not None and key not in seen:
-        seen.add(key)
-        layers.append(_layer(connection, key))
-        key = connection.scalar(select(trees.c.rests_on).where(trees.c.id == key))
-    return listing_of(reversed(layers))
+    query = select(trees.c.id, trees.c.sha256, trees.c.rests_on)
+    row = connection.execute(query.where(trees.c.sha256 == sha256)).first()
+    found: dict[int, bytes] = {}
+    while row is not None and row.id not in found:
+        found[row.id] = row.sha256
+        row = connection.execute(query.where(trees.c.id == row.rests_on)).first()
+    for key, archive in reversed(found.items()):
+        yield archive, _layer(connection, key)
 
 
 def _layer(connection: Connection, key: int) -> Iterator[Member]:

@@ -1,0 +1,187 @@
+"""The restore action: files come back, checked while they are written, with the fewest changes of a disc.
+
+    wanted → sources → plan of discs → (dry-run stops here) → read → what is damaged: other copies → finish
+
+What is there already as it should be is not read again, so that a restore that was stopped goes on with the
+same command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cedarchest.actions.restore_discs import DiscReader
+from cedarchest.actions.restore_wanted import selector, wanted_as_of, wanted_of_day
+from cedarchest.actions.restore_writing import Restorer
+from cedarchest.actions.writers import all_writers
+from cedarchest.config.model import Config
+from cedarchest.errors import CedarchestError, RestoreError, VerifyError
+from cedarchest.model.disc_plan import DiscReading
+from cedarchest.model.names import first_few, to_text
+from cedarchest.model.restoring import Restoration, Wanted
+from cedarchest.ports import Ports
+from cedarchest.ports.restoring import RestoreRules, There
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreOptions:
+    """What is restored, where to, and how.
+
+    A machine as of a day, or what was staged on a `day`; all of it, or `paths`. With `in_place` to where it
+    came from. Something newer that is there is `overwritten` only when asked, elsewhere anything.
+    """
+
+    to: Path
+    peer: bytes = b""
+    paths: tuple[bytes, ...] = ()
+    as_of: str = ""  # YYYY/MM/DD, today without
+    day: str = ""  # YYYY/MM/DD
+    in_place: bool = False
+    overwrite: bool = False
+    damaged: bool = False
+    dry_run: bool = False
+    rules: RestoreRules = field(default_factory=RestoreRules)
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreReport:
+    """What came back, by which discs, and what did not, by path, with the reason.
+
+    `left` was not touched, since something else is there. `left_off` counts attributes that were not set.
+    """
+
+    plan: tuple[DiscReading, ...]
+    places: Mapping[str, str]  # where each disc of the plan is kept, by label
+    wanted: int
+    size: int
+    restored: int = 0
+    before: int = 0
+    read: tuple[str, ...] = ()
+    lost: Mapping[bytes, str] = field(default_factory=dict)
+    left: Mapping[bytes, str] = field(default_factory=dict)
+    damaged: tuple[bytes, ...] = ()
+    left_off: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    problems: tuple[CedarchestError, ...] = ()
+
+
+def execute_restore(config: Config, options: RestoreOptions, *, ports: Ports) -> RestoreReport:
+    """Restore a machine as it was, or a day as it was staged.
+
+    Raises:
+        RestoreError: nothing of what was asked for is known, or the folder cannot be used.
+        DriveMissing, DriveForbidden, DeviceMounted: there is no drive to read with.
+    """
+    with ports.locks.hold(config.options.state_dir):
+        restoration = _wanted(config, options, ports)
+        with all_writers(config, ports) as writers:
+            reader = DiscReader(writers, ports)
+            plan = reader.plan(restoration.sources)
+            report = RestoreReport(
+                plan,
+                {each.disc.label: reader.place(each.disc.disc_id) for each in plan},
+                len(restoration.wanted),
+                sum(each.size for each in restoration.wanted.values()),
+                lost=restoration.lost,
+                notes=restoration.notes,
+            )
+            if options.dry_run:
+                return report
+            return _performed(options, restoration, reader, report, ports)
+
+
+def _wanted(config: Config, options: RestoreOptions, ports: Ports) -> Restoration:
+    selects = selector(options.paths)
+    if options.day:
+        return wanted_of_day(options.day, options.peer, selects, ports=ports)
+    peer = options.peer or _only_peer(ports)
+    until = options.as_of or f"{ports.clock.now():%Y/%m/%d}"
+    prefix = b"" if options.in_place else peer + b"/"
+    return wanted_as_of(peer, until, selects, prefix, config.options.weekday, ports=ports)
+
+
+def _only_peer(ports: Ports) -> bytes:
+    peers = ports.catalog.peers()
+    if len(peers) != 1:
+        raise RestoreError(
+            "it has to be said of which peer files are restored",
+            advice=f"--peer with one of: {', '.join(map(to_text, peers)) or '(nothing is stored yet)'}.",
+        )
+    return peers[0]
+
+
+def _performed(
+    options: RestoreOptions,
+    restoration: Restoration,
+    reader: DiscReader,
+    report: RestoreReport,
+    ports: Ports,
+) -> RestoreReport:
+    folder = ports.restore_folders.open(options.to, options.rules)
+    try:
+        restorer = Restorer(
+            restoration,
+            folder,
+            ports,
+            replaces=lambda wanted, there: _why_left(options, wanted, there),
+            damaged=options.damaged,
+        )
+        restorer.look_around()
+        restorer.take_empty()
+        try:
+            reader.read(restoration, restorer, folder)
+        finally:
+            restorer.finish()
+        return _told(report, restoration, restorer, reader, folder.left_off())
+    finally:
+        folder.close()
+
+
+def _why_left(options: RestoreOptions, wanted: Wanted, there: There) -> str:
+    """Why what is there stays; empty where it is replaced."""
+    if options.overwrite:
+        return ""
+    if not options.in_place:
+        return "something else is there already"
+    return "what is there is newer" if there.mtime_ns > wanted.mtime_ns else ""
+
+
+def _told(
+    report: RestoreReport,
+    restoration: Restoration,
+    restorer: Restorer,
+    reader: DiscReader,
+    left_off: Mapping[str, int],
+) -> RestoreReport:
+    written = restorer.written
+    lost = {**restoration.lost, **reader.lost, **written.failed}
+    lost = {target: why for target, why in lost.items() if target not in written.done | written.left.keys()}
+    for target in restoration.wanted:
+        if target not in written.done and target not in written.left:
+            lost.setdefault(target, "it is on no disc that could be read")
+    came = len(written.done)
+    problems = list(reader.absent.values()) if lost else []
+    if lost and not came:
+        problems.append(
+            VerifyError(
+                f"nothing could be restored: {first_few([f'{to_text(t)}: {w}' for t, w in lost.items()])}",
+                advice="`cedarchest history PATH` shows where there are other versions.",
+            )
+        )
+    return RestoreReport(
+        report.plan,
+        report.places,
+        report.wanted,
+        written.size,
+        restored=came - len(written.before),
+        before=len(written.before),
+        read=tuple(reader.labels_read),
+        lost=lost,
+        left=written.left,
+        damaged=tuple(sorted(written.damaged)),
+        left_off=left_off,
+        notes=(*restoration.notes, *reader.notes),
+        problems=tuple(problems),
+    )

@@ -1,0 +1,313 @@
+"""Goes from disc to disc for a restore: asks for one, reads what is wanted of it, and for other copies.
+
+What one disc cannot give in full is sought on the others that have it; then put together from what is good on
+each; then as another file or member of the same content. Only what is nowhere is lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from cedarchest.actions.loading import known_disc
+from cedarchest.actions.prove import expected_of
+from cedarchest.actions.restore_reading import BlockReader, Patchwork, stream
+from cedarchest.actions.restore_sources import other_sources
+from cedarchest.actions.restore_writing import LARGEST_INDEX, Restorer, as_chunks
+from cedarchest.actions.writers import labels_in
+from cedarchest.errors import (
+    CatalogError,
+    CedarchestError,
+    Interrupted,
+    MediaError,
+    NoMedium,
+    RestoreError,
+    ToolError,
+)
+from cedarchest.model.disc import SessionRecord
+from cedarchest.model.disc_plan import Disc, DiscReading, Reading, plan_discs
+from cedarchest.model.names import to_text
+from cedarchest.model.restoring import Piece, Place, Restoration, Role, Source
+from cedarchest.ports import Ports, Writer
+from cedarchest.ports.restoring import RestoreFolder, Spool
+
+log = logging.getLogger(__name__)
+
+DAMAGED = "it is damaged on every disc that has it"
+
+_FAR = 10
+
+
+def discs_needed(readings: Iterable[Reading], writers: Sequence[Writer], ports: Ports) -> dict[str, Disc]:
+    """The discs that are spoken of, and how far away they are: one that was put away is farther."""
+    at_hand = {label for writer in writers for label in labels_in(writer)}
+    spoken_of = {place.disc_id: place.label for each in readings for place in each.places}
+    found = {}
+    for disc_id, label in spoken_of.items():
+        away = _FAR if ports.catalog.places(disc_id) else 0
+        found[disc_id] = Disc(disc_id, label, label in at_hand, away)
+    return found
+
+
+@dataclass(slots=True)
+class _Work:
+    """A source, how far it has come, and the file that it is put together in, if it is."""
+
+    source: Source
+    finished: bool = False
+    tried: set[tuple[int, Place]] = field(default_factory=set)  # by the offset of the piece
+    patches: Patchwork | None = None
+    spool: Spool | None = None
+
+    @property
+    def targets(self) -> Iterable[bytes]:
+        """The paths that something is taken for."""
+        yield from self.source.targets
+        for targets in self.source.takes.values():
+            yield from targets
+
+    def readings(self) -> Iterator[Reading]:
+        """The pieces that have to be read, with the places that were not tried."""
+        for piece in self.source.pieces:
+            if self.patches is None or not self.patches.has(piece):
+                left = [place for place in piece.places if (piece.offset, place) not in self.tried]
+                yield Reading(self.source, piece, tuple(left))
+
+
+class DiscReader:
+    """Reads sources from discs, one disc after the other."""
+
+    def __init__(self, writers: Sequence[Writer], ports: Ports) -> None:
+        self._writers = writers
+        self._ports = ports
+        self._sessions: dict[str, dict[int, SessionRecord]] = {}
+        self.absent: dict[str, CedarchestError] = {}
+        self.labels_read: dict[str, None] = {}
+        self.lost: dict[bytes, str] = {}
+        self.notes: list[str] = []
+
+    def place(self, disc_id: str) -> str:
+        """Where a disc is kept, as far as that was said."""
+        places = self._ports.catalog.places(disc_id)
+        return places[-1].place if places else ""
+
+    def plan(self, sources: Iterable[Source]) -> tuple[DiscReading, ...]:
+        """What is read from which disc, if nothing goes wrong."""
+        return self._planned([_Work(source) for source in sources])
+
+    def _planned(self, works: Iterable[_Work]) -> tuple[DiscReading, ...]:
+        readings = [reading for work in works for reading in work.readings()]
+        discs = discs_needed(readings, self._writers, self._ports)
+        return plan_discs(readings, discs, self.absent)
+
+    def read(self, restoration: Restoration, restorer: Restorer, folder: RestoreFolder) -> None:
+        """Read all that is wanted; what cannot be had is `lost`, with the reason."""
+        works = [_Work(source) for source in restoration.sources]
+        sought: set[bytes] = {source.sha256 for source in restoration.sources}
+        with contextlib.ExitStack() as opened:
+            while True:
+                left = [work for work in works if not work.finished and self._is_wanted(work, restorer)]
+                for work in left:
+                    if work.spool is None and not work.source.is_whole:
+                        self._begin_patches(work, folder, opened)
+                if plan := self._planned(left):
+                    self._visit(plan[0], left, restorer)
+                elif not self._patch(left, restorer, folder, opened):
+                    others = self._elsewhere(left, restoration, restorer, sought)
+                    if not others:
+                        break
+                    works += others
+
+    def _is_wanted(self, work: _Work, restorer: Restorer) -> bool:
+        if work.source.role in (Role.INDEX, Role.SESSION):
+            return True
+        return bool(restorer.needs(work.targets))
+
+    def _visit(self, reading: DiscReading, works: Iterable[_Work], restorer: Restorer) -> None:
+        """Read what is wanted of one disc."""
+        try:
+            writer = self._loaded(reading.disc)
+        except MediaError as error:
+            self.absent[reading.disc.disc_id] = error
+            return
+        label = reading.disc.label
+        self.labels_read[label] = None
+        self._ports.reporter.phase(f"reading {label}", reading.size)
+        of_source = {id(work.source): work for work in works}
+        blocks = BlockReader(writer, self._ports)
+        for each, place in reading.readings:
+            self._ports.interrupts.check()
+            work = of_source[id(each.source)]
+            work.tried.add((each.piece.offset, place))
+            if work.patches is not None:
+                work.patches.fill(each.piece, place, self._session(place), blocks)
+            else:
+                self._deliver(work, writer, blocks, place, restorer)
+            blocks.passed = self._tell(blocks, each.piece)
+        for work in {id(work): work for work in of_source.values()}.values():
+            if work.patches is not None and all(map(work.patches.has, work.source.pieces)):
+                self._from_patches(work, restorer)
+
+    def _tell(self, blocks: BlockReader, piece: Piece) -> int:
+        """Have the reporter know that a piece was read, whatever of it was needed."""
+        done = blocks.passed + piece.size
+        self._ports.reporter.advance(done)
+        return done
+
+    def _deliver(
+        self, work: _Work, writer: Writer, blocks: BlockReader, place: Place, restorer: Restorer
+    ) -> None:
+        """Take what is wanted of a source from its one piece as it is read."""
+        source = work.source
+        before = blocks.unreadable
+        try:
+            if source.role is Role.SESSION:
+                session = self._session(place)
+                restorer.learn(expected_of(writer, session, self._ports) if session else (), source.takes)
+                work.finished = True
+            elif source.role is Role.INDEX:
+                if source.size > LARGEST_INDEX:
+                    raise RestoreError("it is larger than any should be")
+                restorer.take_index(source, b"".join(stream(blocks, place, source.size)))
+                work.finished = True
+            elif source.role is Role.FILE:
+                targets = restorer.needs(source.targets)
+                restorer.take_file(targets, as_chunks(stream(blocks, place, source.size)))
+            else:
+                self._take_members(source, lambda: stream(blocks, place, source.size), restorer)
+        except (RestoreError, CatalogError) as error:
+            self._ports.reporter.note(f"{to_text(source.path)} on {place.label}: {error.message}")
+        if blocks.unreadable > before:
+            number = blocks.unreadable - before
+            self._ports.reporter.note(
+                f"{to_text(source.path)} on {place.label}: {number} blocks cannot be read"
+            )
+
+    def _take_members(
+        self, source: Source, stream_again: Callable[[], Iterator[bytes]], restorer: Restorer
+    ) -> None:
+        """Take members of an archive; those that it has as further names of others with one more reading."""
+        restorer.take_members(source, source.path, stream_again())
+        if linked := restorer.linked_in(source):
+            restorer.take_members(replace(source, takes=linked), source.path, stream_again())
+
+    # -- what is damaged -----------------------------------------------------------------------------
+
+    def _begin_patches(self, work: _Work, folder: RestoreFolder, opened: contextlib.ExitStack) -> None:
+        name = (work.source.sha256 or work.source.path).hex()[:64].encode()
+        work.spool = opened.enter_context(folder.spool(name))
+        work.patches = Patchwork(work.source, work.spool)
+
+    def _patch(
+        self,
+        works: Iterable[_Work],
+        restorer: Restorer,
+        folder: RestoreFolder,
+        opened: contextlib.ExitStack,
+    ) -> bool:
+        """Begin to put together what no disc has in full; take what there is of what was begun before."""
+        anew = False
+        for work in works:
+            if work.patches is not None:
+                self._from_patches(work, restorer)
+                anew = True
+            elif work.source.role in (Role.FILE, Role.ARCHIVE) and len(work.tried) > 1:
+                work.tried.clear()
+                self._begin_patches(work, folder, opened)
+                anew = True
+        return anew
+
+    def _from_patches(self, work: _Work, restorer: Restorer) -> None:
+        """Take what is wanted of a source from what was put together of it."""
+        source, patches = work.source, work.patches
+        assert patches is not None
+        work.finished = True
+        whole = all(map(patches.has, source.pieces))
+        try:
+            if source.role is Role.FILE:
+                restorer.take_file(restorer.needs(source.targets), as_chunks(patches.stream()))
+            elif source.role is Role.ARCHIVE:
+                self._take_members(source, patches.stream, restorer)
+            else:
+                restorer.take_index(source, b"".join(patches.stream()))
+        except RestoreError as error:
+            self._ports.reporter.note(f"{to_text(source.path)}: {error.message}")
+        missing = {place.disc_id for piece in source.pieces for place in piece.places} & self.absent.keys()
+        if work.spool is not None and (whole or not missing):
+            work.spool.drop()
+
+    def _elsewhere(
+        self, works: Iterable[_Work], restoration: Restoration, restorer: Restorer, sought: set[bytes]
+    ) -> list[_Work]:
+        """Other files and members of the contents that could not be had."""
+        wanted = []
+        for work in works:
+            if work.source.role in (Role.INDEX, Role.SESSION) and not work.finished:
+                self.notes.append(
+                    f"{to_text(work.source.path)} could not be read: modes, owners, times and links of what"
+                    " it tells of are as the archives have them, or not known"
+                )
+                work.finished = True
+            absent = {
+                p.label for piece in work.source.pieces for p in piece.places if p.disc_id in self.absent
+            }
+            for target in restorer.needs(work.targets):
+                why = f"it is on {', '.join(sorted(absent))}, which is not here" if absent else DAMAGED
+                self.lost.setdefault(target, f"{to_text(work.source.path)}: {why}")
+                wanted.append(restoration.wanted[target])
+        found = other_sources(wanted, sought, {}, self._ports)
+        sought.update(source.sha256 for source in found)
+        return [_Work(source) for source in found]
+
+    # -- discs ---------------------------------------------------------------------------------------
+
+    def _session(self, place: Place) -> SessionRecord | None:
+        if place.disc_id not in self._sessions:
+            several = self._ports.catalog.sessions(place.disc_id)
+            self._sessions[place.disc_id] = {session.number: session for session in several}
+        return self._sessions[place.disc_id].get(place.session)
+
+    def _loaded(self, disc: Disc) -> Writer:
+        """The drive with a disc in it, after a person was asked for it where one is there.
+
+        Raises:
+            NoMedium: it is in none.
+        """
+        for writer in self._writers:
+            if self._holds(writer, disc):
+                return writer
+        kept = f", which is kept at {place}," if (place := self.place(disc.disc_id)) else ""
+        burners = [writer for writer in self._writers if not writer.loads_itself]
+        where = burners[0].device if burners else self._writers[0].device
+        message = f"{disc.label}{kept} is needed and is not in {where}"
+        while burners and self._ports.person.is_there():
+            with contextlib.suppress(MediaError, ToolError):
+                burners[0].eject()
+            if not self._ports.person.changes_disc(message, f"Insert {disc.label}."):
+                break
+            if self._holds(burners[0], disc):
+                return burners[0]
+        raise NoMedium(
+            message,
+            advice=f"Insert {disc.label} and run the same command again: it goes on where this one stopped.",
+            label=disc.label,
+        )
+
+    def _holds(self, writer: Writer, disc: Disc) -> bool:
+        """Whether a drive has a disc, and has it loaded now."""
+        try:
+            if writer.loads_itself:
+                if disc.label not in writer.labels():
+                    return False
+                seen = writer.load(disc.label)
+            else:
+                seen = writer.observe()
+            known = known_disc(seen, self._ports)
+        except Interrupted:
+            raise
+        except (MediaError, ToolError) as error:
+            log.info("%s", error.message)
+            return False
+        return known is not None and known.disc_id == disc.disc_id

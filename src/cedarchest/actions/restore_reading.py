@@ -1,0 +1,177 @@
+"""Reads a stored file from a disc: block by block, with what cannot be read as zeros; or piece by piece.
+
+Where copies are damaged in different places, the file is put together from what is good on each. What is
+good the block map of each session tells, MiB by MiB; where there is none, only the digest of the whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cedarchest.errors import DamagedDisc
+from cedarchest.model.disc import SessionRecord
+from cedarchest.model.media import BLOCK
+from cedarchest.model.restoring import Piece, Place, Source
+from cedarchest.ports import Ports, Writer
+from cedarchest.ports.restoring import Spool
+
+BLOCKS_AT_ONCE = 512
+"""Blocks of a reading, and of an element of a block map: one MiB."""
+
+_SMALLER = (32, 1)
+"""Blocks of the readings by which a damaged stretch is gone through; the last is given up after a few."""
+
+_GIVEN_UP = 256
+"""Single blocks in a row that cannot be read, after which a stretch is not gone through block by block."""
+
+
+@dataclass(slots=True)
+class BlockReader:
+    """Reads blocks from the disc in a drive, and remembers how much could not be read."""
+
+    writer: Writer
+    ports: Ports
+    unreadable: int = 0
+    passed: int = 0  # bytes of pieces that are done
+
+    def blocks(self, start: int, count: int) -> bytes:
+        """So many blocks, zeros for those that cannot be read or are not there."""
+        return self._read(start, count, 0)
+
+    def _read(self, start: int, count: int, level: int) -> bytes:
+        self.ports.interrupts.check()
+        try:
+            data = self.writer.read(start, count)
+        except DamagedDisc:
+            if level == len(_SMALLER) or count == 1 or self.unreadable > _GIVEN_UP * BLOCKS_AT_ONCE:
+                self.unreadable += count
+                return bytes(count * BLOCK)
+            step = _SMALLER[level]
+            return b"".join(
+                self._read(start + done, min(step, count - done), level + 1) for done in range(0, count, step)
+            )
+        missing = count * BLOCK - len(data)
+        self.unreadable += -(-missing // BLOCK)
+        return data + bytes(missing)
+
+
+def stream(reader: BlockReader, place: Place, size: int) -> Iterator[bytes]:
+    """The bytes of a piece from a place, in order."""
+    done = 0
+    while done < size:
+        count = min(BLOCKS_AT_ONCE, -(-(size - done) // BLOCK))
+        data = reader.blocks(place.start + done // BLOCK, count)
+        if len(data) > size - done:
+            data = data[: size - done]
+        done += len(data)
+        reader.ports.reporter.advance(reader.passed + done)
+        yield data
+
+
+class Patchwork:
+    """A file that is put together in a spool from what is good of it on several discs."""
+
+    _MISSING, _DOUBTFUL, _GOOD = 0, 1, 2
+
+    def __init__(self, source: Source, spool: Spool) -> None:
+        self.source = source
+        self._spool = spool
+        self._state = bytearray(-(-source.size // BLOCK))
+
+    def has(self, piece: Piece) -> bool:
+        """Whether a piece is there as it should be, now or since an earlier run."""
+        first, count = piece.offset // BLOCK, -(-piece.size // BLOCK)
+        if self._state.count(self._GOOD, first, first + count) == count:
+            return True
+        if piece.sha256 and _digest_of(self._spool, piece) == piece.sha256:
+            self._state[first : first + count] = bytes([self._GOOD]) * count
+            return True
+        return False
+
+    def fill(self, piece: Piece, place: Place, session: SessionRecord | None, reader: BlockReader) -> bool:
+        """Take from a place what is not there yet; whether the piece is as it should be now."""
+        for at in _stretches(piece, place, session):
+            first = piece.offset // BLOCK + at.first
+            if self._state.count(self._GOOD, first, first + at.count) == at.count:
+                continue
+            before = reader.unreadable
+            data = reader.blocks(at.read_from, at.read)
+            if reader.unreadable == before and at.digest and hashlib.sha256(data).digest() == at.digest:
+                state = self._GOOD
+            else:
+                state = self._DOUBTFUL if reader.unreadable == before else self._MISSING
+            skip = (place.start + at.first - at.read_from) * BLOCK
+            self._put(first, data[skip : skip + at.count * BLOCK], state, at.count)
+        return self.has(piece)
+
+    def _put(self, first: int, data: bytes, state: int, count: int) -> None:
+        """Take blocks in where what is there is worse."""
+        end = min(self.source.size - first * BLOCK, len(data))
+        if self._state.count(self._MISSING, first, first + count) == count:
+            self._spool.write(first * BLOCK, memoryview(data)[:end])
+            self._state[first : first + count] = bytes([state]) * count
+            return
+        for number in range(count):
+            if self._state[first + number] < state:
+                self._spool.write(
+                    (first + number) * BLOCK, data[number * BLOCK : min((number + 1) * BLOCK, end)]
+                )
+                self._state[first + number] = state
+
+    def stream(self) -> Iterator[bytes]:
+        """All of the file as it is now, zeros for what is missing."""
+        done, step = 0, BLOCKS_AT_ONCE * BLOCK
+        while done < self.source.size:
+            wanted = min(step, self.source.size - done)
+            data = self._spool.read(done, wanted)
+            yield data + bytes(wanted - len(data))
+            done += wanted
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Blocks `first` to `first + count` of a piece, and what is read of the disc to prove them."""
+
+    first: int
+    count: int
+    read_from: int
+    read: int
+    digest: bytes
+
+
+def _stretches(piece: Piece, place: Place, session: SessionRecord | None) -> Iterator[_Stretch]:
+    """A piece as the elements of its session's block map cut it, or in as large stretches without one."""
+    start, blocks = place.start, -(-piece.size // BLOCK)
+    block_map = session.block_map if session else b""
+    origin = session.start if session and block_map else start
+    at = start
+    while at < start + blocks:
+        number = (at - origin) // BLOCKS_AT_ONCE
+        begin = origin + number * BLOCKS_AT_ONCE
+        end = begin + BLOCKS_AT_ONCE
+        if session and block_map:
+            end = min(end, session.start + session.blocks)
+        last = min(end, start + blocks)
+        if last <= at:  # it lies behind its session, as no file should
+            last = end = min(at + BLOCKS_AT_ONCE, start + blocks)
+            begin = at
+            number = -1
+        digest = block_map[number * 32 : number * 32 + 32] if number >= 0 else b""
+        if digest:
+            yield _Stretch(at - start, last - at, begin, end - begin, digest)
+        else:
+            yield _Stretch(at - start, last - at, at, last - at, b"")
+        at = last
+
+
+def _digest_of(spool: Spool, piece: Piece) -> bytes:
+    digest, done, step = hashlib.sha256(), 0, BLOCKS_AT_ONCE * BLOCK
+    while done < piece.size:
+        data = spool.read(piece.offset + done, min(step, piece.size - done))
+        if not data:
+            return b""
+        digest.update(data)
+        done += len(data)
+    return digest.digest()

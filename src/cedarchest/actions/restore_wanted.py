@@ -1,0 +1,282 @@
+"""What is to be restored, by the catalog: a machine as it was on a day, or what was staged on one.
+
+Of archives with an index it is known all that there was when each was made. Of others, Cedar Backup's among
+them, only what each holds: there the archives of a week together are what there was, and what was deleted
+in that week comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cedarchest.actions.restore_sources import sources_of
+from cedarchest.errors import RestoreError
+from cedarchest.model.archive_names import DELETED_SUFFIX, INDEX_SUFFIX
+from cedarchest.model.days import parse_day, week_of
+from cedarchest.model.disc import DayContent, SessionRecord
+from cedarchest.model.index import Kind
+from cedarchest.model.members import ArchiveRecord, Listing, Member, is_archive_name
+from cedarchest.model.names import from_text, to_text
+from cedarchest.model.parts import whole_path
+from cedarchest.model.patterns import PathPattern, PatternKind, path_pattern
+from cedarchest.model.restoring import Chosen, Held, Restoration, Wanted, located_listing
+from cedarchest.ports import Ports
+
+Selects = Callable[[bytes], bool]
+
+
+@dataclass(slots=True)
+class _Gathering:
+    """What was found to be wanted, by its path; what comes later takes the place of what came before."""
+
+    selects: Selects
+    chosen: dict[bytes, Chosen] = field(default_factory=dict)
+    above: set[bytes] = field(default_factory=set)
+    heads: list[ArchiveRecord] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def selector(paths: Sequence[bytes]) -> Selects:
+    """Whether a path is one of those named, or below one; a name may be a glob, or as `find` shows it."""
+    if not paths:
+        return lambda _path: True
+    plain: set[bytes] = set()
+    patterns: list[PathPattern] = []
+    for path in paths:
+        named = path.strip(b"/")
+        plain.add(named)
+        try:
+            plain.add(from_text(named.decode()))
+            if any(sign in named for sign in (b"*", b"?", b"[")):
+                patterns.append(path_pattern(named.decode(), PatternKind.GLOB))
+        except ValueError:
+            continue
+    known: dict[bytes, bool] = {b"": b"" in plain}
+
+    def selects(path: bytes) -> bool:
+        found = known.get(path)
+        if found is None:
+            found = path in plain or any(each.matches(path) for each in patterns)
+            found = known[path] = found or selects(path.rpartition(b"/")[0])
+        return found
+
+    return selects
+
+
+def wanted_as_of(
+    peer: bytes, until: str, selects: Selects, prefix: bytes, starting_weekday: int, *, ports: Ports
+) -> Restoration:
+    """A machine as it was on a day, as far as paths are selected.
+
+    Raises:
+        RestoreError: nothing of it that is selected was stored up to that day.
+    """
+    gathering = _Gathering(selects)
+    lines = _lines(peer, until, ports)
+    unpacked = {
+        archive.sha256
+        for dated in lines.values()
+        for _, archive in dated
+        if archive.listing in (Listing.INDEX, Listing.TAR)
+    }
+    _gather_plain(gathering, peer, until, unpacked, ports)
+    for dated in sorted(lines.values(), key=lambda dated: dated[-1][0]):
+        known = [each for each in dated if each[1].listing in (Listing.INDEX, Listing.TAR)]
+        if not known or known[-1] != dated[-1]:
+            gathering.notes.append(_not_unpacked(dated[-1][1], dated[-1][0]))
+        if not known:
+            continue
+        if known[-1][1].listing is Listing.INDEX:
+            _gather_listed(gathering, known[-1][1], ports)
+        else:
+            _gather_held(gathering, _of_one_week(known, starting_weekday), ports)
+    if not gathering.chosen:
+        known_peers = ", ".join(map(to_text, ports.catalog.peers())) or "none"
+        raise RestoreError(
+            f"nothing of {to_text(peer)} that was asked for was stored up to {until}",
+            advice=f"`cedarchest find` shows what was stored when. Peers that are known: {known_peers}.",
+        )
+    return _restoration(gathering, prefix, ports)
+
+
+def _lines(peer: bytes, until: str, ports: Ports) -> dict[bytes, list[tuple[str, ArchiveRecord]]]:
+    """The archives of each source of a peer up to a day, oldest first, those that others rest on before."""
+    lines: dict[bytes, list[tuple[str, ArchiveRecord]]] = {}
+    for archive in ports.catalog.archives_of(peer):
+        first = {stand.line: stand.day for stand in reversed(archive.stands) if stand.peer == peer}
+        for line, day in first.items():
+            if day <= until:
+                lines.setdefault(line, []).append((day, archive))
+    for dated in lines.values():
+        rested_on = {archive.rests_on for _, archive in dated}
+        dated.sort(key=lambda each: (each[0], each[1].sha256 not in rested_on, each[1].sha256))
+    return lines
+
+
+def _not_unpacked(archive: ArchiveRecord, day: str) -> str:
+    names = sorted(to_text(whole_path(stand.path) or stand.path) for stand in archive.stands)
+    why = archive.reason or "what it holds is not known yet: `cedarchest verify` reads it"
+    return f"{names[0] if names else day} is restored as it is, not unpacked: {why}"
+
+
+def _gather_plain(gathering: _Gathering, peer: bytes, until: str, unpacked: set[bytes], ports: Ports) -> None:
+    """What was staged of a peer besides archives that are unpacked, each path as it was last."""
+    wholes = _wholes(ports)
+    skip = len("YYYY/MM/DD/") + len(peer) + 1
+    for path, held in _newest_of(ports.catalog.held_of(peer, until), wholes).items():
+        inner = path[skip:]
+        name = inner.rpartition(b"/")[2]
+        if name.startswith(b"cback.") or name.endswith((INDEX_SUFFIX, DELETED_SUFFIX)):
+            continue
+        sha256 = wholes.get(held[0].entry.sha256, held[0].entry.sha256)
+        if is_archive_name(name) and sha256 in unpacked:
+            continue
+        _choose_plain(gathering, inner, sha256, held)
+
+
+def _choose_plain(gathering: _Gathering, path: bytes, sha256: bytes, held: Sequence[Held]) -> None:
+    if not gathering.selects(path) or held[0].entry.kind == Kind.SOCKET:
+        return
+    entry = held[0].entry
+    size = entry.size
+    if whole_path(entry.path):
+        size = sum({each.entry.path: each.entry.size for each in held}.values())
+    wanted = Wanted(path, entry.kind, size, entry.mtime_ns, sha256, whole_path(entry.path) or entry.path)
+    gathering.chosen[path] = Chosen(wanted, held=tuple(held))
+
+
+def _wholes(ports: Ports) -> Mapping[bytes, bytes]:
+    """By the digest of each part of a file that was cut the digest of the whole."""
+    return {
+        part: whole
+        for whole, splits in ports.catalog.splits().items()
+        for split in splits
+        for part in split.digests
+    }
+
+
+def _newest_of(found: Iterable[Held], wholes: Mapping[bytes, bytes]) -> dict[bytes, list[Held]]:
+    """By path without its day all that is held of what was stored there last; paths begin with that day."""
+    newest: dict[bytes, tuple[bytes, list[Held]]] = {}
+    for held in found:
+        path = whole_path(held.entry.path) or held.entry.path
+        digest = held.entry.sha256
+        content = wholes.get(digest, b"" if whole_path(held.entry.path) else digest)
+        inner = path[11:]
+        before = newest.get(inner)
+        if before is None or before[0] != content or before[1][0].entry.kind != held.entry.kind:
+            newest[inner] = (content, [held])
+        else:
+            before[1].append(held)
+    return {(held[-1].entry.path[:11]) + inner: held for inner, (_, held) in newest.items()}
+
+
+def _gather_listed(gathering: _Gathering, archive: ArchiveRecord, ports: Ports) -> None:
+    """All that there was when an archive with an index was made."""
+    there = located_listing(ports.catalog.layers(archive.sha256))
+    selected = [path for path in there if gathering.selects(path)]
+    if not selected:
+        return
+    gathering.heads.append(archive)
+    above: set[bytes] = set()
+    for path in selected:
+        member, holder = there[path]
+        _choose(gathering, path, member, holder)
+        folder = path.rpartition(b"/")[0]
+        while folder and folder not in above:
+            above.add(folder)
+            folder = folder.rpartition(b"/")[0]
+    for folder in above:
+        if folder in there and folder not in gathering.chosen:
+            _choose(gathering, folder, *there[folder])
+            gathering.above.add(folder)
+
+
+def _choose(gathering: _Gathering, path: bytes, member: Member, holder: bytes) -> None:
+    if member.kind == Kind.SOCKET:
+        return
+    wanted = Wanted(path, member.kind, member.size, member.mtime_ns, member.sha256, path)
+    gathering.chosen[path] = Chosen(wanted, archive=holder)
+    gathering.above.discard(path)
+
+
+def _of_one_week(
+    dated: Sequence[tuple[str, ArchiveRecord]], starting_weekday: int
+) -> Iterator[ArchiveRecord]:
+    """The archives of the week of the newest one, oldest first."""
+    week = week_of(parse_day(dated[-1][0]), starting_weekday)
+    for day, archive in dated:
+        if week_of(parse_day(day), starting_weekday) == week:
+            yield archive
+
+
+def _gather_held(gathering: _Gathering, archives: Iterable[ArchiveRecord], ports: Ports) -> None:
+    """What archives hold of which nothing else is known, each path as the last one has it."""
+    several = list(archives)
+    for archive in several:
+        for path, member in ports.catalog.listing(archive.sha256).items():
+            if gathering.selects(path):
+                _choose(gathering, path, member, archive.sha256)
+    if len(several) > 1 and gathering.chosen:
+        name = to_text(several[-1].stands[0].line) if several[-1].stands else "a source"
+        gathering.notes.append(
+            f"{name} has no index: what was deleted in its last week before that day comes back, too"
+        )
+
+
+def wanted_of_day(day: str, peer: bytes, selects: Selects, *, ports: Ports) -> Restoration:
+    """What was staged on a day, all of it or what is of one peer, as far as paths are selected.
+
+    Raises:
+        RestoreError: no disc holds that.
+    """
+    gathering = _Gathering(selects)
+    wholes = _wholes(ports)
+    below = day.encode() + (b"/" + peer if peer else b"")
+    newest = _newest_of(_since_whole(ports.catalog.held_at(below), ports.catalog.contents(day)), wholes)
+    for path, held in newest.items():
+        sha256 = wholes.get(held[0].entry.sha256, held[0].entry.sha256)
+        if path[11:]:
+            _choose_plain(gathering, path[11:], sha256, held)
+    if not gathering.chosen:
+        raise RestoreError(
+            f"no disc holds anything of {day}"
+            + (f" that is of {to_text(peer)} and was asked for" if peer else ""),
+            advice="`cedarchest status` and `cedarchest discs` show the days that are on disc.",
+        )
+    return _restoration(gathering, b"", ports)
+
+
+def _since_whole(
+    found: Iterable[Held], contents: Sequence[tuple[SessionRecord, DayContent]]
+) -> Iterator[Held]:
+    """What of a day is in the newest session that holds all of it, or came after; with all places of that."""
+    order = [(session.disc_id, session.number) for session, _ in contents]
+    wholes = [
+        position
+        for position, (_, content) in enumerate(contents)
+        if not content.partial and content.pieces == 1
+    ]
+    since = set(order[wholes[-1] :]) if wholes else set(order)
+    held = list(found)
+    there = {each.entry.path for each in held if (each.disc_id, each.session) in since}
+    return (each for each in held if each.entry.path in there)
+
+
+def _restoration(gathering: _Gathering, prefix: bytes, ports: Ports) -> Restoration:
+    """All of it, with the sources that it comes from."""
+    chosen = {
+        prefix + path: each._replace(wanted=each.wanted._replace(target=prefix + path))
+        for path, each in sorted(gathering.chosen.items())
+    }
+    found = sources_of(chosen, gathering.heads, ports)
+    return Restoration(
+        {target: each.wanted for target, each in chosen.items()},
+        found.sources,
+        found.lost,
+        found.attributes,
+        prefix,
+        frozenset(prefix + path for path in gathering.above),
+        tuple(gathering.notes),
+    )

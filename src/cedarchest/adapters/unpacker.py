@@ -1,0 +1,192 @@
+"""Archives taken apart on the way: fed by one thread, unpacked by a program, read as they come.
+
+What is in them is hostile. It has limits: bytes unpacked, bytes of a header; and where a header is damaged
+the next one that is whole is looked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tarfile
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from itertools import chain
+from typing import Any, BinaryIO
+
+from cedarchest.adapters.archive_members import (
+    LARGEST_RATIO,
+    LEAST_LIMIT,
+    Forward,
+    mtime_ns_of,
+    plain_path,
+    unpacker_of,
+)
+from cedarchest.adapters.process import piped
+from cedarchest.errors import RestoreError
+from cedarchest.model.index import Entry, Kind, is_plain_path
+from cedarchest.model.names import to_text
+from cedarchest.ports.restoring import Chunk, Unpacked
+
+_PIECE = 1 << 20
+_XATTR = "SCHILY.xattr."
+_DAMAGED_HEADERS = 100_000
+_KINDS = {
+    tarfile.DIRTYPE: Kind.DIR,
+    tarfile.SYMTYPE: Kind.LINK,
+    tarfile.LNKTYPE: Kind.FILE,
+    tarfile.FIFOTYPE: Kind.FIFO,
+    tarfile.CHRTYPE: Kind.CHAR,
+    tarfile.BLKTYPE: Kind.BLOCK,
+}
+
+
+class StreamUnpacker:
+    """Takes archives apart as their bytes come."""
+
+    def members(self, name: bytes, pieces: Iterable[bytes], size: int) -> Generator[Unpacked]:
+        """The members of an archive of a name, from its bytes as they come."""
+        limit = max(LEAST_LIMIT, LARGEST_RATIO * size)
+        with _fed(pieces) as (stream, problem):
+            try:
+                yield from _members(Forward(stream, limit, lambda _done: None))
+            except (tarfile.TarError, ValueError, OverflowError, EOFError, RecursionError) as error:
+                raise RestoreError(
+                    f"{to_text(name)} is damaged: {str(error) or type(error).__name__}",
+                    advice="What is not in it any more is sought elsewhere.",
+                ) from error
+            if said := problem():
+                raise RestoreError(f"{to_text(name)} is damaged: {said}")
+
+
+@contextlib.contextmanager
+def _fed(pieces: Iterable[bytes]) -> Iterator[tuple[BinaryIO, Callable[[], str]]]:
+    """What an archive unpacks to, and what is wrong with it once that has come to its end."""
+    source = iter(pieces)
+    start = next(source, b"")
+    program = unpacker_of(start)
+    with contextlib.ExitStack() as opened:
+        if program is None:
+            out, into = os.pipe()
+            stream = opened.enter_context(os.fdopen(out, "rb", _PIECE))
+            feeder = _Feeder(chain((start,), source), os.fdopen(into, "wb", 0))
+        else:
+            process = opened.enter_context(piped(program, takes_data=True))
+            stream = process.data_out
+            feeder = _Feeder(chain((start,), source), process.data_in)
+        opened.callback(feeder.join)
+        opened.callback(stream.close)
+
+        def problem() -> str:
+            feeder.join()
+            if program is None:
+                return ""
+            done = process.finish()
+            return f"{program[0]} says: {done.tail.strip() or done.returncode}" if done.returncode else ""
+
+        yield stream, problem
+    feeder.reraise()
+
+
+class _Feeder:
+    """Writes pieces where they are unpacked, in a thread of its own, until nobody takes them any more."""
+
+    def __init__(self, pieces: Iterable[bytes], into: BinaryIO) -> None:
+        self._pieces = pieces
+        self._into = into
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._feed, name="feeder", daemon=True)
+        self._thread.start()
+
+    def _feed(self) -> None:
+        try:
+            with self._into as into:
+                for piece in self._pieces:
+                    into.write(piece)
+        except (BrokenPipeError, ValueError):  # it was closed
+            pass
+        except BaseException as error:  # noqa: BLE001 (raised again where it is waited for)
+            self._error = error
+
+    def join(self) -> None:
+        """Wait for its end."""
+        self._thread.join()
+
+    def reraise(self) -> None:
+        """Raise what the pieces raised."""
+        if self._error is not None:
+            raise self._error
+
+
+class _Archive(tarfile.TarFile):
+    """An archive; the library keeps its members where its types do not say."""
+
+    members: list[tarfile.TarInfo]
+
+
+def _members(data: Forward) -> Iterator[Unpacked]:
+    with _Archive.open(
+        fileobj=data, mode="r:", encoding="utf-8", errors="surrogateescape", ignore_zeros=True
+    ) as archive:
+        damaged = 0
+        while True:
+            try:
+                info = archive.next()
+            except tarfile.ReadError:
+                damaged += 1
+                if damaged > _DAMAGED_HEADERS or not data.read(tarfile.BLOCKSIZE):
+                    raise
+                archive.offset = data.tell() + -data.tell() % tarfile.BLOCKSIZE
+                continue
+            if info is None:
+                return
+            archive.members.clear()  # it would keep all of them
+            path = plain_path(info.name)
+            if path and is_plain_path(path):
+                yield Unpacked(_entry(info, path), _chunks(data, info))
+
+
+def _entry(info: tarfile.TarInfo, path: bytes) -> Entry:
+    """A member with the attributes that its header tells."""
+    kind = _KINDS.get(info.type, Kind.FILE)
+    xattrs = [
+        (_raw(key[len(_XATTR) :]), _raw(value))
+        for key, value in info.pax_headers.items()
+        if key.startswith(_XATTR)
+    ]
+    return Entry(
+        path,
+        kind,
+        info.size if kind is Kind.FILE else 0,
+        info.mode & 0o7777,
+        info.uid,
+        info.gid,
+        mtime_ns_of(info),
+        info.uname,
+        info.gname,
+        target=_raw(info.linkname) if kind is Kind.LINK else b"",
+        hardlink=plain_path(info.linkname) if info.islnk() else b"",
+        xattrs=tuple(sorted(xattrs)),
+        rdev=os.makedev(info.devmajor, info.devminor) if kind in (Kind.CHAR, Kind.BLOCK) else 0,
+    )
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _chunks(data: Forward, info: tarfile.TarInfo) -> Iterator[Chunk]:
+    """The content of a member as it stands there, without what was left out of it."""
+    if not info.isreg():
+        return
+    data.seek(info.offset_data)
+    sparse: Any = info.sparse  # pairs of offset and size, which its types do not say
+    stretches: Iterable[tuple[int, int]] = sparse or ((0, info.size),)
+    for offset, size in stretches:
+        done = 0
+        while done < size:
+            piece = data.read(min(_PIECE, size - done))
+            if not piece:
+                return
+            yield Chunk(offset + done, piece)
+            done += len(piece)

@@ -1,0 +1,190 @@
+"""What is restored, and what it comes from.
+
+A wanted file comes from a source: a stored file, whole or in parts, that is its content or an archive with it
+as a member. Each piece of a source stands at places, on one or more discs, and one of them is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from cedarchest.model.disc import SessionStatus, StoredEntry
+from cedarchest.model.index import Entry
+from cedarchest.model.members import GONE, Member
+from cedarchest.model.parts import part_of
+
+
+class Place(NamedTuple):
+    """Where the bytes of a piece stand: on a disc, from a block on (-1: there are none)."""
+
+    disc_id: str
+    label: str
+    session: int
+    status: SessionStatus
+    start: int
+    path: bytes = b""  # from the disc's root
+
+
+_TRUST = {SessionStatus.VERIFIED: 0, SessionStatus.BURNT: 1, SessionStatus.CLAIMED: 1}
+
+
+def trust(place: Place) -> int:
+    """How well a place is known to be good, the best first; a bad session may still have most of it."""
+    return _TRUST.get(place.status, 2)
+
+
+class Piece(NamedTuple):
+    """Bytes of a source from an offset on, their SHA-256, and the places that they stand at."""
+
+    offset: int
+    size: int
+    sha256: bytes
+    places: tuple[Place, ...]
+
+
+class Role(StrEnum):
+    """What a source is read for."""
+
+    INDEX = "index"  # of an archive: attributes of what is restored
+    SESSION = "session"  # its own index: attributes of what was staged
+    FILE = "file"  # it is what is restored
+    ARCHIVE = "archive"  # what is restored is in it
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A stored file that is read: under what name, how large, and in which pieces it can be had.
+
+    `targets` are the paths that it is restored to; `takes` tells those of each member of an archive, or of
+    each path that an index tells about.
+    """
+
+    role: Role
+    sha256: bytes
+    path: bytes
+    size: int
+    pieces: tuple[Piece, ...]
+    targets: tuple[bytes, ...] = ()
+    takes: Mapping[bytes, tuple[bytes, ...]] = field(default_factory=dict)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it stands on discs in one piece."""
+        return len(self.pieces) == 1 and self.pieces[0].size == self.size
+
+
+class Wanted(NamedTuple):
+    """What is to be at a path below the folder that is restored to.
+
+    `of` is the path that it had, by which the index of its archive, or of its session, tells its attributes.
+    """
+
+    target: bytes
+    kind: str
+    size: int
+    mtime_ns: int
+    sha256: bytes
+    of: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """All that is wanted by its path, what it comes from, known attributes, and what cannot be had and why.
+
+    `prefix` comes before the path that everything had. What is `above` what was asked for is only made where
+    it is absent.
+    """
+
+    wanted: Mapping[bytes, Wanted]
+    sources: tuple[Source, ...]
+    lost: Mapping[bytes, str]
+    attributes: Mapping[bytes, Entry]
+    prefix: bytes = b""
+    above: frozenset[bytes] = frozenset()
+    notes: tuple[str, ...] = ()
+
+
+class Held(NamedTuple):
+    """A stored file: an entry of a session, on the disc that it is on."""
+
+    entry: StoredEntry
+    disc_id: str
+    label: str
+    session: int
+    status: SessionStatus
+
+    @property
+    def place(self) -> Place:
+        """Where its bytes stand."""
+        return Place(self.disc_id, self.label, self.session, self.status, self.entry.start, self.entry.path)
+
+
+class Chosen(NamedTuple):
+    """What is wanted, and what has it: an archive, or where the file itself is held."""
+
+    wanted: Wanted
+    archive: bytes = b""
+    held: tuple[Held, ...] = ()
+
+
+def pieces_of(held: Iterable[Held]) -> tuple[Piece, ...]:
+    """The pieces of one file, from all that is held of it, whole or cut in whatever parts.
+
+    Whole comes before cut, and the fewest parts before more; none where only some parts are there.
+    """
+    whole: list[Held] = []
+    cut: dict[int, dict[int, list[Held]]] = {}
+    for each in held:
+        part = part_of(each.entry.path)
+        if part is None:
+            whole.append(each)
+        else:
+            cut.setdefault(part[2], {}).setdefault(part[1], []).append(each)
+    if whole:
+        return (_piece(0, whole),)
+    for count, parts in sorted(cut.items()):
+        if len(parts) == count:
+            return tuple(_laid_out(parts[number] for number in sorted(parts)))
+    return ()
+
+
+def _laid_out(parts: Iterable[Sequence[Held]]) -> Iterator[Piece]:
+    offset = 0
+    for held in parts:
+        yield _piece(offset, held)
+        offset += held[0].entry.size
+
+
+def _piece(offset: int, held: Sequence[Held]) -> Piece:
+    first = held[0].entry
+    same = [each.place for each in held if each.entry.sha256 == first.sha256]
+    return Piece(offset, first.size, first.sha256, tuple(sorted(same, key=lambda each: (trust(each), each))))
+
+
+class Located(NamedTuple):
+    """A member of a listing, and the archive that has its content; empty where that is not known."""
+
+    member: Member
+    archive: bytes
+
+
+def located_listing(layers: Iterable[tuple[bytes, Iterable[Member]]]) -> dict[bytes, Located]:
+    """All that there was, with the archive of each content, from archives and what is kept of their listings.
+
+    The layers come oldest first, as each rests on the one before.
+    """
+    there: dict[bytes, Located] = {}
+    for archive, layer in layers:
+        for member in layer:
+            if member.kind == GONE:
+                there.pop(member.path, None)
+                continue
+            before = there.get(member.path)
+            holder = archive if member.held else b""
+            if not holder and before and before.member.sha256 == member.sha256:
+                holder = before.archive
+            there[member.path] = Located(member, holder)
+    return there
