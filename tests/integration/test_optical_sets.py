@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import pty
-import select
-import subprocess
-import sys
-import time
 
 import pytest
 from tests.burner.burner import Burner
@@ -16,6 +10,7 @@ from tests.burner.faults import Fault
 from tests.burner.preload import require
 from tests.cli.program import error_of, told
 from tests.conftest import Project, Ran
+from tests.terminal import Terminal
 
 DAY, NEXT = "2026/11/22", "2026/11/23"
 FIRST = "CC_20261123_001"
@@ -185,41 +180,3 @@ def test_a_burnt_session_is_not_given_up_because_a_blank_disc_is_in_the_drive(pr
         run(project, drive, "store")
         first = told(run(project, drive, "discs"))["details"][0]
         assert [session["status"] for session in first["sessions"]] == ["burnt"], first
-
-
-class Terminal:
-    """A store with somebody at its terminal."""
-
-    def __init__(self, project: Project, drive: Burner) -> None:
-        self._terminal, inner = pty.openpty()
-        self._text = ""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "cedarchest", "-c", str(project.config), "store"],
-            stdin=inner,
-            stdout=inner,
-            stderr=inner,
-            env={**os.environ, **drive.env(), "TERM": "dumb"},
-            start_new_session=True,
-        )
-        os.close(inner)
-
-    def until(self, words: str) -> str:
-        """All that was said, up to these words."""
-        end = time.monotonic() + 60
-        while words not in self._text and time.monotonic() < end:
-            ready, _, _ = select.select([self._terminal], [], [], 1)
-            try:
-                self._text += os.read(self._terminal, 4096).decode() if ready else ""
-            except OSError:
-                break
-        assert words in self._text, self._text
-        return self._text
-
-    def answer(self, text: str) -> None:
-        os.write(self._terminal, text.encode())
-
-    def status(self) -> int:
-        try:
-            return self._process.wait(60)
-        finally:
-            os.close(self._terminal)

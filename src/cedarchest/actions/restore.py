@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cedarchest.actions.restore_discs import DiscReader
-from cedarchest.actions.restore_wanted import selector, wanted_as_of, wanted_of_day
+from cedarchest.actions.restore_wanted import Selection, wanted_as_of, wanted_of_day
 from cedarchest.actions.restore_writing import Restorer
 from cedarchest.actions.writers import all_writers
 from cedarchest.config.model import Config
@@ -93,7 +93,7 @@ def execute_restore(config: Config, options: RestoreOptions, *, ports: Ports) ->
 
 
 def _wanted(config: Config, options: RestoreOptions, ports: Ports) -> Restoration:
-    selects = selector(options.paths)
+    selects = Selection(options.paths)
     if options.day:
         return wanted_of_day(options.day, options.peer, selects, ports=ports)
     peer = options.peer or _only_peer(ports)

@@ -115,7 +115,7 @@ class DiscReader:
                 if plan := self._planned(left):
                     self._visit(plan[0], left, restorer)
                 elif not self._patch(left, restorer, folder, opened):
-                    others = self._elsewhere(left, restoration, restorer, sought)
+                    others = self._elsewhere(works, restoration, restorer, sought)
                     if not others:
                         break
                     works += others

@@ -155,10 +155,13 @@ def _indexes(
     chosen: Mapping[bytes, Chosen], heads: Iterable[ArchiveRecord], ports: Ports
 ) -> Iterator[Source]:
     """The indexes beside archives that tell of what is wanted."""
-    takes: dict[bytes, tuple[bytes, ...]] = {
-        each.wanted.of: (target,) for target, each in chosen.items() if not each.held
-    }
+    takes: dict[bytes, dict[bytes, tuple[bytes, ...]]] = {}
+    for target, each in chosen.items():
+        if each.head:
+            takes.setdefault(each.head, {})[each.wanted.of] = (target,)
     for head in heads:
+        if head.sha256 not in takes:
+            continue
         held = [
             each
             for path in sorted({(whole_path(stand.path) or stand.path) for stand in head.stands})
@@ -167,7 +170,9 @@ def _indexes(
         digest = held[0].entry.sha256 if held else b""
         pieces = pieces_of(each for each in held if each.entry.sha256 == digest)
         if pieces:
-            yield Source(Role.INDEX, digest, held[0].entry.path, held[0].entry.size, pieces, takes=takes)
+            size = held[0].entry.size
+            asked = takes[head.sha256]
+            yield Source(Role.INDEX, digest, held[0].entry.path, size, pieces, takes=asked)
 
 
 def _told_by_sessions(

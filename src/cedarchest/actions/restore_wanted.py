@@ -7,7 +7,8 @@ in that week comes back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cedarchest.actions.restore_sources import sources_of
@@ -20,52 +21,55 @@ from cedarchest.model.members import ArchiveRecord, Listing, Member, is_archive_
 from cedarchest.model.names import from_text, to_text
 from cedarchest.model.parts import whole_path
 from cedarchest.model.patterns import PathPattern, PatternKind, path_pattern
-from cedarchest.model.restoring import Chosen, Held, Restoration, Wanted, located_listing
+from cedarchest.model.restoring import Chosen, Held, Listed, Restoration, Wanted, located_listing, still_there
 from cedarchest.ports import Ports
-
-Selects = Callable[[bytes], bool]
 
 
 @dataclass(slots=True)
 class _Gathering:
     """What was found to be wanted, by its path; what comes later takes the place of what came before."""
 
-    selects: Selects
+    selects: Selection
     chosen: dict[bytes, Chosen] = field(default_factory=dict)
     above: set[bytes] = field(default_factory=set)
     heads: list[ArchiveRecord] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def selector(paths: Sequence[bytes]) -> Selects:
-    """Whether a path is one of those named, or below one; a name may be a glob, or as `find` shows it."""
-    if not paths:
-        return lambda _path: True
-    plain: set[bytes] = set()
-    patterns: list[PathPattern] = []
-    for path in paths:
-        named = path.strip(b"/")
-        plain.add(named)
-        try:
-            plain.add(from_text(named.decode()))
-            if any(sign in named for sign in (b"*", b"?", b"[")):
-                patterns.append(path_pattern(named.decode(), PatternKind.GLOB))
-        except ValueError:
-            continue
-    known: dict[bytes, bool] = {b"": b"" in plain}
+class Selection:
+    """Paths that are named, with all below them; a name may be a glob, or as `find` shows it. None: all."""
 
-    def selects(path: bytes) -> bool:
-        found = known.get(path)
+    def __init__(self, paths: Sequence[bytes] = ()) -> None:
+        self._names = [path.strip(b"/") for path in paths]
+        self._plain: dict[bytes, bytes] = {}
+        self._patterns: list[tuple[bytes, PathPattern]] = []
+        for name in self._names:
+            self._plain[name] = name
+            with contextlib.suppress(ValueError):
+                self._plain[from_text(name.decode())] = name
+                if any(sign in name for sign in (b"*", b"?", b"[")):
+                    self._patterns.append((name, path_pattern(name.decode(), PatternKind.GLOB)))
+        self._known: dict[bytes, bool] = {b"": not paths or b"" in self._plain}
+        self._met: set[bytes] = {b""}
+
+    def __call__(self, path: bytes) -> bool:
+        """Whether a path is selected."""
+        found = self._known.get(path)
         if found is None:
-            found = path in plain or any(each.matches(path) for each in patterns)
-            found = known[path] = found or selects(path.rpartition(b"/")[0])
+            names = [name for name, pattern in self._patterns if pattern.matches(path)]
+            if path in self._plain:
+                names.append(self._plain[path])
+            self._met.update(names)
+            found = self._known[path] = bool(names) or self(path.rpartition(b"/")[0])
         return found
 
-    return selects
+    def unmet(self) -> list[bytes]:
+        """Names that nothing was found of."""
+        return [name for name in self._names if name not in self._met]
 
 
 def wanted_as_of(
-    peer: bytes, until: str, selects: Selects, prefix: bytes, starting_weekday: int, *, ports: Ports
+    peer: bytes, until: str, selects: Selection, prefix: bytes, starting_weekday: int, *, ports: Ports
 ) -> Restoration:
     """A machine as it was on a day, as far as paths are selected.
 
@@ -81,16 +85,21 @@ def wanted_as_of(
         if archive.listing in (Listing.INDEX, Listing.TAR)
     }
     _gather_plain(gathering, peer, until, unpacked, ports)
-    for dated in sorted(lines.values(), key=lambda dated: dated[-1][0]):
+    listed: list[Listed] = []
+    for dated in lines.values():
         known = [each for each in dated if each[1].listing in (Listing.INDEX, Listing.TAR)]
         if not known or known[-1] != dated[-1]:
             gathering.notes.append(_not_unpacked(dated[-1][1], dated[-1][0]))
         if not known:
             continue
         if known[-1][1].listing is Listing.INDEX:
-            _gather_listed(gathering, known[-1][1], ports)
+            day, head = known[-1]
+            listed.append(Listed(day, head.sha256, located_listing(ports.catalog.layers(head.sha256))))
+            gathering.heads.append(head)
         else:
             _gather_held(gathering, _of_one_week(known, starting_weekday), ports)
+    for each in sorted(still_there(listed), key=lambda each: each.day):
+        _gather_listed(gathering, each)
     if not gathering.chosen:
         known_peers = ", ".join(map(to_text, ports.catalog.peers())) or "none"
         raise RestoreError(
@@ -172,33 +181,35 @@ def _newest_of(found: Iterable[Held], wholes: Mapping[bytes, bytes]) -> dict[byt
     return {(held[-1].entry.path[:11]) + inner: held for inner, (_, held) in newest.items()}
 
 
-def _gather_listed(gathering: _Gathering, archive: ArchiveRecord, ports: Ports) -> None:
+def _gather_listed(gathering: _Gathering, listed: Listed) -> None:
     """All that there was when an archive with an index was made."""
-    there = located_listing(ports.catalog.layers(archive.sha256))
-    selected = [path for path in there if gathering.selects(path)]
-    if not selected:
-        return
-    gathering.heads.append(archive)
+    there = listed.there
     above: set[bytes] = set()
-    for path in selected:
-        member, holder = there[path]
-        _choose(gathering, path, member, holder)
+    for path in there:
+        if not gathering.selects(path):
+            continue
+        _choose(gathering, path, *there[path], listed)
         folder = path.rpartition(b"/")[0]
         while folder and folder not in above:
             above.add(folder)
             folder = folder.rpartition(b"/")[0]
     for folder in above:
-        if folder in there and folder not in gathering.chosen:
-            _choose(gathering, folder, *there[folder])
+        if folder in there and not gathering.selects(folder):
+            _choose(gathering, folder, *there[folder], listed)
             gathering.above.add(folder)
 
 
-def _choose(gathering: _Gathering, path: bytes, member: Member, holder: bytes) -> None:
+def _choose(
+    gathering: _Gathering, path: bytes, member: Member, holder: bytes, listed: Listed | None = None
+) -> None:
     if member.kind == Kind.SOCKET:
         return
+    day, head = (listed.day, listed.archive) if listed else ("", b"")
+    before = gathering.chosen.get(path)
+    if before and before.day == day and before.wanted.kind == Kind.DIR != member.kind:
+        return  # of two archives of a day, a folder tells more than the link that leads to it
     wanted = Wanted(path, member.kind, member.size, member.mtime_ns, member.sha256, path)
-    gathering.chosen[path] = Chosen(wanted, archive=holder)
-    gathering.above.discard(path)
+    gathering.chosen[path] = Chosen(wanted, holder, head=head, day=day)
 
 
 def _of_one_week(
@@ -225,7 +236,7 @@ def _gather_held(gathering: _Gathering, archives: Iterable[ArchiveRecord], ports
         )
 
 
-def wanted_of_day(day: str, peer: bytes, selects: Selects, *, ports: Ports) -> Restoration:
+def wanted_of_day(day: str, peer: bytes, selects: Selection, *, ports: Ports) -> Restoration:
     """What was staged on a day, all of it or what is of one peer, as far as paths are selected.
 
     Raises:
@@ -271,10 +282,11 @@ def _restoration(gathering: _Gathering, prefix: bytes, ports: Ports) -> Restorat
         for path, each in sorted(gathering.chosen.items())
     }
     found = sources_of(chosen, gathering.heads, ports)
+    lost = {prefix + name: "nothing of this name was stored then" for name in gathering.selects.unmet()}
     return Restoration(
         {target: each.wanted for target, each in chosen.items()},
         found.sources,
-        found.lost,
+        {**found.lost, **lost},
         found.attributes,
         prefix,
         frozenset(prefix + path for path in gathering.above),

@@ -92,6 +92,8 @@ class Restorer:
             self.written.done.add(target)
             self.written.bare.add(target)
             return
+        if there.kind == wanted.kind != Kind.FILE:
+            return  # whether it is the same is seen when it is made
         if there.kind is Kind.DIR:
             self.written.left[target] = "a folder is there"
         elif reason := self._replaces(wanted, there):
@@ -240,6 +242,8 @@ class Restorer:
         for target in folders:
             with self._at(target):
                 self._folder.folder(target)
+                if not self._folder.made(target):
+                    self.written.before.add(target)
         for target in sorted(folders, reverse=True):
             if target not in self._restoration.above or self._folder.made(target):
                 entry = self.attributes.get(target) or self._unknown(target)
@@ -254,9 +258,17 @@ class Restorer:
             return
         with self._at(target):
             there = self._folder.look(target)
-            if there is not None and there.kind is entry.kind and there.target == entry.target:
-                self.written.before.add(target)
-            elif not self._folder.make(target, entry, replace=target in self._replaced):
+            if there is not None and there.kind is entry.kind:
+                if there.target == entry.target:
+                    self.written.before.add(target)
+                    self.written.done.add(target)
+                    self._folder.finish(target, entry)
+                    return
+                if reason := self._replaces(self._wanted[target], there):
+                    self.written.left[target] = reason
+                    return
+                self._replaced.add(target)
+            if not self._folder.make(target, entry, replace=target in self._replaced):
                 self.written.failed[target] = "a device is made only when asked: --privileged"
                 return
             self.written.done.add(target)

@@ -1,8 +1,8 @@
 """Which discs bring all that is wanted, with the fewest changes of a disc.
 
-Each need is met by any one of some discs; a disc costs a change, or nothing where it needs no hand. To choose
-the fewest is to find a smallest hitting set: what is forced or cannot help is decided first, the rest by
-trying, cheapest first, cut off where it cannot become better any more.
+Each need is met by any one of some discs; a disc costs much where a hand is needed for it, and little where
+not. To choose the fewest is to find a smallest hitting set: by trying, cheapest first, cut off where it can
+not become better any more.
 """
 
 from __future__ import annotations
@@ -20,19 +20,15 @@ SEARCHED_AT_MOST = 200
 
 
 def fewest(needs: Iterable[Collection[D]], costs: Mapping[D, int]) -> frozenset[D]:
-    """Discs of least cost of which each need has one; needs without any disc are passed over.
+    """Discs of least cost, which is above 0, of which each need has one; needs without any are passed over.
 
     It is the least of all as long as no more than `TRIED_AT_MOST` choices had to be looked at, and never more
     than what comes of meeting one need after the other.
     """
-    wanted = {frozenset(need) for need in needs if need}
-    free = {disc for need in wanted for disc in need if not costs[disc]}
-    left = _smallest(need for need in wanted if not need & free)
+    left = _smallest({frozenset(need) for need in needs if need})
     by_need = _one_by_one(left, costs)
     best = min((by_need, _by_gain(left, costs)), key=lambda chosen: _cost(chosen, costs))
-    chosen = _Search(costs, best).over(left) if len(best) <= SEARCHED_AT_MOST else best
-    taken_free = {min((disc for disc in need if disc in free), key=str) for need in wanted if need & free}
-    return frozenset(taken_free | chosen)
+    return _Search(costs, best).over(left) if len(best) <= SEARCHED_AT_MOST else best
 
 
 def _cost(chosen: Iterable[D], costs: Mapping[D, int]) -> int:

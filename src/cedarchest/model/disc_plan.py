@@ -73,7 +73,7 @@ def _best(places: Sequence[Place], without: Collection[str]) -> list[Place]:
 
 
 def _cost(disc: Disc) -> int:
-    return 0 if disc.at_hand else _CHANGE + min(disc.away, 1000)
+    return 1 if disc.at_hand else _CHANGE + min(disc.away, 1000)
 
 
 def _order(each: tuple[Reading, Place]) -> tuple[bool, int, bytes]:

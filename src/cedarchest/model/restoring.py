@@ -6,7 +6,7 @@ as a member. Each piece of a source stands at places, on one or more discs, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -128,6 +128,8 @@ class Chosen(NamedTuple):
     wanted: Wanted
     archive: bytes = b""
     held: tuple[Held, ...] = ()
+    head: bytes = b""  # the archive whose index tells of it
+    day: str = ""
 
 
 def pieces_of(held: Iterable[Held]) -> tuple[Piece, ...]:
@@ -188,3 +190,50 @@ def located_listing(layers: Iterable[tuple[bytes, Iterable[Member]]]) -> dict[by
                 holder = before.archive
             there[member.path] = Located(member, holder)
     return there
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """All that there was on a day of one archive with an index, by path."""
+
+    day: str
+    archive: bytes
+    there: Mapping[bytes, Located]
+
+    @property
+    def root(self) -> bytes:
+        """The path that everything of it is at or below."""
+        paths = iter(self.there)
+        root = next(paths, b"")
+        for path in paths:
+            while root and path != root and not path.startswith(root + b"/"):
+                root = root.rpartition(b"/")[0]
+        return root
+
+
+def still_there(several: Sequence[Listed]) -> list[Listed]:
+    """Of the newest archives of sources those whose folders were still there when others were made.
+
+    An archive lists the folders in it that have archives of their own. One that it lists no more is gone, and
+    nothing new will ever say so of its own.
+    """
+    roots = {each.archive: each.root for each in several}
+    tops = set(roots.values())
+    return [each for each in several if not any(_is_gone(each, other, roots, tops) for other in several)]
+
+
+def _is_gone(each: Listed, other: Listed, roots: Mapping[bytes, bytes], tops: Collection[bytes]) -> bool:
+    """Whether an archive that is no older shows that the folder of another one is not there any more."""
+    root, at = roots[each.archive], roots[other.archive]
+    if other is each or other.day < each.day or root == at or (at and not root.startswith(at + b"/")):
+        return False
+    while at != root:
+        at += (b"/" if at else b"") + root[len(at) :].lstrip(b"/").partition(b"/")[0]
+        found = other.there.get(at)
+        if found is None:
+            return True
+        if found.member.kind != "dir":
+            return at != root or other.day > each.day
+        if at in tops:
+            break
+    return False

@@ -65,7 +65,8 @@ def restored(report: RestoreReport, options: RestoreOptions) -> Result:
 def _done_line(report: RestoreReport, options: RestoreOptions) -> str:
     already = f"; {counted(report.before, 'path')} of it was there already" if report.before else ""
     by = f" by {', '.join(report.read)}" if report.read else ""
-    return f"restored {counted(report.restored, 'path')}, {shown_bytes(report.size)}, to {options.to}{by}{already}"
+    size = shown_bytes(report.size)
+    return f"restored {counted(report.restored, 'path')}, {size}, to {options.to}{by}{already}"
 
 
 def _disc_line(number: int, each: DiscReading, places: Mapping[str, str]) -> str:

@@ -1,0 +1,113 @@
+"""Restoring from an emulated drive: one disc after the other, and what cannot be read of one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.burner.burner import Burner
+from tests.burner.faults import Fault
+from tests.burner.preload import require
+from tests.burner.sense import Sense
+from tests.conftest import Project
+from tests.terminal import Terminal
+
+DISC = 2500
+DAYS = ("2026/11/22", "2026/11/23")
+
+
+@pytest.fixture(autouse=True)
+def _drive(project: Project) -> None:
+    require()
+    project.configure(device="/dev/sr0", new_disc="daily")
+
+
+def content(name: str) -> bytes:
+    return hashlib.shake_256(name.encode()).digest(300_000)
+
+
+@pytest.fixture
+def drive() -> Iterator[Burner]:
+    with Burner(profile="dvd+r", blocks=DISC) as burner:
+        yield burner
+
+
+def stored(project: Project, drive: Burner) -> list[Path]:
+    """Two days, each on a disc of its own; the second is in the drive."""
+    first = Path()
+    for day in DAYS:
+        project.stage(day, {f"{day[-2:]}-{number}": content(f"{day}{number}") for number in range(3)})
+        project.environ["CEDARCHEST_NOW"] = f"{day.replace('/', '-')}T23:00"
+        ran = project.run("store", environ=drive.env())
+        assert ran.status == 0, ran.err
+        if day == DAYS[0]:
+            first = drive.exchange("dvd+r", blocks=DISC)
+    return [first]
+
+
+def restore(project: Project, drive: Burner, *arguments: str) -> tuple[int, dict[str, Any]]:
+    to = str(project.root / "back")
+    ran = project.run("--json", "restore", "--to", to, *arguments, environ=drive.env())
+    return ran.status, json.loads(ran.out)
+
+
+def files(project: Project) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (project.root / "back").rglob("*-*") if path.is_file()}
+
+
+def expected(day: str) -> dict[str, bytes]:
+    return {f"{day[-2:]}-{number}": content(f"{day}{number}") for number in range(3)}
+
+
+def test_without_a_hand_it_takes_what_is_there_and_goes_on_when_the_disc_is_changed(
+    project: Project, drive: Burner
+) -> None:
+    (first,) = stored(project, drive)
+    label = "CC_20261122_001"
+    assert project.run("discs", "move", label, "--to", "bank vault").status == 0
+    status, told = restore(project, drive)
+    assert status == 8
+    assert told["error"]["message"].startswith(f"{label}, which is kept at bank vault, is needed")
+    assert files(project) == expected(DAYS[1])
+    drive.exchange("dvd+r", directory=first)
+    status, told = restore(project, drive)
+    assert (status, told["lost"], told["restored"]) == (0, [], 3)
+    assert told["discs"] == [label]
+    assert files(project) == expected(DAYS[0]) | expected(DAYS[1])
+
+
+def test_somebody_is_asked_for_the_disc_by_its_label(project: Project, drive: Burner) -> None:
+    (first,) = stored(project, drive)
+    asked = Terminal(project, drive, "restore", "--to", str(project.root / "back"))
+    text = asked.until("Press Enter")
+    assert "Insert CC_20261122_001." in text
+    asked.answer("\n")  # the tray is still open, with the wrong disc
+    asked.until("needed and is not in /dev/sr0\r\nInsert CC_20261122_001.\r\nPress Enter")
+    drive.exchange("dvd+r", directory=first)
+    asked.answer("\n")
+    assert asked.status() == 0
+    assert files(project) == expected(DAYS[0]) | expected(DAYS[1])
+
+
+@pytest.mark.parametrize("sense", [(3, 0x11, 0), (3, 0x02, 0), (4, 0x3E, 2)], ids=str)
+def test_blocks_that_a_drive_cannot_read_cost_their_file_and_no_other(
+    project: Project, drive: Burner, sense: tuple[int, int, int]
+) -> None:
+    stored(project, drive)
+    day = DAYS[1]
+    data = drive.data_path.read_bytes()
+    lba = data.index(content(f"{day}1")) // 2048 + 5
+    drive.faults([Fault("read", lba=lba, times=-1, sense=Sense(*sense))])
+    status, told = restore(project, drive, "--day", day, "--damaged")
+    assert status == 11
+    assert [Path(each["path"]).name for each in told["lost"]] == [f"{day[-2:]}-1"]
+    found = files(project)
+    kept = found.pop(f"{day[-2:]}-1.damaged")
+    whole = expected(day)
+    original = whole.pop(f"{day[-2:]}-1")
+    assert found == whole
+    assert kept == original[: 5 * 2048] + bytes(2048) + original[6 * 2048 :]
