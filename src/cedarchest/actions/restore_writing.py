@@ -76,17 +76,28 @@ class Restorer:
         total = sum(each.size for each in self._wanted.values())
         self._ports.reporter.phase("looking at what is there", total)
         seen = 0
+        absent: set[bytes] = set()  # folders that are not there, nor anything in them
         for target, wanted in self._wanted.items():
             self._ports.interrupts.check()
+            if target.rpartition(b"/")[0] in absent:
+                if wanted.kind == Kind.DIR:
+                    absent.add(target)
+                continue
             with self._at(target):
-                self._look(target, wanted)
+                if not self._look(target, wanted) and wanted.kind == Kind.DIR:
+                    absent.add(target)
             seen += wanted.size
             self._ports.reporter.advance(seen)
 
-    def _look(self, target: bytes, wanted: Wanted) -> None:
+    def _look(self, target: bytes, wanted: Wanted) -> bool:
+        """See what is at a path; whether anything is."""
         there = self._folder.look(target)
-        if there is None or (there.kind is Kind.DIR and wanted.kind == Kind.DIR):
-            return
+        if there is not None and not (there.kind is Kind.DIR and wanted.kind == Kind.DIR):
+            self._judge(target, wanted, there)
+        return there is not None
+
+    def _judge(self, target: bytes, wanted: Wanted, there: There) -> None:
+        """Whether what is there is it already, stays, or is replaced."""
         if self._is_it(target, wanted, there):
             self.written.before.add(target)
             self.written.done.add(target)
@@ -94,7 +105,9 @@ class Restorer:
             return
         if there.kind == wanted.kind != Kind.FILE:
             return  # whether it is the same is seen when it is made
-        if there.kind is Kind.DIR:
+        if there.unfinished:
+            self._folder.remove(target)
+        elif there.kind is Kind.DIR:
             self.written.left[target] = "a folder is there"
         elif reason := self._replaces(wanted, there):
             self.written.left[target] = reason
@@ -120,6 +133,8 @@ class Restorer:
     def take_file(self, targets: Sequence[bytes], chunks: Iterable[Chunk]) -> bool:
         """Write a content to the paths that want it; whether it is what they want."""
         wanted = self._wanted[targets[0]]
+        if wanted.size <= len(_ZEROS) and self._replaced.isdisjoint(targets):
+            return self._put(targets, wanted, chunks)
         with contextlib.ExitStack() as opened:
             files: dict[bytes, Writing] = {}
             for target in targets:
@@ -132,17 +147,42 @@ class Restorer:
                     self._keep(target, file, size, good=good)
         return good
 
+    def _put(self, targets: Sequence[bytes], wanted: Wanted, chunks: Iterable[Chunk]) -> bool:
+        """Write a small content, of which all is known before, to paths where nothing is."""
+        self._ports.interrupts.check()
+        content = _joined(chunks, wanted.size)
+        good = len(content) == wanted.size
+        if good and wanted.sha256:
+            good = hashlib.sha256(content).digest() == wanted.sha256
+        for target in targets:
+            with self._at(target):
+                entry = self.attributes.get(target)
+                if good:
+                    self._folder.put(target, content, entry or self._unknown(target))
+                    self._is_done(target, len(content), bare=entry is None)
+                elif self._keeps_damaged and target not in self.written.damaged:
+                    with self._folder.writing(target) as file:
+                        file.write(0, content)
+                        file.keep(len(content), entry or self._unknown(target), suffix=DAMAGED)
+                    self.written.damaged.add(target)
+        return good
+
+    def _is_done(self, target: bytes, size: int, *, bare: bool) -> None:
+        """A file is there as it should be, but for attributes that are not known yet."""
+        written = self.written
+        if target in written.damaged:
+            self._folder.remove(target + DAMAGED)
+            written.damaged.discard(target)
+        written.done.add(target)
+        written.size += size
+        if bare:
+            written.bare.add(target)
+
     def _keep(self, target: bytes, file: Writing, size: int, *, good: bool) -> None:
         entry = self.attributes.get(target)
         if good:
             file.keep(size, entry or self._unknown(target))
-            if target in self.written.damaged:
-                self._folder.remove(target + DAMAGED)
-                self.written.damaged.discard(target)
-            self.written.done.add(target)
-            self.written.size += size
-            if entry is None:
-                self.written.bare.add(target)
+            self._is_done(target, size, bare=entry is None)
         elif self._keeps_damaged and target not in self.written.damaged:
             file.keep(size, entry or self._unknown(target), suffix=DAMAGED)
             self.written.damaged.add(target)
@@ -170,19 +210,19 @@ class Restorer:
         left = set(self.needs(target for targets in source.takes.values() for target in targets))
         members = self._ports.unpacker.members(name, pieces, source.size)
         with contextlib.closing(members):
-            for entry, chunks in members:
-                self._ports.interrupts.check()
-                targets = [target for target in source.takes.get(entry.path, ()) if target in left]
+            for member in members:
+                targets = [target for target in source.takes.get(member.path, ()) if target in left]
                 if not targets:
+                    self._ports.interrupts.check()
                     continue
                 for target in targets:
-                    if self._wanted[target].kind == entry.kind:
-                        self.attributes.setdefault(target, entry._replace(path=target))
-                if entry.hardlink:
-                    self._linked.update(dict.fromkeys(targets, entry.hardlink))
-                    left.difference_update(targets)
-                elif entry.kind is not Kind.FILE or self.take_file(targets, chunks):
-                    left.difference_update(targets)
+                    if target not in self.attributes and self._wanted[target].kind == member.kind:
+                        self.attributes[target] = member.entry()._replace(path=target)
+                if member.hardlink:
+                    self._linked.update(dict.fromkeys(targets, member.hardlink))
+                elif member.kind is Kind.FILE and not self.take_file(targets, member.chunks):
+                    continue
+                left.difference_update(targets)
                 if not left:
                     return
 
@@ -313,6 +353,17 @@ def as_chunks(pieces: Iterable[bytes]) -> Iterator[Chunk]:
     for piece in pieces:
         yield Chunk(offset, piece)
         offset += len(piece)
+
+
+def _joined(chunks: Iterable[Chunk], whole: int) -> bytes:
+    """A small content as one, holes filled; longer than it should be at most by a chunk."""
+    several = list(chunks)
+    if len(several) == 1 and not several[0].offset and len(several[0].data) >= whole:
+        return several[0].data
+    content = bytearray(whole)
+    for offset, data in several:
+        content[offset : offset + len(data)] = data
+    return bytes(content)
 
 
 def _written(

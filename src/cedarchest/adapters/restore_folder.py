@@ -84,7 +84,9 @@ class LocalRestoreFolder:
             if error.__cause__ is not None and isinstance(error.__cause__, FileNotFoundError):
                 return None
             raise
-        return There(KINDS[stat.S_IFMT(status.st_mode)], status.st_size, status.st_mtime_ns, target)
+        kind = KINDS[stat.S_IFMT(status.st_mode)]
+        unfinished = kind is Kind.FILE and not stat.S_IMODE(status.st_mode)
+        return There(kind, status.st_size, status.st_mtime_ns, target, unfinished)
 
     def digest(self, path: bytes, read: Callable[[int], None]) -> bytes:
         """The SHA-256 of a file that is there."""
@@ -118,6 +120,22 @@ class LocalRestoreFolder:
                 if not writing.kept:
                     with contextlib.suppress(FileNotFoundError):
                         os.unlink(ours, dir_fd=parent)
+
+    def put(self, path: bytes, content: bytes, entry: Entry) -> None:
+        """Make a small file where nothing is, content and attributes at once."""
+        if path.rpartition(b"/")[0] not in self._folders:
+            self._make_parents(path)
+        with self._at(path) as (parent, name):
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(name, flags, 0, dir_fd=parent)
+            try:
+                _write(descriptor, 0, content)
+                self.attributes(descriptor, entry)
+            except BaseException:
+                os.unlink(name, dir_fd=parent)
+                raise
+            finally:
+                os.close(descriptor)
 
     @contextlib.contextmanager
     def spool(self, name: bytes) -> Iterator[LocalSpool]:
@@ -296,15 +314,18 @@ class LocalWriting:
         self._parent = parent
         self._ours, self._name = ours, name
         self._descriptor = descriptor
+        self._size = 0
         self.kept = False
 
     def write(self, offset: int, data: bytes | memoryview) -> None:
         """Put bytes at an offset."""
         _write(self._descriptor, offset, data)
+        self._size = max(self._size, offset + len(data))
 
     def keep(self, size: int, entry: Entry | None, *, suffix: bytes = b"") -> None:
         """Give it its size, its attributes as far as they are known, and its name."""
-        os.ftruncate(self._descriptor, size)
+        if size != self._size:
+            os.ftruncate(self._descriptor, size)
         if entry is not None:
             self._folder.attributes(self._descriptor, entry)
         name = self._name + suffix

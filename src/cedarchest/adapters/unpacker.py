@@ -11,6 +11,7 @@ import os
 import tarfile
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import partial
 from itertools import chain
 from typing import Any, BinaryIO
 
@@ -143,12 +144,13 @@ def _members(data: Forward) -> Iterator[Unpacked]:
             archive.members.clear()  # it would keep all of them
             path = plain_path(info.name)
             if path and is_plain_path(path):
-                yield Unpacked(_entry(info, path), _chunks(data, info))
+                kind = _KINDS.get(info.type, Kind.FILE)
+                hardlink = plain_path(info.linkname) if info.islnk() else b""
+                yield Unpacked(path, kind, hardlink, _chunks(data, info), partial(_entry, info, path, kind))
 
 
-def _entry(info: tarfile.TarInfo, path: bytes) -> Entry:
+def _entry(info: tarfile.TarInfo, path: bytes, kind: Kind) -> Entry:
     """A member with the attributes that its header tells."""
-    kind = _KINDS.get(info.type, Kind.FILE)
     xattrs = [
         (_raw(key[len(_XATTR) :]), _raw(value))
         for key, value in info.pax_headers.items()

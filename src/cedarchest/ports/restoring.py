@@ -27,12 +27,16 @@ class RestoreRules:
 
 
 class There(NamedTuple):
-    """What stands at a path already: its time, and where it leads to if it is a link."""
+    """What stands at a path already: its time, and where it leads to if it is a link.
+
+    What a run was killed over is `unfinished`: it is nobody's, and may be taken away.
+    """
 
     kind: Kind
     size: int
     mtime_ns: int
     target: bytes = b""
+    unfinished: bool = False
 
 
 class Writing(Protocol):
@@ -92,6 +96,10 @@ class RestoreFolder(Protocol):
         """Write a file; what is not kept is gone afterwards."""
         ...
 
+    def put(self, path: bytes, content: bytes, entry: Entry) -> None:
+        """Make a small file where nothing is, content and attributes at once."""
+        ...
+
     def spool(self, name: bytes) -> AbstractContextManager[Spool]:
         """A file of ours where something is put together; it stays for a later run until it is dropped."""
         ...
@@ -149,14 +157,17 @@ class Chunk(NamedTuple):
 
 
 class Unpacked(NamedTuple):
-    """A member of an archive: its attributes as the archive has them, and its content.
+    """A member of an archive, its content, and its attributes as the archive has them.
 
-    `entry.path` is as it would be below the folder that it is unpacked in, `entry.hardlink` that of the
-    member before which is the same file. `chunks` are read before the next member is asked for, or never.
+    `path` is as it would be below the folder that it is unpacked in, `hardlink` that of the member before
+    which is the same file. `chunks` are read before the next member is asked for, or never.
     """
 
-    entry: Entry
+    path: bytes
+    kind: Kind
+    hardlink: bytes
     chunks: Iterator[Chunk]
+    entry: Callable[[], Entry]
 
 
 class Unpacker(Protocol):
