@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -25,15 +25,17 @@ from cedarchest.model.disc import (
     StoredEntry,
 )
 from cedarchest.model.media import Medium
-from cedarchest.model.members import GONE, ArchiveRecord, Listing, Member, Sighting, Stand, told_anew
+from cedarchest.model.members import GONE, ArchiveRecord, Holder, Listing, Member, Sighting, Stand, told_anew
 from cedarchest.model.parts import Split, part_path
 from cedarchest.model.patterns import PatternKind, exactly, path_pattern
+from cedarchest.model.restoring import Held
 from cedarchest.ports import Catalog
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAY = "2026/07/01"
-A, B = b"a" * 32, b"b" * 32
+A, B, C, D = (bytes([code]) * 32 for code in b"abcd")
+LATER = NOON + HOUR
 
 fixtures_are_factories = settings(
     max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -808,3 +810,86 @@ def test_of_a_listing_only_what_is_new_is_kept() -> None:
     listed = [same._replace(held=False), other._replace(mtime_ns=2, held=False)]
     assert list(told_anew(listed, before)) == [listed[1], Member(b"gone", GONE, held=False)]
     assert next(told_anew([same], before)) == same
+
+
+# -- for a restore ----------------------------------------------------------------------------------
+
+
+def held(found: Iterable[Held]) -> list[tuple[bytes, str, int, SessionStatus]]:
+    return [(each.entry.path, each.label, each.session, each.status) for each in found]
+
+
+def test_what_discs_hold_at_a_path_and_below_it_comes_newest_last(catalog: Catalog) -> None:
+    catalog.put_disc(a_disc())
+    later = a_session(number=2, created_at=LATER, days=(a_day("2026/11/22"),), status=SessionStatus.BURNT)
+    prove(
+        catalog, a_session(days=(a_day("2026/11/22"),)), a_file(b"2026/11/22/p/a"), a_file(b"2026/11/22/pq/a")
+    )
+    prove(catalog, later, a_file(b"2026/11/22/p/a", B), a_file(b"2026/11/22/p/d/b"))
+    found = list(catalog.held_at(b"2026/11/22/p"))
+    assert held(found) == [
+        (b"2026/11/22/p/a", a_disc().label, 1, SessionStatus.VERIFIED),
+        (b"2026/11/22/p/a", a_disc().label, 2, SessionStatus.BURNT),
+        (b"2026/11/22/p/d/b", a_disc().label, 2, SessionStatus.BURNT),
+    ]
+    assert found[1].entry == a_file(b"2026/11/22/p/a", B)
+    assert held(catalog.held_at(b"2026/11/22/pq/a")) == [
+        (b"2026/11/22/pq/a", a_disc().label, 1, SessionStatus.VERIFIED)
+    ]
+
+
+@pytest.mark.parametrize("status", [SessionStatus.INTENDED, SessionStatus.ABANDONED])
+def test_what_is_not_on_a_disc_is_held_nowhere(catalog: Catalog, status: SessionStatus) -> None:
+    catalog.put_disc(a_disc())
+    prove(catalog, a_session(days=(a_day("2026/11/22"),)), a_file(b"2026/11/22/p/a"))
+    catalog.put_session(a_session(days=(a_day("2026/11/22"),), status=status))
+    assert list(catalog.held_at(b"2026/11/22")) == []
+    catalog.put_session(a_session(days=(a_day("2026/11/22"),), status=SessionStatus.CLAIMED))
+    catalog.put_disc(a_disc(given_up=True))
+    assert list(catalog.held_at(b"2026/11/22")) == []
+    assert list(catalog.held_of(b"p", "2026/11/30")) == []
+    assert list(catalog.copies_of({A})) == []
+
+
+def test_what_is_held_of_a_peer_is_of_that_peer_and_of_days_up_to_one(catalog: Catalog) -> None:
+    catalog.put_disc(a_disc())
+    days = (a_day("2026/11/22"), a_day("2026/11/23"), a_day("2026/11/24"))
+    paths = [
+        b"2026/11/%d/%s/f" % (day, peer) for day in (24, 23, 22) for peer in (b"p", b"x/p", b"p%", b"pp")
+    ]
+    prove(catalog, a_session(days=days), *map(a_file, sorted(paths)))
+    assert [each.entry.path for each in catalog.held_of(b"p", "2026/11/23")] == [
+        b"2026/11/22/p/f",
+        b"2026/11/23/p/f",
+    ]
+    assert catalog.peers() == (b"p", b"p%", b"pp", b"x")
+
+
+def test_layers_of_a_listing_come_oldest_first(catalog: Catalog) -> None:
+    catalog.put_disc(a_disc())
+    prove(catalog, a_session(), a_file(b"2026/11/22/p/x.tar", A), a_file(b"2026/11/23/p/x.tar", B))
+    first, second = Member(b"f", "file", 1, 1, C), Member(b"g", "file", 1, 1, C)
+    catalog.put_members(ArchiveRecord(A, Listing.INDEX), [first])
+    catalog.put_members(ArchiveRecord(B, Listing.INDEX, rests_on=A), [second])
+    assert [(archive, tuple(layer)) for archive, layer in catalog.layers(B)] == [
+        (A, (first,)),
+        (B, (second,)),
+    ]
+    assert list(catalog.layers(C)) == []
+
+
+def test_archives_of_a_peer_are_those_that_stand_in_its_folders(catalog: Catalog) -> None:
+    catalog.put_disc(a_disc())
+    prove(catalog, a_session(), a_file(b"2026/11/22/p/x.tar", A), a_file(b"2026/11/22/pp/y.tar", B))
+    assert [each.sha256 for each in catalog.archives_of(b"p")] == [A]
+    assert catalog.archives_of(b"nobody") == ()
+
+
+def test_a_content_is_found_as_a_file_and_in_the_archives_that_hold_it(catalog: Catalog) -> None:
+    catalog.put_disc(a_disc())
+    prove(catalog, a_session(), a_file(b"2026/11/22/p/x.tar", A), a_file(b"2026/11/22/p/y.tar", B))
+    prove(catalog, a_session(number=2), a_file(b"2026/11/23/p/plain", C))
+    catalog.put_members(ArchiveRecord(A, Listing.TAR), [Member(b"d/f", "file", 1, 1, C)])
+    catalog.put_members(ArchiveRecord(B, Listing.INDEX), [Member(b"d/f", "file", 1, 1, C, held=False)])
+    assert list(catalog.holders({C, D})) == [Holder(C, A, b"d/f")]
+    assert [each.entry.path for each in catalog.copies_of({C})] == [b"2026/11/23/p/plain"]

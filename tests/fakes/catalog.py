@@ -210,7 +210,8 @@ class MemoryCatalog:
 
     def layers(self, sha256: bytes) -> Sequence[tuple[bytes, Sequence[Member]]]:
         found: dict[bytes, Sequence[Member]] = {}
-        while sha256 and sha256 not in found:
+        known = {each.sha256 for each in self._all_archives()}
+        while sha256 in known and sha256 not in found:
             found[sha256] = self._members.get(sha256, ())
             sha256 = self._archives[sha256].rests_on if sha256 in self._archives else b""
         return list(reversed(found.items()))

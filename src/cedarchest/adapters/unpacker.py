@@ -187,7 +187,10 @@ def _chunks(data: Forward, info: tarfile.TarInfo) -> Iterator[Chunk]:
     for offset, size in stretches:
         done = 0
         while done < size:
-            piece = data.read(min(_PIECE, size - done))
+            try:
+                piece = data.read(min(_PIECE, size - done))
+            except ValueError as error:
+                raise RestoreError(f"an archive is larger than it should be: {error}") from error
             if not piece:
                 return
             yield Chunk(offset + done, piece)
