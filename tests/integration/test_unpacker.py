@@ -82,6 +82,13 @@ def test_what_any_tar_wrote_is_what_comes(tree: Path, options: list[str]) -> Non
     assert found == files
 
 
+def read(data: bytes, size: int) -> Iterator[bytes]:
+    """The paths of the members as they come, each read to its end."""
+    for member in StreamUnpacker().members(b"x.tar", pieces(data), size):
+        list(member.chunks)
+        yield member.path
+
+
 def test_members_have_their_attributes(tree: Path) -> None:
     os.utime(tree / "d/small", ns=(1, 981_173_106_123_456_789))
     (tree / "d/small").chmod(0o4751)
