@@ -169,6 +169,7 @@ class Forward(io.RawIOBase):
         self._data = data
         self._at = 0
         self._read = read
+        self._back = b""
         self.limit = limit
 
     def read(self, size: int = -1) -> bytes:
@@ -177,11 +178,20 @@ class Forward(io.RawIOBase):
             raise ValueError("a header in it is larger than any should be")
         if self._at > self.limit:
             raise ValueError(f"it unpacks to more than {self.limit} bytes")
-        data = self._data.read(size)
+        if self._back:
+            data, self._back = self._back[:size], self._back[size:]
+            data += self._data.read(size - len(data))
+        else:
+            data = self._data.read(size)
         before, self._at = self._at, self._at + len(data)
         if before // _PIECE != self._at // _PIECE:
             self._read(self._at)
         return data
+
+    def put_back(self, data: bytes) -> None:
+        """Have these bytes, which were read last, come again."""
+        self._back = data + self._back
+        self._at -= len(data)
 
     def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
         """Read on to a position; one that was passed cannot be gone back to."""

@@ -27,6 +27,7 @@ from cedarchest.ports.restoring import RestoreRules, There
 log = logging.getLogger(__name__)
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PATH_ONLY = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _OURS = b".cedarchest-"
@@ -110,8 +111,7 @@ class LocalRestoreFolder:
             ours = _OURS + hashlib.sha256(name).hexdigest()[:16].encode()
             with contextlib.suppress(FileNotFoundError):  # what a killed run left
                 os.unlink(ours, dir_fd=parent)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            descriptor = os.open(ours, flags, 0o600, dir_fd=parent)
+            descriptor = os.open(ours, _NEW, 0o600, dir_fd=parent)
             writing = LocalWriting(self, parent, ours, name, descriptor)
             try:
                 yield writing
@@ -123,19 +123,26 @@ class LocalRestoreFolder:
 
     def put(self, path: bytes, content: bytes, entry: Entry) -> None:
         """Make a small file where nothing is, content and attributes at once."""
-        if path.rpartition(b"/")[0] not in self._folders:
+        folder, _, name = path.rpartition(b"/")
+        parent = self._folders.get(folder, -1)
+        if parent < 0:
             self._make_parents(path)
-        with self._at(path) as (parent, name):
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            descriptor = os.open(name, flags, 0, dir_fd=parent)
+            with self._at(path) as (parent, name):
+                pass
+        try:
+            descriptor = os.open(name, _NEW, 0, dir_fd=parent)
             try:
-                _write(descriptor, 0, content)
+                if os.write(descriptor, content) < len(content):
+                    _write(descriptor, 0, content)
                 self.attributes(descriptor, entry)
             except BaseException:
                 os.unlink(name, dir_fd=parent)
                 raise
             finally:
                 os.close(descriptor)
+        except OSError:
+            with _sentences(self._shown, path):
+                raise
 
     @contextlib.contextmanager
     def spool(self, name: bytes) -> Iterator[LocalSpool]:

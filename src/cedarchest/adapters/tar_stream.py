@@ -55,14 +55,14 @@ def read_members(read: ReadInto, pass_on: Callable[[memoryview], object]) -> Ite
         if kind in (_EXTENDED, _OF_ALL):
             content = source.take(size + -size % BLOCK)
             if kind == _EXTENDED:
-                extended = _records(content[:size])
+                extended = records_in(content[:size])
             continue
         size = int(extended.get(b"size", size))
-        path = extended.get(b"GNU.sparse.name") or extended.get(b"path") or _name(header)
+        path = extended.get(b"GNU.sparse.name") or extended.get(b"path") or name_in(header)
         path = path.rstrip(b"/")
         if kind not in _REGULAR:
             source.digest(size)
-            link = (extended.get(b"linkpath") or _text(header[157:257])) if kind == _HARD_LINK else b""
+            link = (extended.get(b"linkpath") or text_in(header[157:257])) if kind == _HARD_LINK else b""
             yield Member(path, is_file=False, link=link)
         elif b"GNU.sparse.major" in extended:
             real_size = int(extended[b"GNU.sparse.realsize"])
@@ -190,16 +190,18 @@ def _hash_hole(digest: hashlib._Hash, size: int) -> None:
 _HOLE = memoryview(bytes(_PIECE))
 
 
-def _name(header: bytes) -> bytes:
-    name, prefix = _text(header[:100]), _text(header[345:500])
+def name_in(header: bytes) -> bytes:
+    """The path that a header tells."""
+    name, prefix = text_in(header[:100]), text_in(header[345:500])
     return prefix + b"/" + name if prefix else name
 
 
-def _text(field: bytes) -> bytes:
+def text_in(field: bytes) -> bytes:
+    """What stands in a field of a header."""
     return field.partition(b"\0")[0]
 
 
-def _records(content: bytes) -> Mapping[bytes, bytes]:
+def records_in(content: bytes) -> Mapping[bytes, bytes]:
     """The records of an extended header: length, blank, keyword, `=`, value, newline."""
     found: dict[bytes, bytes] = {}
     position = 0

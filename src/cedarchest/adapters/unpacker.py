@@ -24,6 +24,7 @@ from cedarchest.adapters.archive_members import (
     unpacker_of,
 )
 from cedarchest.adapters.process import piped
+from cedarchest.adapters.tar_members import usual_members
 from cedarchest.errors import RestoreError
 from cedarchest.model.index import Entry, Kind, is_plain_path
 from cedarchest.model.names import to_text
@@ -50,7 +51,9 @@ class StreamUnpacker:
         limit = max(LEAST_LIMIT, LARGEST_RATIO * size)
         with _fed(pieces) as (stream, problem):
             try:
-                yield from _members(Forward(stream, limit, lambda _done: None))
+                data = Forward(stream, limit, lambda _done: None)
+                yield from usual_members(data)
+                yield from _members(data)
             except (tarfile.TarError, ValueError, OverflowError, EOFError, RecursionError) as error:
                 raise RestoreError(
                     f"{to_text(name)} is damaged: {str(error) or type(error).__name__}",
