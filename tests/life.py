@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import stat
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -43,8 +44,15 @@ def picture(top: Path) -> Picture:
             times = 0 if is_link or stat.S_ISFIFO(status.st_mode) else status.st_mtime_ns
             is_one_of_several = stat.S_ISREG(status.st_mode) and status.st_nlink > 1
             same = first.setdefault(status.st_ino, name) if is_one_of_several else b""
-            seen[name] = (oct(status.st_mode), status.st_uid, status.st_gid, times, content, same)
+            keys = () if is_link else sorted(os.listxattr(path))
+            more = tuple((key, os.getxattr(path, key)) for key in keys)
+            seen[name] = (oct(status.st_mode), status.st_uid, status.st_gid, times, content, same, more)
     return {name: what for name, what in seen.items() if name}
+
+
+def without_attributes(seen: Picture) -> Picture:
+    """All but extended attributes and ACLs."""
+    return {name: what[:-1] for name, what in seen.items()}
 
 
 def first_day(home: Path) -> None:
@@ -82,6 +90,10 @@ def first_day(home: Path) -> None:
     (home / "dir-link/f").write_bytes(b"y")
     (home / "link-dir").symlink_to("ann")
     (home / "large").write_bytes(os.urandom(1 << 20))
+    os.setxattr(home / "large", "user.colour", b"blue\0\xff")
+    os.setxattr(home / "ann", "user.of", b"ann")
+    subprocess.run(["setfacl", "-m", "u:12:r", str(home / "one")], check=True)
+    subprocess.run(["setfacl", "-m", "d:u:12:rx,u:13:x", str(home / "bob")], check=True)
     if ROOT:
         os.chown(home / "mode604", 1234, 2345)
     (home / "shut").chmod(0o500)
@@ -89,6 +101,7 @@ def first_day(home: Path) -> None:
 
 def second_day(home: Path) -> None:
     (home / "ann/docs/f0").write_bytes(b"changed")
+    os.setxattr(home / "large", "user.colour", b"green")  # nothing else of it changes, either
     (home / "ann/docs/f1").unlink()
     (home / "ann/docs/f2").rename(home / "bob/docs/moved")
     for name in ("two\n\nlines\n", "-rf", "\\x41", os.fsdecode(b"caf\xe9")):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,9 @@ from pathlib import Path
 import pytest
 from tests.cli.program import told
 from tests.conftest import NOBODY, Project, Ran
-from tests.life import FRI, LIFE, MON, ROOT, TUE, WED, Picture, lived, picture
+from tests.life import LIFE, MON, ROOT, TUE, WED, Picture, lived, picture
+from tests.pool import peers
+from tests.running import started
 
 DISC = "CC_{}_001"
 
@@ -130,20 +134,32 @@ def test_a_day_comes_back_as_it_was_staged(life: Lived, target: Path) -> None:
     assert picture(target) == {name: what for name, what in staged.items() if name != b"/cback.store"}
 
 
-@pytest.mark.usefixtures("shelf")
-def test_without_the_catalog_the_same_comes_back(life: Lived, target: Path, tmp_path: Path) -> None:
-    state = life.project.root / "state"
-    shutil.copytree(state, tmp_path / "state", symlinks=True)
-    shutil.rmtree(state)
-    try:
-        ran = life.project.run("catalog", "rebuild")
+def test_with_nothing_left_but_the_discs_every_day_comes_back(
+    life: Lived, project: Project, target: Path
+) -> None:
+    """No catalog, no staging, no collect dirs: another machine with the discs on its shelf."""
+    shutil.copytree(life.project.shelf, project.shelf, dirs_exist_ok=True)
+    peers(project, {"name": "here"})
+    ran = project.run("catalog", "rebuild")
+    assert ran.status == 0, ran.out + ran.err
+    for day in LIFE:
+        ran = project.run("restore", "--peer", "here", "--as-of", day, "--to", str(target), "--privileged")
         assert ran.status == 0, ran.out + ran.err
-        assert life.project.run("verify").status == 0
-        life.restore("--as-of", FRI, "--to", str(target), "--privileged")
-    finally:
-        shutil.rmtree(state)
-        shutil.copytree(tmp_path / "state", state, symlinks=True)
-    assert picture(life.at(target)) == life.days[FRI]
+        assert picture(life.at(target)) == life.days[day]
+        wipe(target)
+
+
+def test_a_restore_that_was_killed_goes_on_with_the_same_command(life: Lived, target: Path) -> None:
+    arguments = ("restore", "--as-of", WED, "--to", str(target), "--privileged")
+    for delay in (0.0, 0.01, 0.05):
+        with started(life.project, *arguments) as process:
+            while not target.exists() and process.poll() is None:
+                time.sleep(0.001)
+            time.sleep(delay)
+            process.signal(signal.SIGKILL)
+    life.restore(*arguments[1:])
+    assert picture(life.at(target)) == life.days[WED]
+    assert not list(target.rglob(".cedarchest*"))
 
 
 def test_in_place_wants_a_yes_and_spares_what_is_newer(life: Lived) -> None:

@@ -28,6 +28,7 @@ from cedarchest.errors import (
 )
 from cedarchest.model.disc import SessionRecord
 from cedarchest.model.disc_plan import Disc, DiscReading, Reading, plan_discs
+from cedarchest.model.media import BLOCK
 from cedarchest.model.names import to_text
 from cedarchest.model.restoring import Piece, Place, Restoration, Role, Source
 from cedarchest.ports import Ports, Writer
@@ -141,6 +142,9 @@ class DiscReader:
             self._ports.interrupts.check()
             work = of_source[id(each.source)]
             work.tried.add((each.piece.offset, place))
+            if not self._may_be_there(each.piece, place):
+                self._ports.reporter.note(f"{to_text(place.path)} cannot be where {label} is said to have it")
+                continue
             if work.patches is not None:
                 work.patches.fill(each.piece, place, self._session(place), blocks)
             else:
@@ -149,6 +153,15 @@ class DiscReader:
         for work in {id(work): work for work in of_source.values()}.values():
             if work.patches is not None and all(map(work.patches.has, work.source.pieces)):
                 self._from_patches(work, restorer)
+
+    def _may_be_there(self, piece: Piece, place: Place) -> bool:
+        """Whether a piece lies within the sessions of its disc, as what a disc says of itself may not."""
+        if not piece.size:
+            return True
+        self._session(place)
+        known = self._sessions[place.disc_id].values()
+        end = max((session.start + session.blocks for session in known), default=0)
+        return place.start >= 0 and place.start + -(-piece.size // BLOCK) <= end
 
     def _tell(self, blocks: BlockReader, piece: Piece) -> int:
         """Have the reporter know that a piece was read, whatever of it was needed."""

@@ -129,27 +129,32 @@ class _Archive(tarfile.TarFile):
 
 
 def _members(data: Forward) -> Iterator[Unpacked]:
-    with _Archive.open(
-        fileobj=data, mode="r:", encoding="utf-8", errors="surrogateescape", ignore_zeros=True
-    ) as archive:
-        damaged = 0
-        while True:
-            try:
+    """The members from here on, those that can be told behind damaged ones included."""
+    archive: _Archive | None = None
+    damaged = 0
+    while True:
+        try:
+            info = archive.next() if archive else None
+            if archive is None:
+                archive = _Archive.open(
+                    fileobj=data, mode="r:", encoding="utf-8", errors="surrogateescape", ignore_zeros=True
+                )
                 info = archive.next()
-            except tarfile.ReadError:
-                damaged += 1
-                if damaged > _DAMAGED_HEADERS or not data.read(tarfile.BLOCKSIZE):
-                    raise
-                archive.offset = data.tell() + -data.tell() % tarfile.BLOCKSIZE
-                continue
-            if info is None:
-                return
-            archive.members.clear()  # it would keep all of them
-            path = plain_path(info.name)
-            if path and is_plain_path(path):
-                kind = _KINDS.get(info.type, Kind.FILE)
-                hardlink = plain_path(info.linkname) if info.islnk() else b""
-                yield Unpacked(path, kind, hardlink, _chunks(data, info), partial(_entry, info, path, kind))
+        except tarfile.ReadError:
+            damaged += 1
+            if damaged > _DAMAGED_HEADERS or not data.read(tarfile.BLOCKSIZE):
+                raise
+            data.seek(data.tell() + -data.tell() % tarfile.BLOCKSIZE)
+            archive = None
+            continue
+        if info is None:
+            return
+        archive.members.clear()  # it would keep all of them
+        path = plain_path(info.name)
+        if path and is_plain_path(path):
+            kind = _KINDS.get(info.type, Kind.FILE)
+            hardlink = plain_path(info.linkname) if info.islnk() else b""
+            yield Unpacked(path, kind, hardlink, _chunks(data, info), partial(_entry, info, path, kind))
 
 
 def _entry(info: tarfile.TarInfo, path: bytes, kind: Kind) -> Entry:
