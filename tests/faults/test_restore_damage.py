@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -202,3 +203,18 @@ def test_a_content_that_another_archive_has_as_well_comes_from_there(project: Pr
     assert (ran.status, json.loads(ran.out)["lost"]) == (0, []), ran.err
     assert (back / "here" / str(home)[1:] / "f").read_bytes() == content
     assert (back / "here" / str(home)[1:] / "other").read_text() == "24"
+
+
+def test_a_size_that_no_disc_has_room_for_is_not_believed(project: Project) -> None:
+    """What the catalog was told by a disc may be anything; it costs the file, and neither time nor memory."""
+    project.stage(DAY, {"lied": b"x" * 5000, "honest": b"y" * 5000})
+    assert project.run("store").status == 0
+    with sqlite3.connect(project.root / "state/catalog.sqlite") as catalog:
+        changed = catalog.execute("update entries set size = ? where path like '%/lied'", (1 << 60,))
+        assert changed.rowcount == 1
+    catalog.close()
+    back = project.root / "back"
+    ran = project.run("--json", "restore", "--day", DAY, "--to", str(back), timeout=30)
+    assert ran.status == 11
+    assert [Path(each["path"]).name for each in json.loads(ran.out)["lost"]] == ["lied"]
+    assert (next(back.rglob("honest"))).read_bytes() == b"y" * 5000

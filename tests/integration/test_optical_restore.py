@@ -14,6 +14,7 @@ from tests.burner.faults import Fault
 from tests.burner.preload import require
 from tests.burner.sense import Sense
 from tests.conftest import Project
+from tests.pool import peers
 from tests.terminal import Terminal
 
 DISC = 2500
@@ -111,3 +112,57 @@ def test_blocks_that_a_drive_cannot_read_cost_their_file_and_no_other(
     original = whole.pop(f"{day[-2:]}-1")
     assert found == whole
     assert kept == original[: 5 * 2048] + bytes(2048) + original[6 * 2048 :]
+
+
+def spanned(project: Project, drive: Burner, day: str) -> Path:
+    """A staged day that needs two discs, the second of which is in the drive then; where the first is."""
+    project.environ["CEDARCHEST_NOW"] = f"{day.replace('/', '-')}T23:00"
+    assert project.run("store", environ=drive.env()).status == 8
+    first = drive.exchange("dvd+r", blocks=DISC)
+    ran = project.run("store", environ=drive.env())
+    assert ran.status == 0, ran.err
+    return first
+
+
+def test_a_file_in_parts_is_joined_over_two_discs_and_two_runs(project: Project, drive: Burner) -> None:
+    large = hashlib.shake_256(b"large").digest(6_000_000)
+    project.stage(DAYS[0], {"large": large, "a-small": b"small"})
+    first = spanned(project, drive, DAYS[0])
+    status, told = restore(project, drive, "--day", DAYS[0])
+    assert status == 8
+    assert "large" in [Path(each["path"]).name for each in told["lost"]]
+    assert list((project.root / "back/.cedarchest-spool").iterdir())
+    drive.reset_counts()
+    drive.exchange("dvd+r", directory=first)
+    status, told = restore(project, drive, "--day", DAYS[0])
+    assert (status, told["lost"]) == (0, [])
+    assert len(told["discs"]) == 1
+    (joined,) = (project.root / "back").rglob("large")
+    assert joined.read_bytes() == large
+    assert not (project.root / "back/.cedarchest-spool").exists()
+
+
+def test_an_archive_in_parts_gives_its_files(project: Project, drive: Burner) -> None:
+    home = project.root / "home"
+    home.mkdir()
+    names = [f"f{number}" for number in range(6)]
+    for name in names:
+        (home / name).write_bytes(hashlib.shake_256(name.encode()).digest(1_000_000))
+    peers(project, {"name": "here"})
+    text = project.config.read_text().replace('device = "shelf:shelf"', 'device = "/dev/sr0"')
+    text += f'[collect]\ndir = "{project.root}/collect/here"\n[[collect.source]]\npath = "{home}"\n'
+    project.config.write_text(text)
+    project.environ["CEDARCHEST_NOW"] = "2026-11-22T22:00"
+    for action in ("collect", "stage"):
+        assert project.run(action).status == 0
+    first = spanned(project, drive, DAYS[0])
+    top = project.root / "back/here" / str(home)[1:]
+    status, _ = restore(project, drive)
+    assert status == 8
+    drive.exchange("dvd+r", directory=first)
+    status, told = restore(project, drive)
+    assert (status, told["lost"]) == (0, [])
+    assert {path.name: path.read_bytes() for path in top.iterdir()} == {
+        path.name: path.read_bytes() for path in home.iterdir()
+    }
+    assert not (project.root / "back/.cedarchest-spool").exists()

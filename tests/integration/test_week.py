@@ -167,6 +167,19 @@ def restored(days: Path, machine: str, until: date, into: Path) -> Tree:
     return tree(next(into.glob("**/home")))
 
 
+def by_the_program(
+    project: Project, machine: Machine, day: date, tmp_path: Path, environ: Mapping[str, str]
+) -> Tree:
+    """A machine's files as of a night, as `restore` brings them back; they are taken away again."""
+    back = tmp_path / "restored"
+    named = ("--peer", machine.name, "--as-of", str(day), "--to", str(back))
+    ran = project.run("restore", *named, environ=environ)
+    assert ran.status == 0, ran.out + ran.err
+    found = tree(back / machine.name / str(machine.home)[1:])
+    shutil.rmtree(back)
+    return found
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("device", ["shelf", "bd-r"])
 def test_whatever_existed_at_a_stored_night_comes_back_from_the_discs(
@@ -187,6 +200,10 @@ def test_whatever_existed_at_a_stored_night_comes_back_from_the_discs(
             night(project, machines, day, environ)
         ran = project.run("verify", environ=environ)
         assert ran.status == 0, ran.err
+        for machine in machines:
+            for day in days:
+                if day != LOST:
+                    assert by_the_program(project, machine, day, tmp_path, environ) == machine.nights[day]
         sources = [f"stdio:{image}" for image in project.images()] or ["/dev/sr0"]
         assert len(sources) > 1 or device != "shelf"
         for source in sources:
