@@ -363,9 +363,9 @@ def verify(
 
 def _is_path(target: str) -> bool:
     """Whether a disc is named by where it is; what cannot be a label is a path, there or not."""
-    from cedarchest.model.names import LABEL
+    from cedarchest.model.names import is_label
 
-    return "/" in target or not LABEL.fullmatch(target) or Path(target).is_file()
+    return "/" in target or not is_label(target) or Path(target).is_file()
 
 
 def _verify_paths(context: typer.Context, paths: Sequence[str]) -> None:

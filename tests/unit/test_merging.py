@@ -16,6 +16,7 @@ from cedarchest.actions.merging import MissingVolume, merge, missing_volumes
 from cedarchest.model.claims import OtherVolume
 from cedarchest.model.disc import (
     BAD_SESSION,
+    CEDAR_BACKUP,
     CLOSED,
     DayContent,
     DiscRecord,
@@ -142,3 +143,34 @@ def test_sessions_that_a_day_rests_on_are_missing_until_they_are_there() -> None
     resting = a_session(1, days=(day,))
     assert missing([resting]) == (MissingVolume(2, 0, "", ("2026/11/22",)),)
     assert missing([resting, a_session(2, volume_set="other", volume=2)]) == ()
+
+
+# Sessions without an index
+
+
+def bare(status: SessionStatus = SessionStatus.CLAIMED, **changes: object) -> SessionRecord:
+    known = {"index_sha256": b"", "tool": CEDAR_BACKUP, "block_map": b"map", **changes}
+    return a_session(1, status, **known)
+
+
+def test_what_could_not_be_read_gives_way_to_what_could() -> None:
+    unread_at_first = bare(SessionStatus.BAD, reason=f"{UNKNOWN}why", block_map=b"")
+    known = merged((None, {}), an_image(unread_at_first), an_image(bare()))
+    assert known[1] == {1: bare()}
+    assert known[0] == DISC
+
+
+@pytest.mark.parametrize("status", [SessionStatus.VERIFIED, SessionStatus.CLAIMED])
+def test_what_was_read_stays_when_another_drive_reads_less(status: SessionStatus) -> None:
+    worse = bare(SessionStatus.BAD, reason=f"{UNKNOWN}why", block_map=b"")
+    assert merged((DISC, {1: bare(status)}), an_image(worse))[1] == {1: bare(status)}
+
+
+def test_a_session_that_differs_from_its_first_reading_does_not_replace_it() -> None:
+    result = merge(DISC, [bare()], an_image(bare(block_map=b"other")))
+    assert (result.sessions, len(result.wrong)) == ((), 1)
+
+
+def test_what_a_verify_found_bad_is_not_made_good_by_entering_it_again() -> None:
+    bad = bare(SessionStatus.BAD, reason="different: /x")
+    assert merged((DISC, {1: bad}), an_image(bare()))[1] == {1: bad}

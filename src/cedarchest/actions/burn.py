@@ -40,7 +40,7 @@ from cedarchest.model.disc import (
 )
 from cedarchest.model.findings import Finding
 from cedarchest.model.media import BLOCK
-from cedarchest.model.names import first_few
+from cedarchest.model.names import first_few, label_word
 from cedarchest.model.session import VolumePlace
 from cedarchest.ports import DayIndex, Graft, ImageTree, Ports, SavedSession, SessionSource, Writer
 
@@ -153,7 +153,7 @@ def _refuse_unproven(disc: DiscRecord, base: int, ports: Ports) -> None:
         if session.number == base and session.status is SessionStatus.CLAIMED:
             raise NotAppendable(
                 f"session {base} of {disc.label} was entered as the disc claims it, and not read yet",
-                advice=f"Read it first: cedarchest verify {disc.label}",
+                advice=f"Read it first: cedarchest verify {label_word(disc.label)}",
                 label=disc.label,
             )
 

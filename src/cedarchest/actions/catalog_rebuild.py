@@ -8,12 +8,13 @@ disc may be entered again and again, and the order in which discs come changes n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from cedarchest.actions.cedar_told import tell_of_cedars
 from cedarchest.actions.found_disc import FoundDisc, FoundSession, look_at_disc, who_is
 from cedarchest.actions.merging import Merged, MissingVolume, merge, missing_volumes
 from cedarchest.actions.writers import all_writers
@@ -26,6 +27,7 @@ from cedarchest.model.disc import (
     Observation,
     SessionRecord,
 )
+from cedarchest.model.names import LONGEST_CEDAR_LABEL, is_cedar_label, label_word
 from cedarchest.ports import Ports, Writer
 
 
@@ -38,6 +40,7 @@ class EnteredDisc:
     known: tuple[int, ...]
     days: tuple[str, ...]
     wrong: tuple[str, ...]
+    without_index: tuple[int, ...] = ()  # sessions of Cedar Backup, taken as they were read
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,7 @@ class _Work:
             self.ports.interrupts.check()
             try:
                 writer, seen = place.have()
-                self._enter(look_at_disc(writer, seen, place.claim, self.ports))
+                self._enter(look_at_disc(writer, seen, place.claim, self.ports), writer)
             except Interrupted:
                 raise
             except CedarchestError as error:
@@ -174,7 +177,7 @@ class _Work:
             finally:
                 place.done()
 
-    def _enter(self, found: FoundDisc) -> None:
+    def _enter(self, found: FoundDisc, writer: Writer) -> None:
         """Merge a disc with what is known of it, session by session.
 
         Raises:
@@ -182,11 +185,13 @@ class _Work:
         """
         known = {disc.disc_id: disc for disc in self.ports.catalog.discs()}
         before = known.get(found.disc.disc_id)
-        self._refuse_label(found.disc, known.values())
+        found = self._named(found, known)
+        if is_cedar_label(found.disc.label):
+            tell_of_cedars(found, before, writer, self.ports)
         if before is not None and before.given_up:
             raise CatalogError(
                 f"{before.label} was given up: nothing on it counts any more, and it is not entered",
-                advice=f"If it was lost and is found: cedarchest verify {before.label}",
+                advice=f"If it was lost and is found: cedarchest verify {label_word(before.label)}",
                 label=before.label,
             )
         merged = merge(before, self.ports.catalog.sessions(found.disc.disc_id) if before else (), found)
@@ -198,8 +203,9 @@ class _Work:
             self.ports.reporter.warn(line)
         days = {content.day for each in found.sessions for content in each.record.days}
         entered = tuple(each.record.number for each in merged.sessions)
+        bare = tuple(each.record.number for each in found.sessions if each.record.has_no_index)
         self.discs.append(
-            EnteredDisc(merged.disc.label, entered, merged.known, tuple(sorted(days)), merged.wrong)
+            EnteredDisc(merged.disc.label, entered, merged.known, tuple(sorted(days)), merged.wrong, bare)
         )
 
     def _write(self, before: DiscRecord | None, merged: Merged) -> None:
@@ -208,6 +214,23 @@ class _Work:
             self.ports.catalog.put_disc(merged.disc)
         for session in merged.sessions:
             self.ports.catalog.enter(session.record, session.entries, merged.disc)
+
+    def _named(self, found: FoundDisc, known: Mapping[str, DiscRecord]) -> FoundDisc:
+        """A disc by the label it has in the catalog; two of Cedar Backup may have the same.
+
+        Raises:
+            CatalogError: another disc of ours has its label.
+        """
+        disc, label = found.disc, found.disc.label
+        if not is_cedar_label(label):
+            self._refuse_label(disc, known.values())
+            return found
+        if disc.disc_id in known:
+            label = known[disc.disc_id].label
+        elif any(other.label == label for other in known.values()):
+            label = f"{label[:LONGEST_CEDAR_LABEL]} {disc.disc_id[:4].upper()}"
+            self.ports.reporter.warn(f"another disc is labelled {disc.label}: this one is {label} here")
+        return replace(found, disc=replace(disc, label=label))
 
     def _refuse_label(self, disc: DiscRecord, known: Iterable[DiscRecord]) -> None:
         """Raise when another disc has the label.

@@ -15,7 +15,7 @@ from cedarchest.actions.writers import labels_in
 from cedarchest.config.model import Config
 from cedarchest.errors import DamagedDisc, VerifyError
 from cedarchest.model.disc import DiscRecord, SessionRecord, SessionStatus
-from cedarchest.model.names import first_few
+from cedarchest.model.names import first_few, label_word
 from cedarchest.ports import Ports, Writer
 
 
@@ -42,7 +42,7 @@ def prove_claims(config: Config, writers: Sequence[Writer], ports: Ports) -> Non
     if left:
         ports.reporter.warn(
             f"days that are due stand on {first_few(left, ', ')} by what these discs claim; they are written"
-            f" again unless the discs are read first: cedarchest verify {left[0]}"
+            f" again unless the discs are read first: cedarchest verify {label_word(left[0])}"
         )
 
 
@@ -70,7 +70,7 @@ def _prove(
             ports.reporter.warn(error.message)
             follow_proof(config, held, ports)
         else:
-            follow_claims(config, held, ports)
+            follow_claims(config, session, ports)
 
 
 def _claiming(ports: Ports) -> list[tuple[DiscRecord, list[SessionRecord]]]:

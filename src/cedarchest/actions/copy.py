@@ -28,6 +28,7 @@ from cedarchest.errors import NotAppendable
 from cedarchest.model.disc import CheckKind, DayContent, DiscRecord, SessionRecord, still_shown
 from cedarchest.model.index import Entry
 from cedarchest.model.media import BLOCK
+from cedarchest.model.names import label_word
 from cedarchest.model.session import HOME, VolumePlace
 from cedarchest.ports import ImageTree, Ports, Writer
 
@@ -65,10 +66,17 @@ def execute_copy(config: Config, label: str, *, ports: Ports) -> CopyReport:
         if base is None or base != last_good(sessions):
             raise NotAppendable(
                 f"{'not all' if base else 'nothing'} on {label} is proven, so there is nothing to copy",
-                advice=f"Run `cedarchest verify {label}` first.",
+                advice=f"Run `cedarchest verify {label_word(label)}` first.",
                 label=label,
             )
         chain = base_chain(sessions, base.number)
+        if any(session.has_no_index for session in chain):
+            raise NotAppendable(
+                f"{label} has sessions of Cedar Backup, without an index that a copy could be proven with",
+                advice="Stage what it holds once more, under its days, and store that; or copy it bit by bit"
+                " with another program.",
+                label=label,
+            )
         ports.workspace.drop_images(but=_name(base))
         image, entries = _read(config, source, chain, ports)
         copy = _write(config, source, chain, ImageTree(image, base.start), entries, ports)

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from cedarchest.actions.cedar_disc import as_record, survey, what_is_wrong, who_is_cedars
 from cedarchest.actions.own_files import LARGEST_NOTE, NO_FILE_OF_OURS, read_own_files
 from cedarchest.errors import CedarchestError, DamagedDisc, ForeignDisc
 from cedarchest.model.claims import (
@@ -39,7 +40,7 @@ from cedarchest.model.image.identity import SMALL_FILE, find_nodes, read_node
 from cedarchest.model.image.shown import Shown, ShownTree, read_shown
 from cedarchest.model.image.volume import structure
 from cedarchest.model.index import Entry, Kind
-from cedarchest.model.names import readable, to_text
+from cedarchest.model.names import is_cedar_label, readable, to_text
 from cedarchest.model.session import DISC_FILE, session_folder
 from cedarchest.ports import Ports, Writer
 
@@ -93,9 +94,11 @@ def who_is(writer: Writer, seen: Observation) -> DiscClaim:
                 return parse_disc_claim(raw)
         except (DamagedDisc, ValueError):
             continue
+    if is_cedar_label(seen.label):
+        return who_is_cedars(writer, seen)
     raise ForeignDisc(
         f"{writer.image or seen.device} holds no disc of ours ({readable(seen.label) or 'no label'})",
-        advice="Only discs written by cedarchest say what they hold; other programs may read this one.",
+        advice="Only discs of cedarchest or Cedar Backup are entered; other programs may read this one.",
         label=readable(seen.label),
     )
 
@@ -106,7 +109,7 @@ def look_at_disc(writer: Writer, seen: Observation, claim: DiscClaim, ports: Por
     Raises:
         ToolError: the drive went away.
     """
-    looking = _Looking(writer, seen, claim)
+    looking = _Looking(writer, seen, claim, ports)
     for entry in seen.sessions:
         ports.interrupts.check()
         ports.reporter.note(f"reading what {claim.label} session {entry.number} says of itself")
@@ -118,14 +121,17 @@ def look_at_disc(writer: Writer, seen: Observation, claim: DiscClaim, ports: Por
 class _Looking:
     """A disc that is read session by session; of each tree only what its session holds is kept."""
 
-    def __init__(self, writer: Writer, seen: Observation, disc: DiscClaim) -> None:
+    def __init__(self, writer: Writer, seen: Observation, disc: DiscClaim, ports: Ports) -> None:
         self._writer = writer
+        self._ports = ports
         self._seen = seen
         self._disc = disc
         self._told: dict[int, _Told] = {}
         self._shown: dict[int, Mapping[bytes, Shown]] = {}  # by sessions of which nothing else is known
         self._why: dict[int, str] = {}
         self._outcomes: dict[int, OutcomeClaim] = {}
+        self._cedars: dict[int, FoundSession] = {}
+        self._visible: Mapping[bytes, StoredEntry] = {}  # what a disc of Cedar Backup shows up to now
         self.wrong: list[str] = []
 
     def look_at(self, entry: TocEntry) -> None:
@@ -141,8 +147,13 @@ class _Looking:
         except CedarchestError:
             raise
         except NO_FILE_OF_OURS as error:
-            self._give_up(entry, tree, error)
+            if not is_cedar_label(self._disc.label) or session_folder(entry.number).encode() in tree.entries:
+                self._give_up(entry, tree, error)
+            else:
+                self._take_as_it_is(entry)
             return
+        if is_cedar_label(self._disc.label):
+            self._visible = _as_stored(tree.entries)
         self._told[entry.number] = told
         self._outcomes |= {each.number: each for each in told.outcomes}
         own = {each.path for each in told.entries}
@@ -153,6 +164,16 @@ class _Looking:
         if self._shown.get(told.claim.base) == {}:
             earlier = {path: shown for path, shown in tree.entries.items() if path not in own}
             self._shown[told.claim.base] = earlier
+
+    def _take_as_it_is(self, entry: TocEntry) -> None:
+        """Read a session of Cedar Backup, which says nothing of itself."""
+        found = survey(self._writer, self._seen, entry, self._visible, self._disc.label, self._ports)
+        record = as_record(self._disc, entry, found, entry.number - 1, self._writer)
+        if found.findings:
+            record = replace(record, reason=UNKNOWN + record.reason)
+            self.wrong.append(what_is_wrong(f"{self._disc.label} session {entry.number}", found.findings))
+        self._cedars[entry.number] = FoundSession(record, found.held)
+        self._visible = found.shown
 
     def _give_up(self, entry: TocEntry, tree: ShownTree, error: Exception) -> None:
         self._shown[entry.number] = tree.entries
@@ -166,6 +187,8 @@ class _Looking:
         outcome = self._outcomes.get(entry.number)
         if outcome and (outcome.start, outcome.blocks) != (entry.start, entry.blocks):
             outcome = None
+        if entry.number in self._cedars:
+            return self._cedars[entry.number]
         if entry.number in self._told:
             return _claimed(self._told[entry.number], entry, outcome, self._drive())
         return self._unknown(entry, outcome)
@@ -191,16 +214,20 @@ class _Looking:
         if (outcome and outcome.status is SessionStatus.ABANDONED) or (sequential and not entry.volume_id):
             reason = SAID + outcome.reason if outcome else "the burn was cut off"
             return FoundSession(replace(record, status=SessionStatus.ABANDONED, reason=reason))
-        entries = [
-            StoredEntry(path, shown.kind.value, shown.size, shown.mtime * 10**9, b"", shown.start)
-            for path, shown in sorted(self._shown[entry.number].items())
-        ]
-        return FoundSession(record, entries)
+        return FoundSession(record, list(_as_stored(self._shown[entry.number]).values()))
 
     def _drive(self) -> str:
         """The drive that sessions are entered with: an image of a disc that a burner wrote is of none."""
         burnt = any(each.claim.speed_asked for each in self._told.values())
         return "" if burnt and self._writer.loads_itself else self._writer.device
+
+
+def _as_stored(shown: Mapping[bytes, Shown]) -> dict[bytes, StoredEntry]:
+    """What a tree shows, as far as that can be recorded, in order of path."""
+    return {
+        path: StoredEntry(path, each.kind.value, each.size, each.mtime * 10**9, b"", each.start)
+        for path, each in sorted(shown.items())
+    }
 
 
 def _tell(writer: Writer, entry: TocEntry, disc: DiscClaim, tree: ShownTree) -> _Told:

@@ -27,7 +27,7 @@ from cedarchest.model.disc import (
 )
 from cedarchest.model.index import Kind
 from cedarchest.model.media import BLOCK
-from cedarchest.model.names import first_few
+from cedarchest.model.names import first_few, is_cedar_label, label_word
 from cedarchest.model.plan import Room
 from cedarchest.model.size import Tally, described, record_bytes
 from cedarchest.ports import Ports, Writer
@@ -236,7 +236,7 @@ def _refuse_older(seen: Observation, disc: DiscRecord, ports: Ports) -> None:
 def lost_advice(label: str) -> str:
     """What to do when a disc will not come back."""
     return (
-        f"If it is lost: cedarchest discs lost {label};"
+        f"If it is lost: cedarchest discs lost {label_word(label)};"
         " the days of it that are staged are then due on another disc."
     )
 
@@ -255,7 +255,11 @@ def known_disc(seen: Observation, ports: Ports) -> DiscRecord | None:
     raise NotAppendable(
         f"{seen.device} holds our disc {seen.identity.label}, which this catalog does not know",
         advice="Insert a disc of this catalog or a blank one."
-        " `cedarchest verify DEVICE` reads a disc without a catalog.",
+        + (
+            f" `cedarchest catalog rebuild {seen.device}` enters what Cedar Backup wrote."
+            if is_cedar_label(seen.label)
+            else " `cedarchest verify DEVICE` reads a disc without a catalog."
+        ),
         label=seen.identity.label,
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cedarchest.actions.facts import is_claimed, is_covered, is_on_a_disc, is_stored, is_whole, newest_written
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError
-from cedarchest.model.disc import SessionStatus
+from cedarchest.model.disc import SessionRecord, SessionStatus
 from cedarchest.model.holdable import unholdable
 from cedarchest.model.names import first_few
 from cedarchest.ports import DayIndex, Ports, StagedDay
@@ -52,13 +52,14 @@ def follow_proof(config: Config, days: Iterable[str], ports: Ports, *, trust_mar
             ports.reporter.warn(f"{day.day} is no longer proven to be on disc; it is due again")
 
 
-def follow_claims(config: Config, days: Iterable[str], ports: Ports) -> None:
-    """As `follow_proof`, for days of which a claim was just found true: of some the rest is still to be read.
+def follow_claims(config: Config, session: SessionRecord, ports: Ports) -> None:
+    """As `follow_proof`, for days of a session whose claim was just found true.
 
-    Those keep the mark that they have.
+    Of some the rest is still to be read: those keep the mark that they have. So do those on discs of Cedar
+    Backup, which itself marked them: what it leaves out of a disc would have them written once more.
     """
-    found = list(days)
-    claimed = {day for day in found if is_claimed(ports.catalog, day)}
+    found = [content.day for content in session.days]
+    claimed = {day for day in found if session.has_no_index or is_claimed(ports.catalog, day)}
     follow_proof(config, claimed, ports, trust_marks=True)
     follow_proof(config, [day for day in found if day not in claimed], ports)
 

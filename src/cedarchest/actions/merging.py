@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from cedarchest.actions.found_disc import FoundDisc, FoundSession
+from cedarchest.actions.found_disc import UNKNOWN, FoundDisc, FoundSession
 from cedarchest.model.claims import OtherVolume
 from cedarchest.model.disc import BAD_SESSION, CLOSED, DiscRecord, SessionRecord, SessionStatus
 
@@ -79,6 +79,8 @@ def _is_same(known: SessionRecord, found: SessionRecord) -> bool:
     """Whether two records are of one session; where one cannot be read, its place has to do."""
     if known.status is SessionStatus.INTENDED:
         return True  # the disc says more of it once it is settled
+    if known.has_no_index and found.has_no_index and known.block_map and found.block_map:
+        return (known.start, known.block_map) == (found.start, found.block_map)
     if known.index_sha256 and found.index_sha256 and known.index_sha256 != found.index_sha256:
         return False
     return known.start == found.start
@@ -87,6 +89,8 @@ def _is_same(known: SessionRecord, found: SessionRecord) -> bool:
 def _more(known: SessionRecord, found: SessionRecord) -> SessionRecord:
     """A known session with what a disc tells beyond it: of what is only claimed, or could not be read."""
     if not known.index_sha256 and found.index_sha256 and known.status is not SessionStatus.INTENDED:
+        return found
+    if known.has_no_index and known.reason.startswith(UNKNOWN) and found.status is SessionStatus.CLAIMED:
         return found
     if known.status is not SessionStatus.CLAIMED or not found.index_sha256:
         return known

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from cedarchest.actions.burn import burn_session
+from cedarchest.actions.cedar_disc import survey
 from cedarchest.actions.day_claims import days_that_agree
 from cedarchest.actions.facts import visible_entries
+from cedarchest.actions.found_disc import UNKNOWN
 from cedarchest.actions.loading import current_disc, lost_advice
 from cedarchest.actions.selfcheck import expected_by_disc
 from cedarchest.config.model import Config
@@ -41,8 +43,9 @@ from cedarchest.model.findings import Finding, FindingKind
 from cedarchest.model.image.volume import check_anchor
 from cedarchest.model.index import Entry
 from cedarchest.model.media import BLOCK
-from cedarchest.model.names import first_few
+from cedarchest.model.names import first_few, is_cedar_label, label_word
 from cedarchest.model.pace import Pace
+from cedarchest.model.survey import compare_surveyed
 from cedarchest.ports import Ports, Writer
 
 log = logging.getLogger(__name__)
@@ -62,6 +65,8 @@ class Reading:
 def read_session(writer: Writer, seen: Observation, session: SessionRecord, ports: Ports) -> Reading:
     """Read a session of the loaded disc in one sweep and compare it with what was put there."""
     entry = next(each for each in seen.sessions if each.number == session.number)
+    if session.has_no_index:
+        return _read_surveyed(writer, seen, session, entry, ports)
     label = entry.volume_id
     expected = expected_of(writer, session, ports)
     earlier = visible_entries(ports.catalog, session.disc_id, session.base) if session.base else {}
@@ -82,7 +87,7 @@ def read_session(writer: Writer, seen: Observation, session: SessionRecord, port
         earlier,
         volume_id=label,
         known_map=session.block_map,
-        one_time=True,
+        one_time=not is_cedar_label(label),  # what stood there before has three times
         progress=progress,
         finding_limit=KEPT_FINDINGS,
     )
@@ -92,6 +97,33 @@ def read_session(writer: Writer, seen: Observation, session: SessionRecord, port
         _refuse_vanished(writer, seen, session)
     for area in pace.slow_areas():
         ports.reporter.warn(f"{label} reads slowly at {area}")
+    return Reading(check, ports.clock.monotonic() - began, seen)
+
+
+def _read_surveyed(
+    writer: Writer, seen: Observation, session: SessionRecord, entry: TocEntry, ports: Ports
+) -> Reading:
+    """Read a session of Cedar Backup once more, and compare it with what it was when it was entered.
+
+    Raises:
+        CatalogError: not all of it could be read then.
+    """
+    label = entry.volume_id
+    if session.reason.startswith(UNKNOWN):
+        raise CatalogError(
+            f"{label} session {session.number} could not all be read when it was entered: there is nothing to"
+            " compare it with",
+            advice="Clean it or put it into another drive, and enter it again: cedarchest catalog rebuild",
+            label=label,
+        )
+    began = ports.clock.monotonic()
+    earlier = visible_entries(ports.catalog, session.disc_id, session.base) if session.base else {}
+    found = survey(writer, seen, entry, earlier, label, ports)
+    expected = {each.path: each for each in ports.catalog.entries(session.disc_id, session.number)}
+    findings = compare_surveyed(expected, found, session.start, session.block_map)
+    if findings:
+        _refuse_vanished(writer, seen, session)
+    check = SessionCheck(findings, found.block_map, found.held, found.blocks)
     return Reading(check, ports.clock.monotonic() - began, seen)
 
 
@@ -258,8 +290,9 @@ def differences(
     if _is_unreadable(findings):
         return DamagedDisc(
             f"{disc.label} session {session.number} cannot be read in full in {_drive(reading)}: {shown}",
-            advice=f"Clean the disc, or put it into another drive: `cedarchest verify {disc.label}` takes"
-            " this back where it is read in full. Days of it that are staged are due again.",
+            advice=f"Clean the disc, or put it into another drive: `cedarchest verify"
+            f" {label_word(disc.label)}` takes this back where it is read in full. Days of it that are"
+            " staged are due again.",
             label=disc.label,
             findings=[str(finding) for finding in findings],
         )
@@ -280,7 +313,7 @@ def same_disc(writer: Writer, disc: DiscRecord, session: SessionRecord) -> Obser
     entry = next((each for each in seen.sessions if each.number == session.number), None)
     # A tree too damaged to name its disc leaves label and place to know it by.
     known = seen.identity is None or seen.identity.disc_id == disc.disc_id
-    if seen.label != disc.label or not known or entry is None or entry.start != session.start:
+    if not seen.is_of(disc.label) or not known or entry is None or entry.start != session.start:
         raise WrongDisc(
             f"{writer.device} does not hold {disc.label} with its session {session.number} any more",
             advice=f"Insert {disc.label} and run the command again: the session is checked first."

@@ -14,6 +14,7 @@ from cedarchest.config.model import Config
 from cedarchest.errors import ForeignDisc, NotAppendable
 from cedarchest.model.days import parse_day
 from cedarchest.model.disc import DiscRecord, DiscState, Observation, SessionStatus
+from cedarchest.model.names import label_word
 from cedarchest.ports import Ports, Writer
 
 log = logging.getLogger(__name__)
@@ -111,7 +112,7 @@ def reasons_to_keep(
     today = ports.clock.now().date()
     sessions = ports.catalog.sessions(disc.disc_id)
     if any(session.status is SessionStatus.CLAIMED for session in sessions):
-        return [f"what it claims to hold was not read yet (cedarchest verify {disc.label})"]
+        return [f"what it claims to hold was not read yet (cedarchest verify {label_word(disc.label)})"]
     unfinished = due_days(config, days_on(sessions), ports)
     reasons = [f"it holds a part of {day}, which is not stored yet" for day in unfinished]
     for day in days_on(sessions):

@@ -21,6 +21,7 @@ from cedarchest.config.model import Config
 from cedarchest.errors import MediumFull, NotAppendable, ToolFailed
 from cedarchest.model.closing import CloseDisc
 from cedarchest.model.disc import SEALED, CheckKind, DiscRecord, DiscState, Observation, SessionStatus
+from cedarchest.model.names import label_word
 from cedarchest.ports import Ports, Writer
 
 
@@ -75,7 +76,8 @@ def _seal(config: Config, writer: Writer, disc: DiscRecord, ports: Ports) -> Sea
     if sequential and not closed:
         raise ToolFailed(
             f"{disc.label} takes no more sessions, but the drive did not close it",
-            advice=f"It can be read as it is; to try again in another drive: cedarchest seal {disc.label}",
+            advice=f"It can be read as it is; to try again in another drive: cedarchest seal"
+            f" {label_word(disc.label)}",
             label=disc.label,
         )
     return SealReport(disc.label, closed, session, verdict)

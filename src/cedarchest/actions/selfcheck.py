@@ -7,7 +7,8 @@ by the comparison. Whoever forges all of them is not found out here; the catalog
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cedarchest.actions.own_files import LARGEST_NOTE, NO_FILE_OF_OURS, read_own_files
@@ -20,6 +21,7 @@ from cedarchest.model.image.shown import count_shown
 from cedarchest.model.image.volume import check_anchor
 from cedarchest.model.index import Entry
 from cedarchest.model.media import BLOCK
+from cedarchest.model.names import is_cedar_label, label_word
 from cedarchest.model.session import (
     DIGEST_SIZE,
     INDEX_NAME,
@@ -27,6 +29,7 @@ from cedarchest.model.session import (
     SUMS_NAME,
     session_folder,
 )
+from cedarchest.model.survey import shown_tree
 from cedarchest.ports import Ports, Writer
 
 
@@ -65,18 +68,30 @@ def check_by_itself(writer: Writer, target: str, ports: Ports) -> SelfCheck:
             f"{target} holds no disc of ours ({seen.label or 'no label'})",
             advice="Only discs written by cedarchest know what they should hold.",
         )
+    if is_cedar_label(seen.label) and not _has_index(writer, seen):
+        raise ForeignDisc(
+            f"{target} holds a disc of Cedar Backup ({seen.label}), which does not say what it should hold",
+            advice="Enter it in the catalog, and compare it with that later: cedarchest catalog rebuild"
+            f" {shlex.quote(target)}; cedarchest verify {label_word(seen.label)}",
+        )
     return _check_sessions(writer, seen, ports)
 
 
 def _has_index(writer: Writer, seen: Observation) -> bool:
     paths = [f"{session_folder(entry.number)}/{INDEX_NAME}".encode() for entry in seen.sessions]
-    for entry in seen.sessions:
-        try:
-            if find_nodes(writer.read, entry.start, paths):
-                return True
-        except DamagedDisc:
-            continue
-    return False
+    return any(_has_any(writer, entry, paths) for entry in seen.sessions)
+
+
+def _is_ours(writer: Writer, entry: TocEntry) -> bool:
+    """Whether a session brought a folder of its own."""
+    return _has_any(writer, entry, [session_folder(entry.number).encode()])
+
+
+def _has_any(writer: Writer, entry: TocEntry, paths: Sequence[bytes]) -> bool:
+    try:
+        return bool(find_nodes(writer.read, entry.start, paths))
+    except DamagedDisc:
+        return False
 
 
 def _check_sessions(writer: Writer, seen: Observation, ports: Ports) -> SelfCheck:
@@ -84,10 +99,18 @@ def _check_sessions(writer: Writer, seen: Observation, ports: Ports) -> SelfChec
     findings: list[Finding] = []
     if seen.sessions[0].start > 0:  # overwritable: a copy of the newest descriptors comes first
         check_anchor(writer.read, seen.sessions[-1].start, findings.append)
-    shown: dict[int, dict[bytes, StoredEntry]] = {0: {}}
+    shown: dict[int, Mapping[bytes, StoredEntry]] = {0: {}}
     blocks = 0
+    of_cedar = is_cedar_label(seen.label)
     for entry in seen.sessions:
         ports.interrupts.check()
+        if of_cedar and not _is_ours(writer, entry):
+            shown[entry.number] = shown_tree(writer.read, entry)
+            ports.reporter.warn(
+                f"{seen.label} session {entry.number} is of Cedar Backup, which does not say what it should"
+                " hold: it is not judged"
+            )
+            continue
         claimed = _claimed(writer, entry, findings)
         if claimed is None:
             continue
@@ -101,7 +124,7 @@ def _check_sessions(writer: Writer, seen: Observation, ports: Ports) -> SelfChec
             earlier,
             volume_id=entry.volume_id,
             known_map=maps.get(entry.number, b""),
-            one_time=True,
+            one_time=not of_cedar,
             progress=lambda done: ports.reporter.advance(done * BLOCK),
         )
         findings += check.findings

@@ -16,6 +16,7 @@ from cedarchest.actions.writers import all_writers, copies_with_drives
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError, NotAppendable
 from cedarchest.model.disc import CLOSED_BADLY, UNREADABLE, SessionStatus
+from cedarchest.model.names import label_word
 from cedarchest.model.plan import StorePlan, sessions_until_full
 from cedarchest.ports import DayIndex, Ports, StagedDay
 
@@ -101,7 +102,7 @@ def _notices(ports: Ports) -> Iterator[str]:
                 drive = session.reason.removeprefix(UNREADABLE).partition(":")[0]
                 yield (
                     f"{disc.label} session {session.number} was unreadable in {drive}; another drive may read"
-                    f" it: cedarchest verify {disc.label}"
+                    f" it: cedarchest verify {label_word(disc.label)}"
                 )
 
 

@@ -229,9 +229,9 @@ def verify_disc(config: Config, writer: Writer, disc: DiscRecord, ports: Ports) 
         problem = problem or error
         days = [content.day for content in session.days]
         suspect += days if error else ()
-        as_before = error is None and session.status is SessionStatus.VERIFIED
+        as_before = error is None and (session.status is SessionStatus.VERIFIED or session.has_no_index)
         if error is None and session.status is SessionStatus.CLAIMED:
-            follow_claims(config, days, ports)
+            follow_claims(config, session, ports)
         else:
             follow_proof(config, days, ports, trust_marks=as_before)
     if not read and problem is None:

@@ -26,7 +26,7 @@ from cedarchest.errors import (
     WrongDisc,
 )
 from cedarchest.model.disc import DiscIdentity, DiscState, Observation
-from cedarchest.model.image.identity import read_identity
+from cedarchest.model.image.identity import cedar_identity, read_identity
 from cedarchest.model.media import Medium
 from cedarchest.ports import Burnt, SessionSource
 
@@ -147,12 +147,13 @@ class OpticalDrive:
     def _identity(self, toc: Toc) -> DiscIdentity | None:
         """Who the disc says it is: in its newest session, or an earlier one where that is torn."""
         found = (read_identity(self.read, session.start) for session in reversed(toc.sessions))
-        return next((identity for identity in found if identity), None)
+        of_ours = next((identity for identity in found if identity), None)
+        return of_ours or cedar_identity(self.read, toc.sessions)
 
     def load(self, label: str) -> Observation:
         """See that the disc of this label is in the drive; there is no hand of ours to change it."""
         seen = self._loaded(f"Insert the disc {label}.")
-        if seen.label != label or seen.identity is None:
+        if not seen.is_of(label) or seen.identity is None:
             raise WrongDisc(
                 f"{self.device} holds {_described(seen)}, {label} is needed",
                 advice=f"Insert the disc {label} and run the command again.",

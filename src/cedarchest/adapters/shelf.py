@@ -26,10 +26,10 @@ from cedarchest.errors import (
     WrongDisc,
 )
 from cedarchest.model.disc import DiscState, Observation, TocEntry
-from cedarchest.model.image.identity import read_identity
+from cedarchest.model.image.identity import cedar_identity, read_identity
 from cedarchest.model.image.volume import DESCRIPTORS
 from cedarchest.model.media import BLOCK, TRAITS, Medium
-from cedarchest.model.names import LABEL
+from cedarchest.model.names import is_label
 from cedarchest.ports import Burnt, SessionSource
 
 SUFFIX = ".iso"
@@ -72,12 +72,12 @@ class Shelf:
     def labels(self) -> tuple[str, ...]:
         """Labels of images on the shelf by name; whether an image is ours shows when it is loaded."""
         names = (path.name.removesuffix(SUFFIX) for path in self._directory.glob(f"*{SUFFIX}"))
-        return tuple(sorted(name for name in names if LABEL.fullmatch(name)))
+        return tuple(sorted(name for name in names if is_label(name)))
 
     def load(self, label: str) -> Observation:
         """Take the image of this label."""
         image = self._directory / f"{label}{SUFFIX}"
-        if not LABEL.fullmatch(label) or not image.is_file():
+        if not is_label(label) or not image.is_file():
             raise NoMedium(
                 f"there is no disc {label} on the shelf {self._directory}",
                 advice=f"Put {label}{SUFFIX} back on the shelf.",
@@ -91,7 +91,7 @@ class Shelf:
             )
         self.take_image(image)
         seen = self.observe()
-        if seen.sessions and seen.label != label:
+        if seen.sessions and not seen.is_of(label):
             raise WrongDisc(
                 f"{image} holds a disc labelled {seen.label!r}",
                 advice="Give the image the name of its label again.",
@@ -164,7 +164,8 @@ class Shelf:
             free=max(0, self._capacity - toc.next_address),
             next_address=toc.next_address,
             sessions=toc.sessions,
-            identity=read_identity(self.read, toc.sessions[-1].start),
+            identity=read_identity(self.read, toc.sessions[-1].start)
+            or cedar_identity(self.read, toc.sessions),
         )
 
     def _end_of(self, session: TocEntry) -> int:

@@ -17,7 +17,7 @@ from typing import Any
 from cedarchest.model.days import format_day, parse_day
 from cedarchest.model.disc import DayContent, SessionStatus
 from cedarchest.model.media import BLOCK, MIB, Medium
-from cedarchest.model.names import LABEL
+from cedarchest.model.names import is_label
 from cedarchest.model.session import (
     DIGEST_SIZE,
     DISC_FORMAT,
@@ -189,7 +189,7 @@ def _other(value: object, volumes: int) -> OtherVolume:
     held = (_mapping(each) for each in _list(other, "holds", MOST_DAYS))
     return OtherVolume(
         _number(other, "volume", least=1, most=volumes),
-        "" if label is None else _matching(LABEL, _text(other, "disc")),
+        "" if label is None else _label_text(_text(other, "disc")),
         tuple(dict.fromkeys(_day_name(_text(each, "day")) for each in held)),
     )
 
@@ -251,7 +251,13 @@ def _time(value: Mapping[str, Any]) -> datetime:
 
 
 def _label(value: Mapping[str, Any]) -> str:
-    return _matching(LABEL, _text(value, "label"))
+    return _label_text(_text(value, "label"))
+
+
+def _label_text(text: str) -> str:
+    if not is_label(text):
+        raise ValueError(f"{text[:80]!r} is no label")
+    return text
 
 
 def _day_name(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from cedarchest.model.index import Entry, Kind
 from cedarchest.model.media import TRAITS, Medium, MediumTraits
+from cedarchest.model.names import is_cedar_label
 
 
 class DiscState(StrEnum):
@@ -79,6 +80,10 @@ class Observation:
         """The volume id of the newest session that has one, empty on a blank disc."""
         return next((session.volume_id for session in reversed(self.sessions) if session.volume_id), "")
 
+    def is_of(self, label: str) -> bool:
+        """Whether it is the disc of a label; Cedar Backup gives a disc another one with each session."""
+        return self.label == label or (is_cedar_label(label) and is_cedar_label(self.label))
+
     @property
     def drive_name(self) -> str:
         """Model and firmware: what a session is written, or read back, with."""
@@ -118,6 +123,9 @@ class DiscPlace:
     place: str
     since: datetime
 
+
+CEDAR_BACKUP = "Cedar Backup"
+"""The tool of sessions that it wrote."""
 
 BAD_SESSION = "a session on it is bad"
 SEALED = "it is sealed"
@@ -188,6 +196,11 @@ class SessionRecord:
     def name(self) -> str:
         """What it is a volume of, and which: a volume that is written again, or copied, has the same name."""
         return f"{self.volume_set} {self.volume}"
+
+    @property
+    def has_no_index(self) -> bool:
+        """Whether Cedar Backup wrote it: the disc has no index of it, the catalog alone what it holds."""
+        return self.tool == CEDAR_BACKUP and not self.index_sha256
 
 
 UNREADABLE = "unreadable in "

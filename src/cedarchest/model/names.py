@@ -83,3 +83,22 @@ ACTION = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 LABEL = re.compile(r"[A-Z0-9_]{1,16}")
 """What a disc's label may be: Joliet keeps 16 characters, ISO 9660 these letters."""
+
+_CEDAR_LABEL = re.compile(r"CEDAR BACKUP[ A-Z0-9_-]{0,20}")
+LONGEST_CEDAR_LABEL = 27
+"""Characters of such a label that leave room for what tells two alike apart."""
+
+
+def is_cedar_label(text: str) -> bool:
+    """Whether a disc of this label was begun by Cedar Backup, which looks at the beginning only as well."""
+    return _CEDAR_LABEL.fullmatch(text) is not None
+
+
+def is_label(text: str) -> bool:
+    """Whether a disc of ours, or one that Cedar Backup began, may be called so."""
+    return LABEL.fullmatch(text) is not None or is_cedar_label(text)
+
+
+def label_word(label: str) -> str:
+    """A label as one word of a command line, for advice."""
+    return f"'{label}'" if " " in label else label

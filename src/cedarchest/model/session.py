@@ -15,7 +15,7 @@ from importlib import resources
 from cedarchest.model.disc import DayContent, DiscIdentity, DiscRecord, SessionRecord
 from cedarchest.model.index import Entry, Kind
 from cedarchest.model.media import MIB
-from cedarchest.model.names import LABEL, sums_line, to_text
+from cedarchest.model.names import is_label, sums_line, to_text
 from cedarchest.model.parts import Part
 
 HOME = "CEDARCHEST"
@@ -71,7 +71,7 @@ def parse_disc_json(raw: bytes) -> DiscIdentity | None:
     """
     try:
         value = json.loads(raw)
-        if value["format"] != DISC_FORMAT or not LABEL.fullmatch(value["label"]):
+        if value["format"] != DISC_FORMAT or not is_label(value["label"]):
             return None
         return DiscIdentity(str(value["disc_id"]), value["label"], int(value["copy"]))
     except (ValueError, KeyError, TypeError):

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from cedarchest.actions.discs import DiscSummary, LossReport
 from cedarchest.model.disc import SessionRecord
-from cedarchest.model.names import readable
+from cedarchest.model.names import label_word, readable
 from cedarchest.model.size import shown
 from cedarchest.report.outcome import Outcome, Result
 
@@ -149,7 +149,7 @@ def _disc_figures(each: DiscSummary) -> dict[str, object]:
 def lost(report: LossReport) -> Result:
     """The result of `discs lost`."""
     label = report.summary.disc.label
-    said = [f"{label} is given up as lost; if it is found: cedarchest verify {label}"]
+    said = [f"{label} is given up as lost; if it is found: cedarchest verify {label_word(label)}"]
     days = report.days
     if days.kept:
         said.append(f"  on other discs too: {', '.join(days.kept)}")

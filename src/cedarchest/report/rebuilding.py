@@ -12,6 +12,7 @@ SHOWN_MISSING = 50
 def rebuilt(report: CatalogReport, *, dry_run: bool) -> Result:
     """The result of `catalog rebuild`."""
     lines = [_line(disc, dry_run=dry_run) for disc in report.discs]
+    lines += [_without_index(disc) for disc in report.discs if set(disc.entered) & set(disc.without_index)]
     missing = [_missing(each) for each in report.missing]
     shown = missing[:SHOWN_MISSING]
     more = [f"and {len(missing) - len(shown)} more"] if len(missing) > len(shown) else []
@@ -33,6 +34,7 @@ def rebuilt(report: CatalogReport, *, dry_run: bool) -> Result:
                     "known": list(disc.known),
                     "days": list(disc.days),
                     "wrong": list(disc.wrong),
+                    "without_index": list(disc.without_index),
                 }
                 for disc in report.discs
             ],
@@ -59,6 +61,15 @@ def _line(disc: EnteredDisc, *, dry_run: bool) -> str:
     done = f"would enter {word}" if dry_run else f"entered {word}"
     days = f" with {', '.join(disc.days)}" if disc.days else ""
     return f"{disc.label}: {done} {sessions}{days}"
+
+
+def _without_index(disc: EnteredDisc) -> str:
+    """How far sessions can be believed that say nothing of themselves."""
+    numbers = ", ".join(str(number) for number in disc.entered if number in disc.without_index)
+    return (
+        f"{disc.label}: Cedar Backup wrote session {numbers}, without an index: it was taken as it is, and"
+        " compared with nothing"
+    )
 
 
 def _missing(each: MissingVolume) -> str:

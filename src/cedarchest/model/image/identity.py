@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import hashlib
+import uuid
+from collections.abc import Collection, Iterator, Sequence
 
 from cedarchest.errors import DamagedDisc
-from cedarchest.model.disc import DiscIdentity
+from cedarchest.model.disc import DiscIdentity, TocEntry
 from cedarchest.model.findings import Finding
 from cedarchest.model.image.directories import Directory
 from cedarchest.model.image.iso9660 import Node, RockRidgeReader
-from cedarchest.model.image.volume import Read, read_volume
+from cedarchest.model.image.volume import DESCRIPTORS, Read, read_volume
 from cedarchest.model.index import Kind
 from cedarchest.model.media import BLOCK
+from cedarchest.model.names import is_cedar_label
 from cedarchest.model.session import DISC_FILE, parse_disc_json
 
 SMALL_FILE = 64 << 10
@@ -70,3 +73,25 @@ def read_identity(read: Read, start: int) -> DiscIdentity | None:
     except DamagedDisc:
         return None
     return parse_disc_json(raw) if raw else None
+
+
+CEDAR_DISCS = uuid.UUID("5c5d2d0e-3f5a-5b53-9d0b-7a1f4f1e6b1c")
+"""The namespace of the ids of discs that Cedar Backup began, which have none themselves."""
+
+
+def cedar_identity(read: Read, sessions: Sequence[TocEntry]) -> DiscIdentity | None:
+    """Who a disc is that Cedar Backup began: known by the descriptor of its first session; None for others.
+
+    That has the time to a hundredth of a second. Where a later session replaces it, on media that are written
+    over, the disc is another one from then on.
+    """
+    label = next((each.volume_id for each in reversed(sessions) if each.volume_id), "")
+    if not is_cedar_label(label):
+        return None
+    try:
+        raw = read(sessions[0].start + DESCRIPTORS, 1)
+    except DamagedDisc:
+        return None
+    if raw[1:6] != b"CD001":
+        return None
+    return DiscIdentity(str(uuid.uuid5(CEDAR_DISCS, hashlib.sha256(raw).hexdigest())), label)
