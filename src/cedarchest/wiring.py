@@ -35,6 +35,7 @@ from cedarchest.adapters.ssh import Login
 from cedarchest.adapters.staging import StagingFolder
 from cedarchest.adapters.tools import InstalledTools
 from cedarchest.adapters.unpacker import StreamUnpacker
+from cedarchest.adapters.unpacking import Unpackers
 from cedarchest.adapters.workspace import StateWorkspace
 from cedarchest.adapters.xorriso import Xorriso
 from cedarchest.config.model import Config, Peer
@@ -106,6 +107,7 @@ def wired(
                 hooks=HookPrograms(),
                 extensions=InstalledExtensions(),
                 archives=LocalArchives(),
+                unpacking=Unpackers(),
                 sources=LocalSources(),
                 collect_dir=LocalCollectDir(config.options.user, config.options.group),
                 collect_states=StateFolder(config.options.state_dir),

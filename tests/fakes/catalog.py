@@ -265,6 +265,8 @@ class MemoryCatalog:
                 if entry.kind == "file" and place_in_day(entry.path) and is_archive_name(entry.path):
                     cut = self._cut(entry)
                     sha256 = cut[2] if cut else entry.sha256
+                    if not sha256:
+                        continue
                     stands.setdefault(sha256, []).append(self._stand(key, entry.path))
         found = [
             self._archives.get(sha256, ArchiveRecord(sha256))._replace(stands=tuple(sorted(where)))

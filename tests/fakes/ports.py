@@ -30,6 +30,7 @@ from cedarchest.adapters.rsync import RsyncPeers
 from cedarchest.adapters.sources import LocalSources
 from cedarchest.adapters.staging import StagingFolder
 from cedarchest.adapters.unpacker import StreamUnpacker
+from cedarchest.adapters.unpacking import Unpackers
 from cedarchest.adapters.workspace import StateWorkspace
 from cedarchest.config.model import Config
 from cedarchest.errors import (
@@ -161,6 +162,7 @@ def memory_ports(root: Path, *trays: Tray) -> Ports:
         hooks=HookPrograms(),
         extensions=InstalledExtensions(),
         archives=LocalArchives(),
+        unpacking=Unpackers(),
         sources=LocalSources(),
         collect_dir=LocalCollectDir(None, None),
         collect_states=StateFolder(root / "state"),

@@ -1,6 +1,7 @@
 """The catalog made anew from discs: each says what it holds, in any order, as far as they are at hand.
 
-    look who each disc is → read what it says of itself → merge with what is known → say what is missing
+    look who each disc is → read what it says of itself → merge with what is known → list its archives
+    → say what is missing
 
 What a disc claims is entered as claimed; what was proven here, or is known to be bad, stays as it is. So a
 disc may be entered again and again, and the order in which discs come changes nothing.
@@ -15,6 +16,12 @@ from functools import partial
 from pathlib import Path
 
 from cedarchest.actions.cedar_told import tell_of_cedars
+from cedarchest.actions.disc_archives import (
+    AbsentArchives,
+    Unindexed,
+    absent_archives,
+    index_from_disc,
+)
 from cedarchest.actions.found_disc import FoundDisc, FoundSession, look_at_disc, who_is
 from cedarchest.actions.merging import Merged, MissingVolume, merge, missing_volumes
 from cedarchest.actions.writers import all_writers
@@ -50,6 +57,9 @@ class CatalogReport:
     discs: tuple[EnteredDisc, ...]
     missing: tuple[MissingVolume, ...]
     problems: tuple[CedarchestError, ...]
+    indexed: int = 0  # archives whose members are known now
+    unindexed: tuple[Unindexed, ...] = ()
+    absent: tuple[AbsentArchives, ...] = ()
 
 
 def execute_catalog_rebuild(
@@ -70,7 +80,10 @@ def execute_catalog_rebuild(
         with ports.locks.hold(config.options.state_dir):
             work.run(config, targets)
     missing = missing_volumes(work.sessions(), work.others)
-    return CatalogReport(tuple(work.discs), missing, tuple(work.problems))
+    absent = absent_archives(work.at_hand, ports)
+    return CatalogReport(
+        tuple(work.discs), missing, tuple(work.problems), work.indexed, tuple(work.unindexed), absent
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +111,9 @@ class _Work:
     problems: list[CedarchestError] = field(default_factory=list)
     others: dict[str, dict[int, OtherVolume]] = field(default_factory=dict)
     found: list[SessionRecord] = field(default_factory=list)
+    unindexed: list[Unindexed] = field(default_factory=list)
+    indexed: int = 0
+    at_hand: set[str] = field(default_factory=set)
 
     def run(self, config: Config, targets: Sequence[str]) -> None:
         """Look at each disc, then enter them from the oldest on."""
@@ -169,7 +185,12 @@ class _Work:
             self.ports.interrupts.check()
             try:
                 writer, seen = place.have()
-                self._enter(look_at_disc(writer, seen, place.claim, self.ports), writer)
+                disc = self._enter(look_at_disc(writer, seen, place.claim, self.ports), writer)
+                if not self.dry_run:
+                    self.at_hand.add(disc.disc_id)
+                    listed = index_from_disc(writer, disc, self.ports)
+                    self.indexed += listed.archives
+                    self.unindexed += listed.left
             except Interrupted:
                 raise
             except CedarchestError as error:
@@ -177,7 +198,7 @@ class _Work:
             finally:
                 place.done()
 
-    def _enter(self, found: FoundDisc, writer: Writer) -> None:
+    def _enter(self, found: FoundDisc, writer: Writer) -> DiscRecord:
         """Merge a disc with what is known of it, session by session.
 
         Raises:
@@ -207,6 +228,7 @@ class _Work:
         self.discs.append(
             EnteredDisc(merged.disc.label, entered, merged.known, tuple(sorted(days)), merged.wrong, bare)
         )
+        return merged.disc
 
     def _write(self, before: DiscRecord | None, merged: Merged) -> None:
         """Record what is new; each session is whole or not there."""

@@ -15,7 +15,7 @@ from cedarchest.model.index import Entry, Kind
 from cedarchest.model.members import ArchiveRecord, Listing, Member, is_archive_name, line_of, told_anew
 from cedarchest.model.names import to_text
 from cedarchest.model.parts import whole_path
-from cedarchest.ports import DayIndex, Ports
+from cedarchest.ports import DayIndex, IndexHead, Ports
 
 
 def index_archives(config: Config, ports: Ports, written: Iterable[DayIndex] = ()) -> None:
@@ -84,11 +84,18 @@ def _by_index(day: DayIndex, path: bytes, sha256: bytes, ports: Ports) -> bool:
     if head is None:
         return False
     listed = ports.archives.listed(day.directory, path)
-    base = b"" if head.is_whole else _newest_listing(line_of(day.day.encode() + b"/" + path), day.day, ports)
+    by_listing(head, listed, day.day.encode() + b"/" + path, day.day, sha256, ports)
+    return True
+
+
+def by_listing(
+    head: IndexHead, listed: Iterable[Member], path: bytes, day: str, sha256: bytes, ports: Ports
+) -> None:
+    """Enter what the index of an archive at a path of a disc lists: what is new beside the one before."""
+    base = b"" if head.is_whole else _newest_listing(line_of(path), day, ports)
     before: Mapping[bytes, Member] = ports.catalog.listing(base) if base else {}
     record = ArchiveRecord(sha256, Listing.INDEX, rests_on=base)
     ports.catalog.put_members(record, told_anew(listed, before))
-    return True
 
 
 def _newest_listing(line: bytes, day: str, ports: Ports) -> bytes:

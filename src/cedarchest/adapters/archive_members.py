@@ -14,14 +14,15 @@ import os
 import stat
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal, DecimalException
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from cedarchest.adapters.folders import inside
 from cedarchest.adapters.process import piped
-from cedarchest.errors import StagingError
+from cedarchest.adapters.unpacking import LARGEST_RATIO, LEAST_LIMIT, UNPACKERS
+from cedarchest.errors import CedarchestError, StagingError
 from cedarchest.model.archive_names import INDEX_SUFFIX
 from cedarchest.model.index import FORMAT, VERSION, Kind, index_lines, is_plain_path, parse_record
 from cedarchest.model.members import Member, member_of
@@ -34,19 +35,10 @@ MOST_MEMBERS = 5_000_000
 LONGEST_READ = 64 << 20
 """Bytes that a header may have: names and extended attributes of one member."""
 
-LEAST_LIMIT, LARGEST_RATIO = 64 << 30, 1000
-"""Bytes that anything may unpack to, and how many times its size a larger archive may."""
-
 _DAMAGED = (
     *(tarfile.TarError, ValueError, OverflowError, EOFError, OSError, KeyError, IndexError, TypeError),
     *(RecursionError, zlib.error),
 )
-_UNPACKERS: Mapping[bytes, Sequence[str]] = {
-    b"\x1f\x8b": ("gzip", "--decompress", "--stdout"),
-    b"BZh": ("bzip2", "--decompress", "--stdout"),
-    b"\xfd7zXZ\0": ("xz", "--decompress", "--stdout", "--memlimit-decompress=1GiB"),
-    b"\x28\xb5\x2f\xfd": ("zstd", "--decompress", "--stdout", "--quiet"),
-}
 _KINDS = {
     tarfile.DIRTYPE: Kind.DIR,
     tarfile.SYMTYPE: Kind.LINK,
@@ -67,30 +59,15 @@ class LocalArchives:
         with _sentences(beside):
             try:
                 with _opened(root, beside) as stream:
-                    head = _head(next(index_lines(stream, at_most=MOST_MEMBERS)))
+                    return _index_head(stream, sha256)
             except FileNotFoundError:
                 return None
-            archives = head["archives"]
-            if bytes.fromhex(archives[0]["sha256"]) != sha256:
-                raise ValueError("it is the index of another archive")
-            return IndexHead(len(archives) == 1 and head["day"] == head["whole_day"])
 
     def listed(self, root: Path, path: bytes) -> Iterator[Member]:
         """What the index beside an archive lists, in order of path."""
         beside = path + INDEX_SUFFIX
         with _sentences(beside), _opened(root, beside) as stream:
-            lines = index_lines(stream, at_most=MOST_MEMBERS)
-            archives = len(_head(next(lines))["archives"])
-            last = b""
-            for line in lines:
-                entry = parse_record(line)
-                number = json.loads(line).get("in", 0) if b'"in"' in line else 0
-                if type(number) is not int or not 0 <= number < archives:
-                    raise ValueError(f"{to_text(entry.path)} is in an archive that it does not name")
-                if entry.path <= last:
-                    raise ValueError(f"records out of order at {to_text(entry.path)}")
-                last = entry.path
-                yield _storable(member_of(entry, entry.path, held=number == 0))
+            yield from _listed(stream)
 
     def members(self, root: Path, path: bytes, read: Callable[[int], None]) -> tuple[list[Member], int]:
         """What an archive holds, by reading it, and of how many members the paths lead elsewhere."""
@@ -100,13 +77,30 @@ class LocalArchives:
             with _unpacked(stream) as data:
                 return _members(Forward(data, limit, read))
 
+    def head_in(self, content: bytes, path: bytes, sha256: bytes) -> IndexHead:
+        """Of an index, given as it stands beside the archive at a path."""
+        with _sentences(path + INDEX_SUFFIX):
+            return _index_head(io.BytesIO(content), sha256)
+
+    def listed_in(self, content: bytes, path: bytes) -> Iterator[Member]:
+        """What such an index lists, in order of path."""
+        with _sentences(path + INDEX_SUFFIX):
+            yield from _listed(io.BytesIO(content))
+
+    def members_in(
+        self, data: BinaryIO, size: int, path: bytes, read: Callable[[int], None]
+    ) -> tuple[list[Member], int]:
+        """What an archive holds of which there is but a stream."""
+        with _sentences(path):
+            return _members(Forward(data, max(LEAST_LIMIT, LARGEST_RATIO * size), read))
+
 
 @contextlib.contextmanager
 def _sentences(path: bytes) -> Iterator[None]:
     """Says of what is wrong what it is wrong with."""
     try:
         yield
-    except StagingError:
+    except CedarchestError:
         raise
     except _DAMAGED as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -127,6 +121,29 @@ def _opened(root: Path, path: bytes) -> Iterator[BinaryIO]:
             yield stream
 
 
+def _index_head(stream: BinaryIO, sha256: bytes) -> IndexHead:
+    head = _head(next(index_lines(stream, at_most=MOST_MEMBERS)))
+    archives = head["archives"]
+    if bytes.fromhex(archives[0]["sha256"]) != sha256:
+        raise ValueError("it is the index of another archive")
+    return IndexHead(len(archives) == 1 and head["day"] == head["whole_day"])
+
+
+def _listed(stream: BinaryIO) -> Iterator[Member]:
+    lines = index_lines(stream, at_most=MOST_MEMBERS)
+    archives = len(_head(next(lines))["archives"])
+    last = b""
+    for line in lines:
+        entry = parse_record(line)
+        number = json.loads(line).get("in", 0) if b'"in"' in line else 0
+        if type(number) is not int or not 0 <= number < archives:
+            raise ValueError(f"{to_text(entry.path)} is in an archive that it does not name")
+        if entry.path <= last:
+            raise ValueError(f"records out of order at {to_text(entry.path)}")
+        last = entry.path
+        yield _storable(member_of(entry, entry.path, held=number == 0))
+
+
 def _head(line: bytes) -> dict[str, Any]:
     head = json.loads(line or b"null")
     if not isinstance(head, dict) or (head.get("format"), head.get("version")) != (FORMAT, VERSION):
@@ -145,7 +162,7 @@ def _storable(member: Member) -> Member:
 
 def unpacker_of(start: bytes) -> Sequence[str] | None:
     """What unpacks a file that begins like this; None where it is not packed."""
-    return next((argv for magic, argv in _UNPACKERS.items() if start.startswith(magic)), None)
+    return next((argv for magic, argv in UNPACKERS.values() if start.startswith(magic)), None)
 
 
 @contextlib.contextmanager

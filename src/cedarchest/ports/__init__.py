@@ -29,6 +29,7 @@ from cedarchest.ports.run import (
 )
 from cedarchest.ports.scheduling import RunJournal, Scheduler, Scope
 from cedarchest.ports.staging import Arrivals, DayIndex, Digest, FolderItem, Folders, StagedDay, Staging
+from cedarchest.ports.unpacking import Unpacking
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Ports:
     hooks: Hooks
     extensions: Extensions
     archives: ArchiveReader
+    unpacking: Unpacking
     sources: Sources
     collect_dir: CollectDir
     collect_states: CollectStates
@@ -108,6 +110,7 @@ __all__ = [
     "Staging",
     "Tools",
     "Unpacker",
+    "Unpacking",
     "Workspace",
     "Writer",
 ]

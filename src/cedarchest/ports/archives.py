@@ -1,10 +1,10 @@
-"""What archives hold that stand in a folder."""
+"""What archives hold, in a folder or wherever a stream comes from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from cedarchest.model.members import Member
 
@@ -37,5 +37,22 @@ class ArchiveReader(Protocol):
 
         Raises:
             ToolMissing: the program that unpacks it.
+        """
+        ...
+
+    def head_in(self, content: bytes, path: bytes, sha256: bytes) -> IndexHead:
+        """Of an index, given as it stands beside the archive at a path."""
+        ...
+
+    def listed_in(self, content: bytes, path: bytes) -> Iterator[Member]:
+        """What such an index lists, in order of path."""
+        ...
+
+    def members_in(
+        self, data: BinaryIO, size: int, path: bytes, read: Callable[[int], None]
+    ) -> tuple[list[Member], int]:
+        """As `members`, of an archive that comes unpacked; `size` are the bytes that it has packed.
+
+        The stream is read to its end. What it raises besides comes through.
         """
         ...

@@ -56,8 +56,8 @@ def _row(each: History) -> tuple[str, ...]:
 def _not_searched(unread: int, bad: int) -> Iterator[str]:
     if unread:
         yield (
-            f"{counted(unread, 'archive')} on disc not searched inside: stored before this was kept, and not"
-            " staged any more"
+            f"{counted(unread, 'archive')} on disc not searched inside: the discs tell what is in them by"
+            " cedarchest catalog rebuild"
         )
     if bad:
         yield f"{counted(bad, 'archive')} on disc not searched inside: not readable when stored"

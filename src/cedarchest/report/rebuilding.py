@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from cedarchest.actions.catalog_rebuild import CatalogReport, EnteredDisc
+from cedarchest.actions.disc_archives import AbsentArchives
 from cedarchest.actions.merging import MissingVolume
+from cedarchest.model.names import to_text
+from cedarchest.report.discs import counted
 from cedarchest.report.outcome import Outcome, Result
 
 SHOWN_MISSING = 50
@@ -17,15 +20,22 @@ def rebuilt(report: CatalogReport, *, dry_run: bool) -> Result:
     shown = missing[:SHOWN_MISSING]
     more = [f"and {len(missing) - len(shown)} more"] if len(missing) > len(shown) else []
     lines += [f"missing: {each}" for each in [*shown, *more]]
+    if report.indexed:
+        lines.append(f"listed what is in {counted(report.indexed, 'archive')}")
+    lines += [_absent(each) for each in report.absent]
     news = any(disc.entered for disc in report.discs)
     if news and not dry_run:
         lines.append("nothing of this counts as proven before it is read: cedarchest verify")
     return Result(
         "catalog",
-        Outcome.OK if news else Outcome.NOTHING_TO_DO,
+        Outcome.OK if news or report.indexed else Outcome.NOTHING_TO_DO,
         days=sorted({day for disc in report.discs for day in disc.days}),
         discs=list(dict.fromkeys(disc.label for disc in report.discs)),
-        left_out=[*(line for disc in report.discs for line in disc.wrong), *missing],
+        left_out=[
+            *(line for disc in report.discs for line in disc.wrong),
+            *map(str, report.unindexed),
+            *missing,
+        ],
         figures={
             "entered": [
                 {
@@ -47,6 +57,11 @@ def rebuilt(report: CatalogReport, *, dry_run: bool) -> Result:
                 }
                 for each in report.missing
             ],
+            "indexed": report.indexed,
+            "unindexed": [
+                {"disc": each.label, "path": to_text(each.path), "why": each.why} for each in report.unindexed
+            ],
+            "absent": [{"disc": each.label, "archives": each.archives} for each in report.absent],
         },
         text=lines,
         problems=report.problems,
@@ -69,6 +84,14 @@ def _without_index(disc: EnteredDisc) -> str:
     return (
         f"{disc.label}: Cedar Backup wrote session {numbers}, without an index: it was taken as it is, and"
         " compared with nothing"
+    )
+
+
+def _absent(each: AbsentArchives) -> str:
+    """A disc that the catalog knows, and whose archives nobody has looked into."""
+    return (
+        f"{each.label} was not at hand: what is in {counted(each.archives, 'archive')} on it cannot be found"
+        " before it is read: cedarchest catalog rebuild, with the disc in the drive"
     )
 
 

@@ -197,7 +197,7 @@ class SessionPaths:
                 continue
             whole = whole_path(path)
             sha256 = (whole and self._part(row, whole)) or sha256
-            if is_archive_name(path):
+            if sha256 and is_archive_name(path):
                 tree = archive_key(self._connection, sha256)
                 values = {"session_id": self._session, "tree_id": tree, "path": row[1]}
                 line = to_text(line_of(path))

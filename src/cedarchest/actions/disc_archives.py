@@ -1,0 +1,263 @@
+"""Members of archives from the discs they stand on, when nothing of them is staged any more.
+
+By the index beside an archive where there is one, which has to be the file that its session lists; else by
+reading the archive through, and only if it is the one that was entered. What a disc cannot give is said and
+stays unread: another copy may have it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from cedarchest.actions.indexing import by_listing
+from cedarchest.errors import DamagedDisc, StagingError, ToolMissing
+from cedarchest.model.archive_names import INDEX_SUFFIX
+from cedarchest.model.disc import DiscRecord, StoredEntry
+from cedarchest.model.media import BLOCK
+from cedarchest.model.members import ArchiveRecord, Listing, Member
+from cedarchest.model.names import to_text
+from cedarchest.model.parts import PartSeries, Split, whole_path
+from cedarchest.ports import Ports, Writer
+
+LARGEST_INDEX = 256 << 20
+"""Bytes of an index that are read into memory; packed, it has some thirty for each entry."""
+
+_PIECE_BLOCKS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Unindexed:
+    """An archive on a disc whose members are not known, and why not."""
+
+    label: str
+    path: bytes
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.label} /{to_text(self.path)}: {self.why}; what it holds cannot be found by name"
+
+
+class AbsentArchives(NamedTuple):
+    """How many archives stand on a disc that was not at hand, whose members no disc told yet."""
+
+    label: str
+    archives: int
+
+
+class Indexed(NamedTuple):
+    """How many archives of a disc were listed, and those that could not be."""
+
+    archives: int
+    left: tuple[Unindexed, ...]
+
+
+def index_from_disc(writer: Writer, disc: DiscRecord, ports: Ports) -> Indexed:
+    """Enter the members of all archives on the loaded disc that are not known yet.
+
+    Raises:
+        ToolError: the drive went away.
+        DiskFull, CatalogError: they cannot be recorded.
+    """
+    reading = _Reading(writer, disc, ports)
+    wanted = sorted(_wanted(disc, ports))
+    if wanted:
+        reading.look(wanted)
+        reading.by_indexes()
+        reading.by_reading()
+    return Indexed(reading.done, tuple(reading.left))
+
+
+def absent_archives(at_hand: Iterable[str], ports: Ports) -> tuple[AbsentArchives, ...]:
+    """The discs with unread archives, of which none was at hand, by label."""
+    here = set(at_hand)
+    counts: dict[str, int] = {}
+    for archive in ports.catalog.unread_archives():
+        stands = [stand for stand in archive.stands if not stand.given_up]
+        if archive.listing is Listing.UNREAD and stands and not here & {stand.disc_id for stand in stands}:
+            counts[stands[0].label] = counts.get(stands[0].label, 0) + 1
+    return tuple(AbsentArchives(label, count) for label, count in sorted(counts.items()))
+
+
+def _wanted(disc: DiscRecord, ports: Ports) -> Iterator[tuple[bytes, bytes]]:
+    """Path on the disc and digest of each archive there that is not read; in parts, of a part."""
+    for archive in ports.catalog.unread_archives():
+        if archive.listing is Listing.UNREAD:
+            path = next((each.path for each in archive.stands if each.disc_id == disc.disc_id), None)
+            if path is not None:
+                yield path, archive.sha256
+
+
+@dataclass(frozen=True, slots=True)
+class _Archive:
+    """An archive on the disc: where it stands as a whole, its digest, and the files that it is."""
+
+    path: bytes
+    sha256: bytes
+    files: tuple[StoredEntry, ...]
+
+    @property
+    def size(self) -> int:
+        """Its bytes, as it is packed."""
+        return sum(each.size for each in self.files)
+
+
+class _Reading:
+    """The archives of a disc, those by index first, which cost little; then the others as they stand."""
+
+    def __init__(self, writer: Writer, disc: DiscRecord, ports: Ports) -> None:
+        self._writer = writer
+        self._disc = disc
+        self._ports = ports
+        self._archives: list[_Archive] = []
+        self._indexes: dict[bytes, StoredEntry] = {}
+        sessions = ports.catalog.sessions(disc.disc_id)
+        self._left = 2 * sum(session.blocks for session in sessions)  # archives are joined, and read through
+        self.done = 0
+        self.left: list[Unindexed] = []
+
+    def look(self, wanted: Sequence[tuple[bytes, bytes]]) -> None:
+        """See where the archives and their indexes stand; what is in parts is joined."""
+        wholes = {whole_path(path) or path for path, _ in wanted}
+        files: dict[bytes, StoredEntry] = {}
+        for session in self._ports.catalog.sessions(self._disc.disc_id):
+            for entry in self._ports.catalog.entries(self._disc.disc_id, session.number):
+                whole = whole_path(entry.path) or entry.path
+                if whole in wholes or whole.removesuffix(INDEX_SUFFIX) in wholes:
+                    files[entry.path] = entry
+        self._indexes = {path: entry for path, entry in files.items() if path.endswith(INDEX_SUFFIX)}
+        series = PartSeries(files)
+        joined = set[bytes]()
+        for path, sha256 in wanted:
+            whole = whole_path(path)
+            if not whole:
+                self._archives += [_Archive(path, sha256, (files[path],))] if path in files else []
+            elif whole not in joined:
+                joined.add(whole)
+                self._join(whole, [files[each] for each in series.of(whole)])
+
+    def _join(self, whole: bytes, parts: Sequence[StoredEntry]) -> None:
+        """Have the parts of an archive known as what they are: all of them are read for that."""
+        if not all(part.sha256 for part in parts) or not parts:
+            self._leave(whole, "not all of its parts are on this disc, or were read")
+            return
+        digest = hashlib.sha256()
+        self._ports.reporter.phase(f"joining {to_text(whole)}", sum(part.size for part in parts))
+        try:
+            for chunk in self._chunks(parts, digest.update):
+                self._ports.interrupts.check()
+                self._ports.reporter.advance(len(chunk))
+        except (StagingError, DamagedDisc) as error:
+            self._leave(whole, error.message)
+            return
+        split = Split(parts[0].size, tuple(part.sha256 for part in parts))
+        self._ports.catalog.put_split(digest.digest(), split)
+        of_parts = {part.path for part in parts}
+        for session in self._ports.catalog.sessions(self._disc.disc_id):
+            entries = list(self._ports.catalog.entries(self._disc.disc_id, session.number))
+            if any(entry.path in of_parts for entry in entries):
+                self._ports.catalog.enter(session, entries, self._disc)
+        self._archives.append(_Archive(whole, digest.digest(), tuple(parts)))
+
+    def by_indexes(self) -> None:
+        """Enter what has an index, day by day: a later one rests on an earlier one."""
+        without = []
+        for archive in sorted(self._archives, key=lambda each: each.path):
+            self._ports.interrupts.check()
+            index = self._indexes.get(archive.path + INDEX_SUFFIX)
+            if index is None or not self._by_index(archive, index):
+                without.append(archive)
+        self._archives = without
+
+    def _by_index(self, archive: _Archive, index: StoredEntry) -> bool:
+        """Enter what the index beside an archive lists; False, with a warning, where it will not do."""
+        try:
+            if index.size > LARGEST_INDEX:
+                raise StagingError(f"{to_text(index.path)} is too large to be believed")
+            content = b"".join(self._chunks([index], lambda _chunk: None))
+            head = self._ports.archives.head_in(content, archive.path, archive.sha256)
+            listed = self._ports.archives.listed_in(content, archive.path)
+            day = archive.path[:10].decode("ascii", "replace")
+            by_listing(head, listed, archive.path, day, archive.sha256, self._ports)
+        except (StagingError, DamagedDisc) as error:
+            label = self._disc.label
+            self._ports.reporter.warn(f"{label}: {error.message}; the archive itself is read instead")
+            return False
+        self.done += 1
+        return True
+
+    def by_reading(self) -> None:
+        """Enter what the other archives hold, in the order in which they stand."""
+        for archive in sorted(self._archives, key=lambda each: each.files[0].start):
+            self._ports.interrupts.check()
+            self._by_reading(archive)
+
+    def _by_reading(self, archive: _Archive) -> None:
+        ports, digest = self._ports, hashlib.sha256()
+        ports.reporter.phase(f"listing {self._disc.label} /{to_text(archive.path)}", archive.size)
+
+        def read(done: int) -> None:
+            ports.interrupts.check()
+            ports.reporter.advance(min(done, archive.size))
+
+        chunks = self._chunks(archive.files, digest.update)
+        found: Sequence[Member] = ()
+        elsewhere, bad = 0, ""
+        try:
+            try:
+                with ports.unpacking.opened(archive.path, chunks) as data:
+                    found, elsewhere = ports.archives.members_in(data, archive.size, archive.path, read)
+            except _OtherContent:
+                raise
+            except StagingError as error:
+                bad = error.message
+            for _ in chunks:  # what the tools left, so that it is known to be all that it should be
+                ports.interrupts.check()
+        except (DamagedDisc, _OtherContent, ToolMissing) as error:
+            self._leave(archive.path, error.message)
+            return
+        if bad:
+            ports.catalog.put_members(ArchiveRecord(archive.sha256, Listing.BAD, bad), ())
+            self._leave(archive.path, bad)
+            return
+        if elsewhere:
+            ports.reporter.warn(
+                f"{self._disc.label} /{to_text(archive.path)}: {elsewhere} of its members lead out of it, and"
+                " are not found by name"
+            )
+        ports.catalog.put_members(ArchiveRecord(archive.sha256, Listing.TAR), found)
+        self.done += 1
+
+    def _chunks(self, files: Iterable[StoredEntry], taken: Callable[[bytes], object]) -> Iterator[bytes]:
+        """The data of files one behind another; each has to be what was entered.
+
+        Raises:
+            DamagedDisc: they cannot be read.
+            _OtherContent: they are others, or together more than a disc can hold.
+        """
+        for file in files:
+            self._left -= -(-file.size // BLOCK)
+            if self._left < 0:
+                raise _OtherContent("the files on the disc are larger than the disc")
+            digest = hashlib.sha256()
+            start, left = file.start, file.size
+            while left > 0:
+                count = min(_PIECE_BLOCKS, -(-left // BLOCK))
+                chunk = self._writer.read(start, count)[:left]
+                if len(chunk) < min(left, count * BLOCK) or start < 0:
+                    raise DamagedDisc(f"the disc ends before /{to_text(file.path)} does")
+                digest.update(chunk)
+                taken(chunk)
+                yield chunk
+                start, left = start + count, left - len(chunk)
+            if file.sha256 and digest.digest() != file.sha256:
+                raise _OtherContent(f"/{to_text(file.path)} is not what the disc says that it is")
+
+    def _leave(self, path: bytes, why: str) -> None:
+        self.left.append(Unindexed(self._disc.label, path, why))
+
+
+class _OtherContent(StagingError):
+    """What stands on a disc is not what its session lists."""
