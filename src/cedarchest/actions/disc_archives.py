@@ -8,15 +8,15 @@ stays unread: another copy may have it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from cedarchest.actions.disc_data import OtherContent, blocks_of, data_of
 from cedarchest.actions.indexing import by_listing
 from cedarchest.errors import DamagedDisc, StagingError, ToolMissing
 from cedarchest.model.archive_names import INDEX_SUFFIX
 from cedarchest.model.disc import DiscRecord, StoredEntry
-from cedarchest.model.media import BLOCK
 from cedarchest.model.members import ArchiveRecord, Listing, Member
 from cedarchest.model.names import to_text
 from cedarchest.model.parts import PartSeries, Split, whole_path
@@ -24,8 +24,6 @@ from cedarchest.ports import Ports, Writer
 
 LARGEST_INDEX = 256 << 20
 """Bytes of an index that are read into memory; packed, it has some thirty for each entry."""
-
-_PIECE_BLOCKS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,7 @@ class _Reading:
         self._archives: list[_Archive] = []
         self._indexes: dict[bytes, StoredEntry] = {}
         sessions = ports.catalog.sessions(disc.disc_id)
-        self._left = 2 * sum(session.blocks for session in sessions)  # archives are joined, and read through
+        self._room = 2 * sum(session.blocks for session in sessions)  # archives are joined, and read through
         self.done = 0
         self.left: list[Unindexed] = []
 
@@ -146,9 +144,12 @@ class _Reading:
         digest = hashlib.sha256()
         self._ports.reporter.phase(f"joining {to_text(whole)}", sum(part.size for part in parts))
         try:
-            for chunk in self._chunks(parts, digest.update):
+            done = 0
+            for chunk in self._chunks(parts):
                 self._ports.interrupts.check()
-                self._ports.reporter.advance(len(chunk))
+                digest.update(chunk)
+                done += len(chunk)
+                self._ports.reporter.advance(done)
         except (StagingError, DamagedDisc) as error:
             self._leave(whole, error.message)
             return
@@ -176,7 +177,7 @@ class _Reading:
         try:
             if index.size > LARGEST_INDEX:
                 raise StagingError(f"{to_text(index.path)} is too large to be believed")
-            content = b"".join(self._chunks([index], lambda _chunk: None))
+            content = b"".join(self._chunks([index]))
             head = self._ports.archives.head_in(content, archive.path, archive.sha256)
             listed = self._ports.archives.listed_in(content, archive.path)
             day = archive.path[:10].decode("ascii", "replace")
@@ -195,27 +196,27 @@ class _Reading:
             self._by_reading(archive)
 
     def _by_reading(self, archive: _Archive) -> None:
-        ports, digest = self._ports, hashlib.sha256()
+        ports = self._ports
         ports.reporter.phase(f"listing {self._disc.label} /{to_text(archive.path)}", archive.size)
 
         def read(done: int) -> None:
             ports.interrupts.check()
             ports.reporter.advance(min(done, archive.size))
 
-        chunks = self._chunks(archive.files, digest.update)
+        chunks = self._chunks(archive.files)
         found: Sequence[Member] = ()
         elsewhere, bad = 0, ""
         try:
             try:
                 with ports.unpacking.opened(archive.path, chunks) as data:
                     found, elsewhere = ports.archives.members_in(data, archive.size, archive.path, read)
-            except _OtherContent:
+            except OtherContent:
                 raise
             except StagingError as error:
                 bad = error.message
             for _ in chunks:  # what the tools left, so that it is known to be all that it should be
                 ports.interrupts.check()
-        except (DamagedDisc, _OtherContent, ToolMissing) as error:
+        except (DamagedDisc, OtherContent, ToolMissing) as error:
             self._leave(archive.path, error.message)
             return
         if bad:
@@ -230,34 +231,17 @@ class _Reading:
         ports.catalog.put_members(ArchiveRecord(archive.sha256, Listing.TAR), found)
         self.done += 1
 
-    def _chunks(self, files: Iterable[StoredEntry], taken: Callable[[bytes], object]) -> Iterator[bytes]:
-        """The data of files one behind another; each has to be what was entered.
+    def _chunks(self, files: Sequence[StoredEntry]) -> Iterator[bytes]:
+        """The data of files one behind another.
 
         Raises:
             DamagedDisc: they cannot be read.
-            _OtherContent: they are others, or together more than a disc can hold.
+            OtherContent: they are others than those that were entered, or more than the disc can hold.
         """
-        for file in files:
-            self._left -= -(-file.size // BLOCK)
-            if self._left < 0:
-                raise _OtherContent("the files on the disc are larger than the disc")
-            digest = hashlib.sha256()
-            start, left = file.start, file.size
-            while left > 0:
-                count = min(_PIECE_BLOCKS, -(-left // BLOCK))
-                chunk = self._writer.read(start, count)[:left]
-                if len(chunk) < min(left, count * BLOCK) or start < 0:
-                    raise DamagedDisc(f"the disc ends before /{to_text(file.path)} does")
-                digest.update(chunk)
-                taken(chunk)
-                yield chunk
-                start, left = start + count, left - len(chunk)
-            if file.sha256 and digest.digest() != file.sha256:
-                raise _OtherContent(f"/{to_text(file.path)} is not what the disc says that it is")
+        self._room -= sum(map(blocks_of, files))
+        if self._room < 0:
+            raise OtherContent("the files on the disc are larger than the disc")
+        yield from data_of(self._writer, files)
 
     def _leave(self, path: bytes, why: str) -> None:
         self.left.append(Unindexed(self._disc.label, path, why))
-
-
-class _OtherContent(StagingError):
-    """What stands on a disc is not what its session lists."""
