@@ -187,6 +187,18 @@ def stands_at(project: Project, end: bytes) -> int:
         return next(entry.start for entry in held if entry.path.endswith(end)) * 2048
 
 
+def test_what_one_copy_cannot_tell_another_does(project: Project) -> None:
+    project.configure(copies=2)
+    project.stage(FIRST, {"etc.tar": packed("", {"etc/passwd": b"root"})})
+    assert project.run("store").status == 0
+    first, _ = project.images()
+    first.write_bytes(first.read_bytes().replace(b"etc/passwd", b"etc/shadow"))
+    lose(project)
+    ran = rebuilt(project)
+    assert (ran.status, told(ran)["indexed"], told(ran)["unindexed"]) == (0, 1, [])
+    assert b"etc/passwd" in members(project)
+
+
 def test_an_index_that_is_not_the_one_of_the_disc_is_not_believed(week: Project) -> None:
     (disc,) = week.images()
     at = stands_at(week, b".tar.zst.index.jsonl.gz")

@@ -19,6 +19,7 @@ from tests.cedar_discs import (
     SECOND_LABEL,
     THIRD,
     burn,
+    grow,
     require_genisoimage,
     staged,
 )
@@ -166,6 +167,42 @@ def test_files_of_a_session_whose_tree_is_damaged_are_found_by_the_next_one(
         assert found.sha256 == hashlib.sha256(SMALL).digest()
         ran = run(project, drive, "verify")
         assert [each["status"] for each in details(project, drive)["sessions"]] == ["bad", "verified"]
+
+
+def test_an_image_of_a_disc_with_several_sessions_is_not_taken_for_all_of_it(
+    project: Project, sources: tuple[Path, Path], tmp_path: Path
+) -> None:
+    with Burner("cd-r") as drive:
+        week(drive, sources, tmp_path)
+        copied = shutil.copy(drive.data_path, tmp_path / "copied.iso")
+        ran = run(project, drive, "catalog", "rebuild", str(copied))
+        assert (ran.status, told(ran)["days"]) == (11, [FIRST])
+        assert "holds further sessions" in told(ran)["left_out"][0]
+        ran = run(project, drive, "catalog", "rebuild")
+        assert (ran.status, told(ran)["days"]) == (0, [FIRST, SECOND]), ran.err
+        assert run(project, drive, "verify").status == 0
+        assert (details(project, drive)["medium"], details(project, drive)["accepts_sessions"]) == (
+            "cd-r",
+            True,
+        )
+
+
+def test_a_disc_that_is_written_over_is_entered_and_read_and_takes_no_session(
+    project: Project, sources: tuple[Path, Path], tmp_path: Path
+) -> None:
+    project.stage(THIRD)
+    with Burner("dvd+rw") as drive:
+        burn(drive, FIRST_LABEL, FIRST, sources[0], tmp_path)
+        assert run(project, drive, "catalog", "rebuild").status == 0
+        assert run(project, drive, "verify").status == 0
+        before = drive.data_path.read_bytes()
+        ran = run(project, drive, "store")
+        assert (ran.status, error_of(ran)["kind"]) == (8, "NotAppendable")
+        grow(drive.data_path, SECOND_LABEL, SECOND, sources[1])
+        ran = run(project, drive, "catalog", "rebuild")
+        assert (ran.status, told(ran)["days"]) == (0, [FIRST, SECOND]), ran.err
+        assert run(project, drive, "verify", SECOND_LABEL).status == 0
+        assert drive.data_path.read_bytes()[40960 : len(before)] == before[40960:]
 
 
 # What a store does with such a disc

@@ -21,6 +21,7 @@ from cedarchest.actions.disc_archives import (
     Unindexed,
     absent_archives,
     index_from_disc,
+    still_unindexed,
 )
 from cedarchest.actions.found_disc import FoundDisc, FoundSession, look_at_disc, who_is
 from cedarchest.actions.merging import Merged, MissingVolume, merge, missing_volumes
@@ -81,9 +82,8 @@ def execute_catalog_rebuild(
             work.run(config, targets)
     missing = missing_volumes(work.sessions(), work.others)
     absent = absent_archives(work.at_hand, ports)
-    return CatalogReport(
-        tuple(work.discs), missing, tuple(work.problems), work.indexed, tuple(work.unindexed), absent
-    )
+    left = still_unindexed(work.unindexed, ports)
+    return CatalogReport(tuple(work.discs), missing, tuple(work.problems), work.indexed, left, absent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from cedarchest.errors import ForeignDisc
+from cedarchest.errors import DamagedDisc, ForeignDisc
 from cedarchest.model.claims import DiscClaim
 from cedarchest.model.days import format_day, parse_day
 from cedarchest.model.disc import (
@@ -25,13 +25,18 @@ from cedarchest.model.disc import (
 )
 from cedarchest.model.findings import Finding
 from cedarchest.model.image.identity import cedar_identity
+from cedarchest.model.image.volume import DESCRIPTORS, Read
 from cedarchest.model.media import BLOCK
 from cedarchest.model.names import first_few
 from cedarchest.model.survey import Survey, made_at, survey_session
+from cedarchest.model.sweep import CHUNK
 from cedarchest.ports import Ports, Writer
 
 GROWS_OVER = "Cedar Backup began it on a medium that is written over: a further session would hide its first"
 """Why such a disc takes no more sessions of ours."""
+
+MOST_BLOCKS = 1 << 32
+"""ISO 9660 knows no address beyond."""
 
 _UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -127,3 +132,26 @@ def _is_day(text: str) -> bool:
 def what_is_wrong(name: str, findings: tuple[Finding, ...]) -> str:
     """What of a session is not known, for a message."""
     return f"{name}: not all of it could be read: {first_few(findings)}"
+
+
+def hidden_sessions(read: Read, label: str, end: int) -> list[str]:
+    """What to say of further sessions behind the last one that an image shows.
+
+    An image of a CD, or of a DVD that is written once, has them all: but only a drive tells where they begin.
+    """
+    found = []
+    for first in range(end, MOST_BLOCKS, CHUNK):
+        try:
+            data = read(first, CHUNK)
+        except DamagedDisc:
+            continue
+        for at in range(0, len(data), BLOCK):
+            start = first + at // BLOCK - DESCRIPTORS
+            if data[at : at + 7] == b"\1CD001\1" and start >= end:
+                found.append(start)
+        if len(data) < CHUNK * BLOCK:
+            break
+    if not found:
+        return []
+    said = f"{label}: its image holds further sessions (at block {first_few(found, ', ')})"
+    return [f"{said} that only a drive shows: enter the disc itself, in a drive"]

@@ -33,6 +33,7 @@ class Unindexed:
     label: str
     path: bytes
     why: str
+    sha256: bytes = b""  # empty of one in parts that are not all known
 
     def __str__(self) -> str:
         return f"{self.label} /{to_text(self.path)}: {self.why}; what it holds cannot be found by name"
@@ -66,6 +67,14 @@ def index_from_disc(writer: Writer, disc: DiscRecord, ports: Ports) -> Indexed:
         reading.by_indexes()
         reading.by_reading()
     return Indexed(reading.done, tuple(reading.left))
+
+
+def still_unindexed(left: Iterable[Unindexed], ports: Ports) -> tuple[Unindexed, ...]:
+    """Those that no other disc told meanwhile."""
+    kept = tuple(left)
+    known = ports.catalog.archives({each.sha256 for each in kept if each.sha256})
+    told = {sha256 for sha256, each in known.items() if each.listing in (Listing.INDEX, Listing.TAR)}
+    return tuple(each for each in kept if each.sha256 not in told)
 
 
 def absent_archives(at_hand: Iterable[str], ports: Ports) -> tuple[AbsentArchives, ...]:
@@ -217,11 +226,11 @@ class _Reading:
             for _ in chunks:  # what the tools left, so that it is known to be all that it should be
                 ports.interrupts.check()
         except (DamagedDisc, OtherContent, ToolMissing) as error:
-            self._leave(archive.path, error.message)
+            self._leave(archive.path, error.message, archive.sha256)
             return
         if bad:
             ports.catalog.put_members(ArchiveRecord(archive.sha256, Listing.BAD, bad), ())
-            self._leave(archive.path, bad)
+            self._leave(archive.path, bad, archive.sha256)
             return
         if elsewhere:
             ports.reporter.warn(
@@ -243,5 +252,5 @@ class _Reading:
             raise OtherContent("the files on the disc are larger than the disc")
         yield from data_of(self._writer, files)
 
-    def _leave(self, path: bytes, why: str) -> None:
-        self.left.append(Unindexed(self._disc.label, path, why))
+    def _leave(self, path: bytes, why: str, sha256: bytes = b"") -> None:
+        self.left.append(Unindexed(self._disc.label, path, why, sha256))

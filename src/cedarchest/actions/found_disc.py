@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from cedarchest.actions.cedar_disc import as_record, survey, what_is_wrong, who_is_cedars
+from cedarchest.actions.cedar_disc import as_record, hidden_sessions, survey, what_is_wrong, who_is_cedars
 from cedarchest.actions.own_files import LARGEST_NOTE, NO_FILE_OF_OURS, read_own_files
 from cedarchest.errors import CedarchestError, DamagedDisc, ForeignDisc
 from cedarchest.model.claims import (
@@ -115,6 +115,9 @@ def look_at_disc(writer: Writer, seen: Observation, claim: DiscClaim, ports: Por
         ports.reporter.note(f"reading what {claim.label} session {entry.number} says of itself")
         looking.look_at(entry)
     sessions = tuple(looking.found(entry) for entry in seen.sessions)
+    if writer.image is not None:
+        end = max(each.record.start + each.record.blocks for each in sessions)
+        looking.wrong += hidden_sessions(writer.read, claim.label, max(end, seen.sessions[-1].end))
     return FoundDisc(_disc(claim, seen), sessions, tuple(looking.wrong))
 
 

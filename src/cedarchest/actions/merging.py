@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from cedarchest.actions.cedar_disc import GROWS_OVER
 from cedarchest.actions.found_disc import UNKNOWN, FoundDisc, FoundSession
 from cedarchest.model.claims import OtherVolume
 from cedarchest.model.disc import BAD_SESSION, CLOSED, DiscRecord, SessionRecord, SessionStatus
@@ -65,6 +66,8 @@ def _disc(
 ) -> DiscRecord:
     """What was known of a disc stands, unless its drive says that it is closed, or a session is bad."""
     disc = before or found
+    if before is not None and before.reason == GROWS_OVER != found.reason:  # an image told it before
+        disc = replace(found, label=before.label, given_up=before.given_up)
     if disc.accepts_sessions and found.reason == CLOSED:
         disc = replace(disc, accepts_sessions=False, reason=CLOSED)
     if any(each.status is SessionStatus.BAD for each in news):
