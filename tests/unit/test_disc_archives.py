@@ -10,6 +10,7 @@ from tests.fakes.ports import memory_ports
 from tests.fakes.writer import MemoryDisc, MemoryWriter, Tray
 
 from cedarchest.actions.disc_archives import index_from_disc
+from cedarchest.actions.disc_joins import Joins
 from cedarchest.model.disc import DiscRecord, SessionRecord, SessionStatus, StoredEntry
 from cedarchest.model.media import BLOCK, Medium
 
@@ -47,7 +48,7 @@ def test_archives_that_are_all_the_same_data_are_not_read_beyond_the_size_of_the
     ]
     ports.catalog.enter(session, sorted(entries), DISC)
     writer = Counting(Tray(disc=disc))
-    found = index_from_disc(writer, DISC, ports)
+    found = index_from_disc(writer, DISC, Joins(), ports)
     assert (found.archives, len(found.left)) == (0, 50)
     assert writer.blocks <= 200
     assert "larger than the disc" in found.left[-1].why

@@ -23,6 +23,7 @@ from cedarchest.actions.disc_archives import (
     index_from_disc,
     still_unindexed,
 )
+from cedarchest.actions.disc_joins import Joins
 from cedarchest.actions.found_disc import FoundDisc, FoundSession, look_at_disc, who_is
 from cedarchest.actions.merging import Merged, MissingVolume, merge, missing_volumes
 from cedarchest.actions.writers import all_writers
@@ -82,7 +83,7 @@ def execute_catalog_rebuild(
             work.run(config, targets)
     missing = missing_volumes(work.sessions(), work.others)
     absent = absent_archives(work.at_hand, ports)
-    left = still_unindexed(work.unindexed, ports)
+    left = still_unindexed(work.unindexed, work.joins, ports)
     return CatalogReport(tuple(work.discs), missing, tuple(work.problems), work.indexed, left, absent)
 
 
@@ -113,6 +114,7 @@ class _Work:
     found: list[SessionRecord] = field(default_factory=list)
     unindexed: list[Unindexed] = field(default_factory=list)
     indexed: int = 0
+    joins: Joins = field(default_factory=Joins)
     at_hand: set[str] = field(default_factory=set)
 
     def run(self, config: Config, targets: Sequence[str]) -> None:
@@ -181,22 +183,44 @@ class _Work:
 
     def _enter_all(self, places: Sequence[_Place]) -> None:
         """Enter discs by age, so that it does not matter in which order they were named."""
+        entered: list[tuple[_Place, DiscRecord]] = []
         for place in sorted(places, key=lambda each: each.age):
             self.ports.interrupts.check()
             try:
                 writer, seen = place.have()
                 disc = self._enter(look_at_disc(writer, seen, place.claim, self.ports), writer)
                 if not self.dry_run:
+                    entered.append((place, disc))
                     self.at_hand.add(disc.disc_id)
-                    listed = index_from_disc(writer, disc, self.ports)
-                    self.indexed += listed.archives
-                    self.unindexed += listed.left
+                    self._list(writer, disc)
             except Interrupted:
                 raise
             except CedarchestError as error:
                 self.problems.append(error)
             finally:
                 place.done()
+
+        while len(entered) > 1 and self.joins.went_on():
+            for place, disc in entered:
+                self._look_again(place, disc)
+
+    def _look_again(self, place: _Place, disc: DiscRecord) -> None:
+        """Go on with archives in parts, of which another disc had what comes before."""
+        try:
+            writer, _ = place.have()
+            self._list(writer, disc, again=True)
+        except Interrupted:
+            raise
+        except CedarchestError as error:
+            self.problems.append(error)
+        finally:
+            place.done()
+
+    def _list(self, writer: Writer, disc: DiscRecord, *, again: bool = False) -> None:
+        """Enter what is in the archives of the disc that is there."""
+        listed = index_from_disc(writer, disc, self.joins, self.ports, again=again)
+        self.indexed += listed.archives
+        self.unindexed += listed.left
 
     def _enter(self, found: FoundDisc, writer: Writer) -> DiscRecord:
         """Merge a disc with what is known of it, session by session.

@@ -7,19 +7,19 @@ stays unread: another copy may have it.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from cedarchest.actions.disc_data import OtherContent, blocks_of, data_of
+from cedarchest.actions.disc_joins import Joins, record_join, take_parts
 from cedarchest.actions.indexing import by_listing
-from cedarchest.errors import DamagedDisc, StagingError, ToolMissing
+from cedarchest.errors import CedarchestError, DamagedDisc, StagingError, ToolMissing
 from cedarchest.model.archive_names import INDEX_SUFFIX
 from cedarchest.model.disc import DiscRecord, StoredEntry
 from cedarchest.model.members import ArchiveRecord, Listing, Member
 from cedarchest.model.names import to_text
-from cedarchest.model.parts import PartSeries, Split, whole_path
+from cedarchest.model.parts import part_place, whole_path
 from cedarchest.ports import Ports, Writer
 
 LARGEST_INDEX = 256 << 20
@@ -53,25 +53,35 @@ class Indexed(NamedTuple):
     left: tuple[Unindexed, ...]
 
 
-def index_from_disc(writer: Writer, disc: DiscRecord, ports: Ports) -> Indexed:
+def index_from_disc(
+    writer: Writer, disc: DiscRecord, joins: Joins, ports: Ports, *, again: bool = False
+) -> Indexed:
     """Enter the members of all archives on the loaded disc that are not known yet.
+
+    Those in parts are `joins`. A disc that is looked at `again` is so for their sake only.
 
     Raises:
         ToolError: the drive went away.
         DiskFull, CatalogError: they cannot be recorded.
     """
-    reading = _Reading(writer, disc, ports)
-    wanted = sorted(_wanted(disc, ports))
-    if wanted:
+    reading = _Reading(writer, disc, joins, ports)
+    if wanted := sorted(_wanted(disc, ports)):
         reading.look(wanted)
         reading.by_indexes()
-        reading.by_reading()
+        reading.by_reading(only_parts=again)
     return Indexed(reading.done, tuple(reading.left))
 
 
-def still_unindexed(left: Iterable[Unindexed], ports: Ports) -> tuple[Unindexed, ...]:
-    """Those that no other disc told meanwhile."""
-    kept = tuple(left)
+def still_unindexed(left: Iterable[Unindexed], joins: Joins, ports: Ports) -> tuple[Unindexed, ...]:
+    """Those that no other disc told meanwhile, and those in parts that are not whole."""
+    in_parts = [Unindexed(join.label, join.path, join.reason) for join in joins.unfinished()]
+    in_parts += [
+        Unindexed(
+            join.label, join.path, "its parts are on several discs, none of which has its index", join.sha256
+        )
+        for join in joins.whole()
+    ]
+    kept = (*left, *in_parts)
     known = ports.catalog.archives({each.sha256 for each in kept if each.sha256})
     told = {sha256 for sha256, each in known.items() if each.listing in (Listing.INDEX, Listing.TAR)}
     return tuple(each for each in kept if each.sha256 not in told)
@@ -89,12 +99,13 @@ def absent_archives(at_hand: Iterable[str], ports: Ports) -> tuple[AbsentArchive
 
 
 def _wanted(disc: DiscRecord, ports: Ports) -> Iterator[tuple[bytes, bytes]]:
-    """Path on the disc and digest of each archive there that is not read; in parts, of a part."""
+    """Path and digest of each archive that is not read and stands on the disc, or whose index might."""
     for archive in ports.catalog.unread_archives():
         if archive.listing is Listing.UNREAD:
-            path = next((each.path for each in archive.stands if each.disc_id == disc.disc_id), None)
-            if path is not None:
-                yield path, archive.sha256
+            here = [each.path for each in archive.stands if each.disc_id == disc.disc_id]
+            paths = here or [each.path for each in archive.stands if whole_path(each.path)]
+            if paths:
+                yield paths[0], archive.sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +125,9 @@ class _Archive:
 class _Reading:
     """The archives of a disc, those by index first, which cost little; then the others as they stand."""
 
-    def __init__(self, writer: Writer, disc: DiscRecord, ports: Ports) -> None:
+    def __init__(self, writer: Writer, disc: DiscRecord, joins: Joins, ports: Ports) -> None:
         self._writer = writer
+        self._joins = joins
         self._disc = disc
         self._ports = ports
         self._archives: list[_Archive] = []
@@ -126,7 +138,7 @@ class _Reading:
         self.left: list[Unindexed] = []
 
     def look(self, wanted: Sequence[tuple[bytes, bytes]]) -> None:
-        """See where the archives and their indexes stand; what is in parts is joined."""
+        """See where the archives and their indexes stand; parts are joined."""
         wholes = {whole_path(path) or path for path, _ in wanted}
         files: dict[bytes, StoredEntry] = {}
         for session in self._ports.catalog.sessions(self._disc.disc_id):
@@ -135,41 +147,31 @@ class _Reading:
                 if whole in wholes or whole.removesuffix(INDEX_SUFFIX) in wholes:
                     files[entry.path] = entry
         self._indexes = {path: entry for path, entry in files.items() if path.endswith(INDEX_SUFFIX)}
-        series = PartSeries(files)
+        in_parts: dict[tuple[bytes, int], dict[int, StoredEntry]] = {}
+        for path, entry in files.items():
+            number, count = part_place(path)
+            if number:
+                in_parts.setdefault((whole_path(path), count), {})[number] = entry
+        known = self._ports.catalog.splits({sha256 for _, sha256 in wanted})
         joined = set[bytes]()
         for path, sha256 in wanted:
-            whole = whole_path(path)
-            if not whole:
-                self._archives += [_Archive(path, sha256, (files[path],))] if path in files else []
-            elif whole not in joined:
-                joined.add(whole)
-                self._join(whole, [files[each] for each in series.of(whole)])
+            if whole := whole_path(path):
+                if sha256 in known:  # a disc before had all of its parts, this one may have its index
+                    self._archives.append(_Archive(whole, sha256, ()))
+                    joined.add(whole)
+            elif path in files:
+                self._archives.append(_Archive(path, sha256, (files[path],)))
+        for (whole, count), parts in sorted(in_parts.items()):
+            if whole not in joined:
+                self._join(whole, count, parts)
 
-    def _join(self, whole: bytes, parts: Sequence[StoredEntry]) -> None:
-        """Have the parts of an archive known as what they are: all of them are read for that."""
-        if not all(part.sha256 for part in parts) or not parts:
-            self._leave(whole, "not all of its parts are on this disc, or were read")
-            return
-        digest = hashlib.sha256()
-        self._ports.reporter.phase(f"joining {to_text(whole)}", sum(part.size for part in parts))
-        try:
-            done = 0
-            for chunk in self._chunks(parts):
-                self._ports.interrupts.check()
-                digest.update(chunk)
-                done += len(chunk)
-                self._ports.reporter.advance(done)
-        except (StagingError, DamagedDisc) as error:
-            self._leave(whole, error.message)
-            return
-        split = Split(parts[0].size, tuple(part.sha256 for part in parts))
-        self._ports.catalog.put_split(digest.digest(), split)
-        of_parts = {part.path for part in parts}
-        for session in self._ports.catalog.sessions(self._disc.disc_id):
-            entries = list(self._ports.catalog.entries(self._disc.disc_id, session.number))
-            if any(entry.path in of_parts for entry in entries):
-                self._ports.catalog.enter(session, entries, self._disc)
-        self._archives.append(_Archive(whole, digest.digest(), tuple(parts)))
+    def _join(self, whole: bytes, count: int, parts: Mapping[int, StoredEntry]) -> None:
+        """Go on with an archive in parts; once it is whole it is known as such."""
+        join = self._joins.of(whole, count, self._disc.label)
+        if not join.is_whole and take_parts(join, parts, self._chunks, self._disc.disc_id, self._ports):
+            record_join(join, self._ports)
+            files = tuple(each for _, each in sorted(parts.items())) if len(parts) == count else ()
+            self._archives.append(_Archive(whole, join.sha256, files))
 
     def by_indexes(self) -> None:
         """Enter what has an index, day by day: a later one rests on an earlier one."""
@@ -184,23 +186,41 @@ class _Reading:
     def _by_index(self, archive: _Archive, index: StoredEntry) -> bool:
         """Enter what the index beside an archive lists; False, with a warning, where it will not do."""
         try:
-            if index.size > LARGEST_INDEX:
-                raise StagingError(f"{to_text(index.path)} is too large to be believed")
-            content = b"".join(self._chunks([index]))
-            head = self._ports.archives.head_in(content, archive.path, archive.sha256)
-            listed = self._ports.archives.listed_in(content, archive.path)
-            day = archive.path[:10].decode("ascii", "replace")
-            by_listing(head, listed, archive.path, day, archive.sha256, self._ports)
+            return self._listed(archive.path, archive.sha256, self._content(index))
         except (StagingError, DamagedDisc) as error:
-            label = self._disc.label
-            self._ports.reporter.warn(f"{label}: {error.message}; the archive itself is read instead")
-            return False
+            return self._refused(error)
+
+    def _content(self, index: StoredEntry) -> bytes:
+        """An index as it stands.
+
+        Raises:
+            StagingError, DamagedDisc: it is not the one that was entered, or cannot be read.
+        """
+        if index.size > LARGEST_INDEX:
+            raise StagingError(f"/{to_text(index.path)} is too large to be believed")
+        return b"".join(self._chunks([index]))
+
+    def _listed(self, path: bytes, sha256: bytes, content: bytes) -> bool:
+        """Enter what an index lists; False, with a warning, where it will not do."""
+        day = path[:10].decode("ascii", "replace")
+        try:
+            head = self._ports.archives.head_in(content, path, sha256)
+            by_listing(head, self._ports.archives.listed_in(content, path), path, day, sha256, self._ports)
+        except StagingError as error:
+            return self._refused(error)
         self.done += 1
         return True
 
-    def by_reading(self) -> None:
-        """Enter what the other archives hold, in the order in which they stand."""
-        for archive in sorted(self._archives, key=lambda each: each.files[0].start):
+    def _refused(self, error: CedarchestError) -> bool:
+        label = self._disc.label
+        self._ports.reporter.warn(f"{label}: {error.message}; the archive itself is read instead")
+        return False
+
+    def by_reading(self, *, only_parts: bool) -> None:
+        """Enter what the other archives hold, in the order in which they stand; of parts all are here."""
+        least = 2 if only_parts else 1
+        there = [each for each in self._archives if len(each.files) >= least]
+        for archive in sorted(there, key=lambda each: each.files[0].start):
             self._ports.interrupts.check()
             self._by_reading(archive)
 

@@ -96,10 +96,10 @@ def whole_path(path: bytes) -> bytes:
     return match[1] if match else b""
 
 
-def part_of(path: bytes) -> tuple[bytes, int, int] | None:
-    """Of what file a part is by its name, which part from 1, and of how many; None where it is none."""
+def part_place(path: bytes) -> tuple[int, int]:
+    """Which part a file is by its name, from 1, and of how many; zeros of what is none."""
     match = _PART.fullmatch(path)
-    return (match[1], int(match[2]), int(match[3])) if match else None
+    return (int(match[2]), int(match[3])) if match else (0, 0)
 
 
 class PartSeries:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from cedarchest.model.disc import SessionStatus, StoredEntry
 from cedarchest.model.index import Entry
 from cedarchest.model.members import GONE, Member
-from cedarchest.model.parts import part_of
+from cedarchest.model.parts import part_place
 
 
 class Place(NamedTuple):
@@ -140,11 +140,11 @@ def pieces_of(held: Iterable[Held]) -> tuple[Piece, ...]:
     whole: list[Held] = []
     cut: dict[int, dict[int, list[Held]]] = {}
     for each in held:
-        part = part_of(each.entry.path)
-        if part is None:
-            whole.append(each)
+        number, count = part_place(each.entry.path)
+        if count:
+            cut.setdefault(count, {}).setdefault(number, []).append(each)
         else:
-            cut.setdefault(part[2], {}).setdefault(part[1], []).append(each)
+            whole.append(each)
     if whole:
         return (_piece(0, whole),)
     for count, parts in sorted(cut.items()):
