@@ -172,6 +172,26 @@ def test_a_disc_that_grew_over_its_beginning_is_entered_as_it_is_now(
     assert held(project)[f"{SECOND}/mach/next".encode()].sha256 == hashlib.sha256(b"next" * 5000).digest()
 
 
+def test_a_disc_of_span_that_has_no_label_is_known_by_having_but_days(
+    project: Project, source: Path, tmp_path: Path
+) -> None:
+    disc = image(tmp_path / "span.iso", "", FIRST, source)
+    ran = rebuilt(project, str(disc))
+    assert (ran.status, told(ran)["days"]) == (0, [FIRST]), ran.err
+    (label,) = told(ran)["discs"]
+    assert label.startswith("CEDAR BACKUP SPAN ")
+    disc.rename(on_shelf(project, label))
+    assert project.run("verify", label).status == 0
+    assert told(rebuilt(project))["outcome"] == "nothing-to-do"
+
+
+def test_a_disc_without_label_that_has_anything_else_is_foreign(
+    project: Project, source: Path, tmp_path: Path
+) -> None:
+    flat = image(tmp_path / "flat.iso", "", "photos", source)
+    assert rebuilt(project, str(flat)).status == 8
+
+
 def cut_short(raw: bytearray) -> None:
     del raw[len(raw) // 2 :]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import subprocess
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.burner.burner import ALWAYS, Burner, Fault
+from tests.burner.burner import ALWAYS, Burner, Effect, Fault
 from tests.burner.preload import require
 from tests.cedar_discs import (
     BLOCK,
@@ -167,6 +168,49 @@ def test_files_of_a_session_whose_tree_is_damaged_are_found_by_the_next_one(
         assert found.sha256 == hashlib.sha256(SMALL).digest()
         ran = run(project, drive, "verify")
         assert [each["status"] for each in details(project, drive)["sessions"]] == ["bad", "verified"]
+
+
+def test_a_folder_that_cannot_be_read_costs_what_is_in_it_and_no_other_file(
+    project: Project, sources: tuple[Path, Path], tmp_path: Path
+) -> None:
+    with Burner("dvd+r") as drive:
+        burn(drive, FIRST_LABEL, FIRST, sources[0], tmp_path)
+        block = drive.data_path.read_bytes().index(b"NM\x09\x01\x00here") // BLOCK
+        drive.faults([Fault("read", lba=block, times=ALWAYS)])
+        ran = run(project, drive, "catalog", "rebuild")
+        assert ran.status == 11, ran.err
+        assert "what stands in this directory could not all be read" in told(ran)["left_out"][0]
+        assert held(project, 1)[f"{FIRST}/mach/small.txt".encode()].sha256 == hashlib.sha256(SMALL).digest()
+        drive.faults([])
+        assert run(project, drive, "catalog", "rebuild").status == 0
+        assert f"{FIRST}/mach/d/e/e/p/e/r/still/down/here".encode() in held(project, 1)
+
+
+def test_a_disc_that_was_only_initialized_has_no_days(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    with Burner("cd-rw") as drive:
+        burn(drive, FIRST_LABEL, "CedarBackup", tmp_path / "nothing", tmp_path)
+        ran = run(project, drive, "catalog", "rebuild")
+        assert (ran.status, told(ran)["days"], told(ran)["discs"]) == (0, [], [FIRST_LABEL]), ran.err
+        assert run(project, drive, "verify").status == 0
+        project.stage(SECOND)
+        ran = run(project, drive, "store")
+        assert (ran.status, told(ran)["discs"]) == (0, [FIRST_LABEL]), ran.err
+
+
+def test_a_session_that_was_cut_off_is_passed_over(
+    project: Project, sources: tuple[Path, Path], tmp_path: Path
+) -> None:
+    with Burner("dvd+r") as drive:
+        burn(drive, FIRST_LABEL, FIRST, sources[0], tmp_path)
+        drive.faults([Fault("write", skip=8, effect=Effect.POWER_LOSS)])
+        with pytest.raises(subprocess.CalledProcessError):
+            burn(drive, SECOND_LABEL, SECOND, sources[1], tmp_path)
+        drive.start()
+        ran = run(project, drive, "catalog", "rebuild")
+        assert told(ran)["days"] == [FIRST], ran.err
+        assert details(project, drive)["sessions"][0]["status"] == "claimed"
+        assert run(project, drive, "verify").status == 0
 
 
 def test_an_image_of_a_disc_with_several_sessions_is_not_taken_for_all_of_it(

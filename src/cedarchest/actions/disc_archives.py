@@ -72,7 +72,7 @@ def index_from_disc(
     return Indexed(reading.done, tuple(reading.left))
 
 
-def still_unindexed(left: Iterable[Unindexed], joins: Joins, ports: Ports) -> tuple[Unindexed, ...]:
+def still_unindexed(left: Sequence[Unindexed], joins: Joins, ports: Ports) -> tuple[Unindexed, ...]:
     """Those that no other disc told meanwhile, and those in parts that are not whole."""
     in_parts = [Unindexed(join.label, join.path, join.reason) for join in joins.unfinished()]
     in_parts += [
@@ -80,6 +80,7 @@ def still_unindexed(left: Iterable[Unindexed], joins: Joins, ports: Ports) -> tu
             join.label, join.path, "its parts are on several discs, none of which has its index", join.sha256
         )
         for join in joins.whole()
+        if join.sha256 not in {each.sha256 for each in left}
     ]
     kept = (*left, *in_parts)
     known = ports.catalog.archives({each.sha256 for each in kept if each.sha256})

@@ -36,12 +36,13 @@ from cedarchest.model.disc import (
     TocEntry,
     stored_as,
 )
-from cedarchest.model.image.identity import SMALL_FILE, find_nodes, read_node
+from cedarchest.model.image.identity import SMALL_FILE, find_nodes, read_node, volume_id
 from cedarchest.model.image.shown import Shown, ShownTree, read_shown
 from cedarchest.model.image.volume import structure
 from cedarchest.model.index import Entry, Kind
 from cedarchest.model.names import is_cedar_label, readable, to_text
 from cedarchest.model.session import DISC_FILE, session_folder
+from cedarchest.model.survey import shown_tree
 from cedarchest.ports import Ports, Writer
 
 UNKNOWN = "what it wrote cannot be known: "
@@ -94,7 +95,7 @@ def who_is(writer: Writer, seen: Observation) -> DiscClaim:
                 return parse_disc_claim(raw)
         except (DamagedDisc, ValueError):
             continue
-    if is_cedar_label(seen.label):
+    if seen.is_cedars:
         return who_is_cedars(writer, seen)
     raise ForeignDisc(
         f"{writer.image or seen.device} holds no disc of ours ({readable(seen.label) or 'no label'})",
@@ -145,15 +146,12 @@ class _Looking:
             tree = read_shown(self._writer.read, entry)
             told = _tell(self._writer, entry, self._disc, tree)
         except DamagedDisc as error:
-            self._give_up(entry, tree, error)
+            self._is_not_told(entry, tree, error)
             return
         except CedarchestError:
             raise
         except NO_FILE_OF_OURS as error:
-            if not is_cedar_label(self._disc.label) or session_folder(entry.number).encode() in tree.entries:
-                self._give_up(entry, tree, error)
-            else:
-                self._take_as_it_is(entry)
+            self._is_not_told(entry, tree, error)
             return
         if is_cedar_label(self._disc.label):
             self._visible = _as_stored(tree.entries)
@@ -167,6 +165,15 @@ class _Looking:
         if self._shown.get(told.claim.base) == {}:
             earlier = {path: shown for path, shown in tree.entries.items() if path not in own}
             self._shown[told.claim.base] = earlier
+
+    def _is_not_told(self, entry: TocEntry, tree: ShownTree, error: Exception) -> None:
+        """Read a session whose own files cannot be: if it never had any, and Cedar Backup began the disc."""
+        read, folder = self._writer.read, session_folder(entry.number).encode()
+        of_cedar = is_cedar_label(self._disc.label) and volume_id(read, entry.start)
+        if of_cedar and folder not in shown_tree(read, entry):
+            self._take_as_it_is(entry)
+        else:
+            self._give_up(entry, tree, error)
 
     def _take_as_it_is(self, entry: TocEntry) -> None:
         """Read a session of Cedar Backup, which says nothing of itself."""

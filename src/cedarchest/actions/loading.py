@@ -27,7 +27,7 @@ from cedarchest.model.disc import (
 )
 from cedarchest.model.index import Kind
 from cedarchest.model.media import BLOCK
-from cedarchest.model.names import first_few, is_cedar_label, label_word
+from cedarchest.model.names import first_few, label_word
 from cedarchest.model.plan import Room
 from cedarchest.model.size import Tally, described, record_bytes
 from cedarchest.ports import Ports, Writer
@@ -257,7 +257,7 @@ def known_disc(seen: Observation, ports: Ports) -> DiscRecord | None:
         advice="Insert a disc of this catalog or a blank one."
         + (
             f" `cedarchest catalog rebuild {seen.device}` enters what Cedar Backup wrote."
-            if is_cedar_label(seen.label)
+            if seen.is_cedars
             else " `cedarchest verify DEVICE` reads a disc without a catalog."
         ),
         label=seen.identity.label,

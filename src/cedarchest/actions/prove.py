@@ -43,7 +43,7 @@ from cedarchest.model.findings import Finding, FindingKind
 from cedarchest.model.image.volume import check_anchor
 from cedarchest.model.index import Entry
 from cedarchest.model.media import BLOCK
-from cedarchest.model.names import first_few, is_cedar_label, label_word
+from cedarchest.model.names import first_few, label_word
 from cedarchest.model.pace import Pace
 from cedarchest.model.survey import compare_surveyed
 from cedarchest.ports import Ports, Writer
@@ -87,7 +87,7 @@ def read_session(writer: Writer, seen: Observation, session: SessionRecord, port
         earlier,
         volume_id=label,
         known_map=session.block_map,
-        one_time=not is_cedar_label(label),  # what stood there before has three times
+        one_time=not seen.is_cedars,  # what stood there before has three times
         progress=progress,
         finding_limit=KEPT_FINDINGS,
     )
@@ -108,7 +108,7 @@ def _read_surveyed(
     Raises:
         CatalogError: not all of it could be read then.
     """
-    label = entry.volume_id
+    label = seen.identity.label if seen.identity else entry.volume_id
     if session.reason.startswith(UNKNOWN):
         raise CatalogError(
             f"{label} session {session.number} could not all be read when it was entered: there is nothing to"

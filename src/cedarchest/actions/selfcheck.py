@@ -21,7 +21,7 @@ from cedarchest.model.image.shown import count_shown
 from cedarchest.model.image.volume import check_anchor
 from cedarchest.model.index import Entry
 from cedarchest.model.media import BLOCK
-from cedarchest.model.names import is_cedar_label, label_word
+from cedarchest.model.names import label_word
 from cedarchest.model.session import (
     DIGEST_SIZE,
     INDEX_NAME,
@@ -68,7 +68,7 @@ def check_by_itself(writer: Writer, target: str, ports: Ports) -> SelfCheck:
             f"{target} holds no disc of ours ({seen.label or 'no label'})",
             advice="Only discs written by cedarchest know what they should hold.",
         )
-    if is_cedar_label(seen.label) and not _has_index(writer, seen):
+    if seen.is_cedars and not _has_index(writer, seen):
         raise ForeignDisc(
             f"{target} holds a disc of Cedar Backup ({seen.label}), which does not say what it should hold",
             advice="Enter it in the catalog, and compare it with that later: cedarchest catalog rebuild"
@@ -101,7 +101,7 @@ def _check_sessions(writer: Writer, seen: Observation, ports: Ports) -> SelfChec
         check_anchor(writer.read, seen.sessions[-1].start, findings.append)
     shown: dict[int, Mapping[bytes, StoredEntry]] = {0: {}}
     blocks = 0
-    of_cedar = is_cedar_label(seen.label)
+    of_cedar = seen.is_cedars
     for entry in seen.sessions:
         ports.interrupts.check()
         if of_cedar and not _is_ours(writer, entry):

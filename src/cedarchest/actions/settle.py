@@ -167,7 +167,7 @@ def _refuse_other(writer: Writer, seen: Observation, disc: DiscRecord, session: 
     unseen = session.status is SessionStatus.INTENDED and session.number == 1
     if unseen and len(seen.sessions) <= 1 and not seen.label:
         return  # cut off before the disc got its label
-    if seen.label != disc.label:
+    if not seen.is_of(disc.label):
         raise WrongDisc(
             f"session {session.number} of {disc.label} was written by an earlier run and is not proven;"
             f" {writer.device} holds {seen.label or 'another disc'}",

@@ -96,7 +96,7 @@ class OpticalDrive:
     def labels(self) -> tuple[str, ...]:
         """The disc in the drive, if it is ours; nothing else can be loaded without a hand."""
         seen = self.observe()
-        return (seen.label,) if seen.identity else ()
+        return (seen.label or seen.identity.label,) if seen.identity else ()
 
     def observe(self) -> Observation:
         """The disc in the drive as it is now."""

@@ -82,7 +82,12 @@ class Observation:
 
     def is_of(self, label: str) -> bool:
         """Whether it is the disc of a label; Cedar Backup gives a disc another one with each session."""
-        return self.label == label or (is_cedar_label(label) and is_cedar_label(self.label))
+        return self.label == label or (is_cedar_label(label) and self.is_cedars)
+
+    @property
+    def is_cedars(self) -> bool:
+        """Whether Cedar Backup began it."""
+        return self.identity is not None and is_cedar_label(self.identity.label)
 
     @property
     def drive_name(self) -> str:

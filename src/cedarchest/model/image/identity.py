@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import re
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 
@@ -11,6 +13,7 @@ from cedarchest.model.disc import DiscIdentity, TocEntry
 from cedarchest.model.findings import Finding
 from cedarchest.model.image.directories import Directory
 from cedarchest.model.image.iso9660 import Node, RockRidgeReader
+from cedarchest.model.image.other_tree import OtherTree
 from cedarchest.model.image.volume import DESCRIPTORS, Read, read_volume
 from cedarchest.model.index import Kind
 from cedarchest.model.media import BLOCK
@@ -75,6 +78,10 @@ def read_identity(read: Read, start: int) -> DiscIdentity | None:
     return parse_disc_json(raw) if raw else None
 
 
+_NO_LABELS = ("", "CDROM")
+_YEAR = re.compile(rb"(?:19|20)\d\d")
+_MOVED = b"rr_moved"  # where Rock Ridge has what ISO 9660 finds too deep
+
 CEDAR_DISCS = uuid.UUID("5c5d2d0e-3f5a-5b53-9d0b-7a1f4f1e6b1c")
 """The namespace of the ids of discs that Cedar Backup began, which have none themselves."""
 
@@ -83,15 +90,41 @@ def cedar_identity(read: Read, sessions: Sequence[TocEntry]) -> DiscIdentity | N
     """Who a disc is that Cedar Backup began: known by the descriptor of its first session; None for others.
 
     That has the time to a hundredth of a second. Where a later session replaces it, on media that are written
-    over, the disc is another one from then on.
+    over, the disc is another one from then on. One of `cback-span` has no label: it is known by having days
+    and nothing else.
     """
-    label = next((each.volume_id for each in reversed(sessions) if each.volume_id), "")
-    if not is_cedar_label(label):
+    labels = (each.volume_id or volume_id(read, each.start) for each in reversed(sessions))
+    label = next(filter(None, labels), "")
+    is_span = len(sessions) == 1 and label in _NO_LABELS and _has_but_days(read, sessions[0])
+    raw = _descriptor(read, sessions[0].start) if is_span or is_cedar_label(label) else b""
+    if not raw:
         return None
+    disc_id = str(uuid.uuid5(CEDAR_DISCS, hashlib.sha256(raw).hexdigest()))
+    return DiscIdentity(disc_id, f"CEDAR BACKUP SPAN {disc_id[:4].upper()}" if is_span else label)
+
+
+def _has_but_days(read: Read, entry: TocEntry) -> bool:
+    """Whether the root has folders of years, at least one, and nothing besides; deeper it is not looked."""
     try:
-        raw = read(sessions[0].start + DESCRIPTORS, 1)
+        volume = read_volume(read, entry.start, lambda _finding: None)
     except DamagedDisc:
-        return None
-    if raw[1:6] != b"CD001":
-        return None
-    return DiscIdentity(str(uuid.uuid5(CEDAR_DISCS, hashlib.sha256(raw).hexdigest())), label)
+        return False
+    tree = OtherTree(read, volume, entry.end, lambda _finding: None) if volume else ()
+    above = [node.entry for node in itertools.takewhile(lambda node: b"/" not in node.entry.path, tree)]
+    names = {each.path for each in above if each.kind is Kind.DIR}
+    years = {name for name in names if _YEAR.fullmatch(name)}
+    return bool(years) and len(above) == len(names) and names - years <= {_MOVED}
+
+
+def volume_id(read: Read, start: int) -> str:
+    """The label of a session as its descriptor has it, which a tool may not tell of a damaged tree."""
+    return _descriptor(read, start)[40:72].decode("ascii", "replace").rstrip(" ")
+
+
+def _descriptor(read: Read, start: int) -> bytes:
+    """The primary descriptor of a session; empty where it cannot be read."""
+    try:
+        raw = read(start + DESCRIPTORS, 1)
+    except DamagedDisc:
+        return b""
+    return raw if raw[:6] == b"\1CD001" else b""
