@@ -115,7 +115,7 @@ def wired(
                 messenger=WebMessenger(),
                 person=person,
                 restore_folders=LocalRestoreFolders(),
-                unpacker=StreamUnpacker(),
+                unpacker=StreamUnpacker(Unpackers()),
             )
     finally:
         catalog.close()

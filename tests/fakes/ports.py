@@ -170,7 +170,7 @@ def memory_ports(root: Path, *trays: Tray) -> Ports:
         messenger=MemoryMessenger(),
         person=NobodyThere(),
         restore_folders=LocalRestoreFolders(),
-        unpacker=StreamUnpacker(),
+        unpacker=StreamUnpacker(Unpackers()),
     )
 
 

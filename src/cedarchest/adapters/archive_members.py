@@ -160,15 +160,11 @@ def _storable(member: Member) -> Member:
     return member
 
 
-def unpacker_of(start: bytes) -> Sequence[str] | None:
-    """What unpacks a file that begins like this; None where it is not packed."""
-    return next((argv for magic, argv in UNPACKERS.values() if start.startswith(magic)), None)
-
-
 @contextlib.contextmanager
 def _unpacked(stream: BinaryIO) -> Iterator[BinaryIO]:
     """An archive as tar wrote it, whatever it is packed with."""
-    unpacker = unpacker_of(os.pread(stream.fileno(), 8, 0))
+    start = os.pread(stream.fileno(), 8, 0)
+    unpacker = next((argv for magic, argv in UNPACKERS.values() if start.startswith(magic)), None)
     if unpacker is None:
         yield stream
         return

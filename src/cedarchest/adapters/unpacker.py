@@ -1,4 +1,4 @@
-"""Archives taken apart on the way: fed by one thread, unpacked by a program, read as they come.
+"""Archives taken apart on the way, member by member, read as they come.
 
 What is in them is hostile. It has limits: bytes unpacked, bytes of a header; and where a header is damaged
 the next one that is whole is looked for.
@@ -9,26 +9,19 @@ from __future__ import annotations
 import contextlib
 import os
 import tarfile
-import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from functools import partial
 from itertools import chain
-from typing import Any, BinaryIO
+from typing import Any
 
-from cedarchest.adapters.archive_members import (
-    LARGEST_RATIO,
-    LEAST_LIMIT,
-    Forward,
-    mtime_ns_of,
-    plain_path,
-    unpacker_of,
-)
-from cedarchest.adapters.process import piped
+from cedarchest.adapters.archive_members import Forward, mtime_ns_of, plain_path
 from cedarchest.adapters.tar_members import usual_members
+from cedarchest.adapters.unpacking import LARGEST_RATIO, LEAST_LIMIT
 from cedarchest.errors import RestoreError
 from cedarchest.model.index import Entry, Kind, is_plain_path
 from cedarchest.model.names import to_text
 from cedarchest.ports.restoring import Chunk, Unpacked
+from cedarchest.ports.unpacking import Unpacking
 
 _PIECE = 1 << 20
 _XATTR = "SCHILY.xattr."
@@ -44,82 +37,35 @@ _KINDS = {
 
 
 class StreamUnpacker:
-    """Takes archives apart as their bytes come."""
+    """Takes archives apart as their bytes come, when what they are packed with is undone."""
+
+    def __init__(self, unpacking: Unpacking) -> None:
+        self._unpacking = unpacking
 
     def members(self, name: bytes, pieces: Iterable[bytes], size: int) -> Generator[Unpacked]:
         """The members of an archive of a name, from its bytes as they come."""
         limit = max(LEAST_LIMIT, LARGEST_RATIO * size)
-        with _fed(pieces) as (stream, problem):
-            try:
-                data = Forward(stream, limit, lambda _done: None)
-                yield from usual_members(data)
-                yield from _members(data)
-            except (tarfile.TarError, ValueError, OverflowError, EOFError, RecursionError) as error:
-                raise RestoreError(
-                    f"{to_text(name)} is damaged: {str(error) or type(error).__name__}",
-                    advice="What is not in it any more is sought elsewhere.",
-                ) from error
-            if said := problem():
-                raise RestoreError(f"{to_text(name)} is damaged: {said}")
+        with _sentences(name), self._unpacking.opened(name, pieces) as stream:
+            data = Forward(stream, limit, lambda _done: None)
+            for member in chain(usual_members(data), _members(data)):
+                yield member._replace(chunks=_said_of(name, member.chunks))
 
 
 @contextlib.contextmanager
-def _fed(pieces: Iterable[bytes]) -> Iterator[tuple[BinaryIO, Callable[[], str]]]:
-    """What an archive unpacks to, and what is wrong with it once that has come to its end."""
-    source = iter(pieces)
-    start = next(source, b"")
-    program = unpacker_of(start)
-    with contextlib.ExitStack() as opened:
-        if program is None:
-            out, into = os.pipe()
-            stream = opened.enter_context(os.fdopen(out, "rb", _PIECE))
-            feeder = _Feeder(chain((start,), source), os.fdopen(into, "wb", 0))
-        else:
-            process = opened.enter_context(piped(program, takes_data=True))
-            stream = process.data_out
-            feeder = _Feeder(chain((start,), source), process.data_in)
-        opened.callback(feeder.join)
-        opened.callback(stream.close)
-
-        def problem() -> str:
-            feeder.join()
-            if program is None:
-                return ""
-            done = process.finish()
-            return f"{program[0]} says: {done.tail.strip() or done.returncode}" if done.returncode else ""
-
-        yield stream, problem
-    feeder.reraise()
+def _sentences(name: bytes) -> Iterator[None]:
+    """Says of what is wrong with an archive which it is."""
+    try:
+        yield
+    except (tarfile.TarError, ValueError, OverflowError, EOFError, RecursionError) as error:
+        raise RestoreError(
+            f"{to_text(name)} is damaged: {str(error) or type(error).__name__}",
+            advice=getattr(error, "advice", "") or "What is not in it any more is sought elsewhere.",
+        ) from error
 
 
-class _Feeder:
-    """Writes pieces where they are unpacked, in a thread of its own, until nobody takes them any more."""
-
-    def __init__(self, pieces: Iterable[bytes], into: BinaryIO) -> None:
-        self._pieces = pieces
-        self._into = into
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._feed, name="feeder", daemon=True)
-        self._thread.start()
-
-    def _feed(self) -> None:
-        try:
-            with self._into as into:
-                for piece in self._pieces:
-                    into.write(piece)
-        except (BrokenPipeError, ValueError):  # it was closed
-            pass
-        except BaseException as error:  # noqa: BLE001 (raised again where it is waited for)
-            self._error = error
-
-    def join(self) -> None:
-        """Wait for its end."""
-        self._thread.join()
-
-    def reraise(self) -> None:
-        """Raise what the pieces raised."""
-        if self._error is not None:
-            raise self._error
+def _said_of(name: bytes, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    with _sentences(name):
+        yield from chunks
 
 
 class _Archive(tarfile.TarFile):
@@ -195,10 +141,7 @@ def _chunks(data: Forward, info: tarfile.TarInfo) -> Iterator[Chunk]:
     for offset, size in stretches:
         done = 0
         while done < size:
-            try:
-                piece = data.read(min(_PIECE, size - done))
-            except ValueError as error:
-                raise RestoreError(f"an archive is larger than it should be: {error}") from error
+            piece = data.read(min(_PIECE, size - done))
             if not piece:
                 return
             yield Chunk(offset + done, piece)
