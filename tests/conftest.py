@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from tests.forked import run_program
+from tests.gpg import WHO, key_ring
 
 # A machine that decides repeats its examples, people find new ones; neither judges by time.
 settings.register_profile("ours", deadline=None, derandomize=os.environ.get("CI") == "true")
@@ -149,6 +150,14 @@ def of_user() -> Iterator[Project]:
             directory.mkdir(parents=True)
         made.configure()
         yield made
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Whom something can be encrypted for; the key is in the key ring of whatever runs here."""
+    with key_ring() as home:
+        monkeypatch.setenv("GNUPGHOME", home)
+        yield WHO
 
 
 @pytest.fixture

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.gpg import encrypted
 
 from cedarchest.adapters import unpacking
 from cedarchest.adapters.unpacking import Unpackers
@@ -40,27 +39,6 @@ def opened(name: str, content: bytes, size: int = 100_000) -> bytes:
 def _no_thread_stays() -> Iterator[None]:
     yield
     assert not [thread for thread in threading.enumerate() if thread.name == "unpacking"]
-
-
-@pytest.fixture
-def keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A key ring with a key that needs no passphrase; its agent ends with the test."""
-    if not shutil.which("gpg"):
-        if os.environ.get("CI") == "true":
-            pytest.fail("gpg is not installed")
-        pytest.skip("gpg is not installed")
-    with tempfile.TemporaryDirectory(prefix="gpg-") as home:  # its agent's socket needs a short path
-        monkeypatch.setenv("GNUPGHOME", home)
-        who = "ann@example.org"
-        made = ["gpg", "--batch", "--quiet", "--passphrase", "", "--quick-gen-key", who, "default", "default"]
-        subprocess.run(made, check=True, capture_output=True)
-        yield who
-        subprocess.run(["gpgconf", "--kill", "all"], check=True, capture_output=True)
-
-
-def encrypted(content: bytes, who: str) -> bytes:
-    argv = ["gpg", "--batch", "--quiet", "--trust-model", "always", "--encrypt", "--recipient", who]
-    return subprocess.run(argv, input=content, check=True, capture_output=True).stdout
 
 
 @pytest.mark.parametrize("end", PACKERS)

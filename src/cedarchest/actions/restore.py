@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cedarchest.actions.restore_discs import DiscReader
-from cedarchest.actions.restore_wanted import Selection, wanted_as_of, wanted_of_day
+from cedarchest.actions.restore_wanted import wanted_as_of, wanted_of_day
 from cedarchest.actions.restore_writing import Restorer
 from cedarchest.actions.writers import all_writers
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError, RestoreError, VerifyError
 from cedarchest.model.disc_plan import DiscReading
 from cedarchest.model.names import first_few, to_text
+from cedarchest.model.patterns import Selection
 from cedarchest.model.restoring import Restoration, Wanted
 from cedarchest.ports import Ports
 from cedarchest.ports.restoring import RestoreRules, There
@@ -78,7 +79,7 @@ def execute_restore(config: Config, options: RestoreOptions, *, ports: Ports) ->
         restoration = _wanted(config, options, ports)
         with all_writers(config, ports) as writers:
             reader = DiscReader(writers, ports)
-            plan = reader.plan(restoration.sources)
+            plan = reader.plan([*restoration.sources, *(each.source for each in restoration.packed)])
             report = RestoreReport(
                 plan,
                 {each.disc.label: reader.place(each.disc.disc_id) for each in plan},
@@ -158,7 +159,9 @@ def _told(
     written = restorer.written
     lost = {**restoration.lost, **reader.lost, **written.failed}
     lost = {target: why for target, why in lost.items() if target not in written.done | written.left.keys()}
-    for target in restoration.wanted:
+    for name in restoration.selects.unmet():
+        lost.setdefault(restoration.prefix + name, "nothing of this name was stored then")
+    for target in restorer.wanted:
         if target not in written.done and target not in written.left:
             lost.setdefault(target, "it is on no disc that could be read")
     came = len(written.done)
@@ -173,7 +176,7 @@ def _told(
     return RestoreReport(
         report.plan,
         report.places,
-        report.wanted,
+        len(restorer.wanted),
         written.size,
         restored=came - len(written.before),
         before=len(written.before),

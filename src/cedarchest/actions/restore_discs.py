@@ -30,7 +30,7 @@ from cedarchest.model.disc import SessionRecord
 from cedarchest.model.disc_plan import Disc, DiscReading, Reading, plan_discs
 from cedarchest.model.media import BLOCK
 from cedarchest.model.names import to_text
-from cedarchest.model.restoring import Piece, Place, Restoration, Role, Source
+from cedarchest.model.restoring import Packed, Piece, Place, Restoration, Role, Source
 from cedarchest.ports import Ports, Writer
 from cedarchest.ports.restoring import RestoreFolder, Spool
 
@@ -61,6 +61,11 @@ class _Work:
     tried: set[tuple[int, Place]] = field(default_factory=set)  # by the offset of the piece
     patches: Patchwork | None = None
     spool: Spool | None = None
+
+    @property
+    def is_put_together(self) -> bool:
+        """Whether it cannot be taken from where it stands as it is read."""
+        return self.source.role is Role.PACKED or not self.source.is_whole
 
     @property
     def targets(self) -> Iterable[bytes]:
@@ -106,12 +111,14 @@ class DiscReader:
     def read(self, restoration: Restoration, restorer: Restorer, folder: RestoreFolder) -> None:
         """Read all that is wanted; what cannot be had is `lost`, with the reason."""
         works = [_Work(source) for source in restoration.sources]
+        packed = [(_Work(each.source), each) for each in restoration.packed]
+        works += [work for work, _ in packed]
         sought: set[bytes] = {source.sha256 for source in restoration.sources}
         with contextlib.ExitStack() as opened:
             while True:
                 left = [work for work in works if not work.finished and self._is_wanted(work, restorer)]
                 for work in left:
-                    if work.spool is None and not work.source.is_whole:
+                    if work.spool is None and work.is_put_together:
                         self._begin_patches(work, folder, opened)
                 if plan := self._planned(left):
                     self._visit(plan[0], left, restorer)
@@ -120,9 +127,26 @@ class DiscReader:
                     if not others:
                         break
                     works += others
+            for work, each in packed:
+                self._unpack(work, each, restorer)
+
+    def _unpack(self, work: _Work, packed: Packed, restorer: Restorer) -> None:
+        """Take what is wanted of a file that had to be there in full first."""
+        patches = work.patches
+        if patches is None or work.spool is None:
+            return
+        name = restorer.target_of(packed)
+        if not all(map(patches.has, work.source.pieces)):
+            self.lost[name] = f"{to_text(work.source.path)}: {self._why(work)}"
+            return
+        try:
+            restorer.take_packed(packed, patches.stream())
+        except RestoreError as error:
+            self.lost[name] = error.message
+        work.spool.drop()
 
     def _is_wanted(self, work: _Work, restorer: Restorer) -> bool:
-        if work.source.role in (Role.INDEX, Role.SESSION):
+        if work.source.role in (Role.INDEX, Role.SESSION, Role.PACKED):
             return True
         return bool(restorer.needs(work.targets))
 
@@ -237,6 +261,8 @@ class DiscReader:
         source, patches = work.source, work.patches
         assert patches is not None
         work.finished = True
+        if source.role is Role.PACKED:
+            return  # until all that is newer is there as well
         whole = all(map(patches.has, source.pieces))
         try:
             if source.role is Role.FILE:
@@ -263,16 +289,19 @@ class DiscReader:
                     " it tells of are as the archives have them, or not known"
                 )
                 work.finished = True
-            absent = {
-                p.label for piece in work.source.pieces for p in piece.places if p.disc_id in self.absent
-            }
+            why = self._why(work)
             for target in restorer.needs(work.targets):
-                why = f"it is on {', '.join(sorted(absent))}, which is not here" if absent else DAMAGED
                 self.lost.setdefault(target, f"{to_text(work.source.path)}: {why}")
                 wanted.append(restoration.wanted[target])
         found = other_sources(wanted, sought, {}, self._ports)
         sought.update(source.sha256 for source in found)
         return [_Work(source) for source in found]
+
+    def _why(self, work: _Work) -> str:
+        """Why not all of a source is there."""
+        several = {place for piece in work.source.pieces for place in piece.places}
+        absent = {place.label for place in several if place.disc_id in self.absent}
+        return f"it is on {', '.join(sorted(absent))}, which is not here" if absent else DAMAGED
 
     # -- discs ---------------------------------------------------------------------------------------
 

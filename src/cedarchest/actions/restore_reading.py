@@ -78,47 +78,53 @@ class Patchwork:
     def __init__(self, source: Source, spool: Spool) -> None:
         self.source = source
         self._spool = spool
-        self._state = bytearray(-(-source.size // BLOCK))
+        self._states: dict[int, bytearray] = {}  # of the blocks of each piece, by its offset
 
     def has(self, piece: Piece) -> bool:
         """Whether a piece is there as it should be, now or since an earlier run."""
-        first, count = piece.offset // BLOCK, -(-piece.size // BLOCK)
-        if self._state.count(self._GOOD, first, first + count) == count:
+        state = self._state(piece)
+        if state.count(self._GOOD) == len(state):
             return True
         if piece.sha256 and _digest_of(self._spool, piece) == piece.sha256:
-            self._state[first : first + count] = bytes([self._GOOD]) * count
+            state[:] = bytes([self._GOOD]) * len(state)
             return True
         return False
 
+    def _state(self, piece: Piece) -> bytearray:
+        return self._states.setdefault(piece.offset, bytearray(-(-piece.size // BLOCK)))
+
     def fill(self, piece: Piece, place: Place, session: SessionRecord | None, reader: BlockReader) -> bool:
         """Take from a place what is not there yet; whether the piece is as it should be now."""
+        state = self._state(piece)
         for at in _stretches(piece, place, session):
-            first = piece.offset // BLOCK + at.first
-            if self._state.count(self._GOOD, first, first + at.count) == at.count:
+            if state.count(self._GOOD, at.first, at.first + at.count) == at.count:
                 continue
             before = reader.unreadable
             data = reader.blocks(at.read_from, at.read)
-            if reader.unreadable == before and at.digest and hashlib.sha256(data).digest() == at.digest:
-                state = self._GOOD
+            if reader.unreadable > before:
+                found = self._MISSING
+            elif at.digest and hashlib.sha256(data).digest() == at.digest:
+                found = self._GOOD
             else:
-                state = self._DOUBTFUL if reader.unreadable == before else self._MISSING
+                found = self._DOUBTFUL
             skip = (place.start + at.first - at.read_from) * BLOCK
-            self._put(first, data[skip : skip + at.count * BLOCK], state, at.count)
+            self._put(piece, at.first, data[skip : skip + at.count * BLOCK], found)
         return self.has(piece)
 
-    def _put(self, first: int, data: bytes, state: int, count: int) -> None:
-        """Take blocks in where what is there is worse."""
-        end = min(self.source.size - first * BLOCK, len(data))
-        if self._state.count(self._MISSING, first, first + count) == count:
-            self._spool.write(first * BLOCK, memoryview(data)[:end])
-            self._state[first : first + count] = bytes([state]) * count
+    def _put(self, piece: Piece, first: int, data: bytes, found: int) -> None:
+        """Take blocks of a piece in where what is there is worse."""
+        state = self._state(piece)
+        data = data[: piece.size - first * BLOCK]
+        count = -(-len(data) // BLOCK)
+        if state.count(self._MISSING, first, first + count) == count:
+            self._spool.write(piece.offset + first * BLOCK, data)
+            state[first : first + count] = bytes([found]) * count
             return
         for number in range(count):
-            if self._state[first + number] < state:
-                self._spool.write(
-                    (first + number) * BLOCK, data[number * BLOCK : min((number + 1) * BLOCK, end)]
-                )
-                self._state[first + number] = state
+            if state[first + number] < found:
+                block = data[number * BLOCK : (number + 1) * BLOCK]
+                self._spool.write(piece.offset + (first + number) * BLOCK, block)
+                state[first + number] = found
 
     def stream(self) -> Iterator[bytes]:
         """All of the file as it is now, zeros for what is missing."""

@@ -7,10 +7,10 @@ in that week comes back.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from cedarchest.actions.restore_packed import PackedFiles
 from cedarchest.actions.restore_sources import sources_of
 from cedarchest.errors import RestoreError
 from cedarchest.model.archive_names import DELETED_SUFFIX, INDEX_SUFFIX
@@ -18,10 +18,19 @@ from cedarchest.model.days import parse_day, week_of
 from cedarchest.model.disc import DayContent, SessionRecord
 from cedarchest.model.index import Kind
 from cedarchest.model.members import ArchiveRecord, Listing, Member, is_archive_name
-from cedarchest.model.names import from_text, to_text
+from cedarchest.model.names import to_text
 from cedarchest.model.parts import whole_path
-from cedarchest.model.patterns import PathPattern, PatternKind, path_pattern
-from cedarchest.model.restoring import Chosen, Held, Listed, Restoration, Wanted, located_listing, still_there
+from cedarchest.model.patterns import Selection
+from cedarchest.model.restoring import (
+    Chosen,
+    Held,
+    Listed,
+    Packed,
+    Restoration,
+    Wanted,
+    located_listing,
+    still_there,
+)
 from cedarchest.ports import Ports
 
 
@@ -34,38 +43,8 @@ class _Gathering:
     above: set[bytes] = field(default_factory=set)
     heads: list[ArchiveRecord] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-
-
-class Selection:
-    """Paths that are named, with all below them; a name may be a glob, or as `find` shows it. None: all."""
-
-    def __init__(self, paths: Sequence[bytes] = ()) -> None:
-        self._names = [path.strip(b"/") for path in paths]
-        self._plain: dict[bytes, bytes] = {}
-        self._patterns: list[tuple[bytes, PathPattern]] = []
-        for name in self._names:
-            self._plain[name] = name
-            with contextlib.suppress(ValueError):
-                self._plain[from_text(name.decode())] = name
-                if any(sign in name for sign in (b"*", b"?", b"[")):
-                    self._patterns.append((name, path_pattern(name.decode(), PatternKind.GLOB)))
-        self._known: dict[bytes, bool] = {b"": not paths or b"" in self._plain}
-        self._met: set[bytes] = {b""}
-
-    def __call__(self, path: bytes) -> bool:
-        """Whether a path is selected."""
-        found = self._known.get(path)
-        if found is None:
-            names = [name for name, pattern in self._patterns if pattern.matches(path)]
-            if path in self._plain:
-                names.append(self._plain[path])
-            self._met.update(names)
-            found = self._known[path] = bool(names) or self(path.rpartition(b"/")[0])
-        return found
-
-    def unmet(self) -> list[bytes]:
-        """Names that nothing was found of."""
-        return [name for name in self._names if name not in self._met]
+    weekday: int = 0  # that weeks begin with
+    packed: list[Packed] = field(default_factory=list)
 
 
 def wanted_as_of(
@@ -76,7 +55,7 @@ def wanted_as_of(
     Raises:
         RestoreError: nothing of it that is selected was stored up to that day.
     """
-    gathering = _Gathering(selects)
+    gathering = _Gathering(selects, weekday=starting_weekday)
     lines = _lines(peer, until, ports)
     unpacked = {
         archive.sha256
@@ -100,7 +79,7 @@ def wanted_as_of(
             _gather_held(gathering, _of_one_week(known, starting_weekday), ports)
     for each in sorted(still_there(listed), key=lambda each: each.day):
         _gather_listed(gathering, each)
-    if not gathering.chosen:
+    if not gathering.chosen and not gathering.packed:
         known_peers = ", ".join(map(to_text, ports.catalog.peers())) or "none"
         raise RestoreError(
             f"nothing of {to_text(peer)} that was asked for was stored up to {until}",
@@ -132,16 +111,19 @@ def _not_unpacked(archive: ArchiveRecord, day: str) -> str:
 def _gather_plain(gathering: _Gathering, peer: bytes, until: str, unpacked: set[bytes], ports: Ports) -> None:
     """What was staged of a peer besides archives that are unpacked, each path as it was last."""
     wholes = _wholes(ports)
+    held = list(ports.catalog.held_of(peer, until))
     skip = len("YYYY/MM/DD/") + len(peer) + 1
-    for path, held in _newest_of(ports.catalog.held_of(peer, until), wholes).items():
+    packed = PackedFiles(held, skip)
+    gathering.packed += packed.wanted(gathering.selects, gathering.weekday)
+    for path, several in _newest_of((each for each in held if not packed.has(each)), wholes).items():
         inner = path[skip:]
         name = inner.rpartition(b"/")[2]
         if name.startswith(b"cback.") or name.endswith((INDEX_SUFFIX, DELETED_SUFFIX)):
             continue
-        sha256 = wholes.get(held[0].entry.sha256, held[0].entry.sha256)
+        sha256 = wholes.get(several[0].entry.sha256, several[0].entry.sha256)
         if is_archive_name(name) and sha256 in unpacked:
             continue
-        _choose_plain(gathering, inner, sha256, held)
+        _choose_plain(gathering, inner, sha256, several)
 
 
 def _choose_plain(gathering: _Gathering, path: bytes, sha256: bytes, held: Sequence[Held]) -> None:
@@ -282,13 +264,14 @@ def _restoration(gathering: _Gathering, prefix: bytes, ports: Ports) -> Restorat
         for path, each in sorted(gathering.chosen.items())
     }
     found = sources_of(chosen, gathering.heads, ports)
-    lost = {prefix + name: "nothing of this name was stored then" for name in gathering.selects.unmet()}
     return Restoration(
         {target: each.wanted for target, each in chosen.items()},
         found.sources,
-        {**found.lost, **lost},
+        found.lost,
         found.attributes,
         prefix,
         frozenset(prefix + path for path in gathering.above),
         tuple(gathering.notes),
+        tuple(gathering.packed),
+        gathering.selects,
     )

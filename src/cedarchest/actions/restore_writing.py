@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 
-from cedarchest.errors import DiskFull, Interrupted, RestoreError
+from cedarchest.actions.restore_packed import plain_name
+from cedarchest.errors import DiskFull, Interrupted, RestoreError, StagingError
 from cedarchest.model.index import Entry, Kind, index_lines, parse_record
-from cedarchest.model.restoring import Restoration, Source, Wanted
+from cedarchest.model.names import to_text
+from cedarchest.model.restoring import Packed, Restoration, Source, Wanted
 from cedarchest.ports import Ports
 from cedarchest.ports.restoring import Chunk, RestoreFolder, There, Writing
 
@@ -58,7 +60,7 @@ class Restorer:
         replaces: Callable[[Wanted, There], str],
         damaged: bool,
     ) -> None:
-        self._wanted = restoration.wanted
+        self._wanted = dict(restoration.wanted)
         self._restoration = restoration
         self._folder = folder
         self._ports = ports
@@ -70,6 +72,11 @@ class Restorer:
         self.written = Written()
 
     # -- what is there already -----------------------------------------------------------------------
+
+    @property
+    def wanted(self) -> Mapping[bytes, Wanted]:
+        """All that is wanted, with what showed to be in what was packed."""
+        return self._wanted
 
     def look_around(self) -> None:
         """See what of it is there already, and what stands in its way."""
@@ -115,7 +122,11 @@ class Restorer:
             self._replaced.add(target)
 
     def _is_it(self, target: bytes, wanted: Wanted, there: There) -> bool:
-        if wanted.kind != Kind.FILE or there.kind is not Kind.FILE or there.size != wanted.size:
+        if wanted.kind != Kind.FILE or there.kind is not Kind.FILE:
+            return False
+        if not wanted.sha256:  # of what is packed nothing else is known
+            return there.mtime_ns == wanted.mtime_ns and wanted.size in (there.size, -1)
+        if there.size != wanted.size:
             return False
         return bool(wanted.sha256) and self._folder.digest(target, lambda _done: None) == wanted.sha256
 
@@ -236,6 +247,60 @@ class Restorer:
             ):
                 found.setdefault(first, []).append(target)
         return {first: tuple(targets) for first, targets in found.items()}
+
+    def target_of(self, packed: Packed) -> bytes:
+        """Where a file is restored to that was packed, if it is no archive; else what it is called there."""
+        return self._restoration.prefix + plain_name(packed.name)
+
+    def take_packed(self, packed: Packed, pieces: Iterator[bytes]) -> None:
+        """Take what is selected of what was packed, unless something newer had it.
+
+        Raises:
+            RestoreError: it cannot be decrypted or unpacked.
+        """
+        if not packed.is_tar:
+            self._take_decrypted(packed, pieces)
+            return
+        with contextlib.closing(
+            self._ports.unpacker.members(packed.source.path, pieces, packed.source.size)
+        ) as members:
+            for member in members:
+                self._ports.interrupts.check()
+                target = self._restoration.prefix + member.path
+                if target in self._wanted or not self._restoration.selects(member.path):
+                    continue
+                entry = member.entry()._replace(path=target)
+                self.attributes[target] = entry
+                self._wanted[target] = Wanted(
+                    target, entry.kind, entry.size, entry.mtime_ns, b"", member.path
+                )
+                with self._at(target):
+                    self._look(target, self._wanted[target])
+                if entry.kind is Kind.FILE and not entry.hardlink and self.needs([target]):
+                    self.take_file([target], member.chunks)
+
+    def _take_decrypted(self, packed: Packed, pieces: Iterator[bytes]) -> None:
+        """Write a file as it was before it was encrypted, or cut."""
+        target = self.target_of(packed)
+        name = b"file" + packed.name[len(plain_name(packed.name)) :]
+        wanted = Wanted(target, Kind.FILE, -1, packed.mtime_ns, b"", packed.name)
+        self._wanted[target] = wanted
+        with self._at(target):
+            self._look(target, wanted)
+        if not self.needs([target]):
+            return
+        try:
+            with self._ports.unpacking.opened(name, pieces) as stream, self._folder.writing(target) as file:
+                size = 0
+                while piece := stream.read(1 << 20):
+                    file.write(size, piece)
+                    size += len(piece)
+                file.keep(size, self._unknown(target)._replace(size=size))
+        except StagingError as error:
+            raise RestoreError(
+                f"{to_text(packed.source.path)}: {error.message}", advice=error.advice
+            ) from error
+        self._is_done(target, size, bare=False)
 
     def take_index(self, source: Source, content: bytes) -> None:
         """Learn attributes from the index beside an archive.

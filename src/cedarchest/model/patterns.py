@@ -7,11 +7,14 @@ What of a pattern is literal is told apart, so that whoever searches need not lo
 
 from __future__ import annotations
 
+import contextlib
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from cedarchest.model.names import from_text
 
 
 class PatternKind(StrEnum):
@@ -154,3 +157,35 @@ def _runs(tokens: Iterable[tuple[str, str]]) -> list[str]:
 def _longest(runs: Iterable[str]) -> str:
     """The longest of what must be there in one name."""
     return max((piece for run in runs for piece in run.split("/")), key=len, default="")
+
+
+class Selection:
+    """Paths that are named, with all below them; a name may be a glob, or as `find` shows it. None: all."""
+
+    def __init__(self, paths: Sequence[bytes] = ()) -> None:
+        self._names = [path.strip(b"/") for path in paths]
+        self._plain: dict[bytes, bytes] = {}
+        self._patterns: list[tuple[bytes, PathPattern]] = []
+        for name in self._names:
+            self._plain[name] = name
+            with contextlib.suppress(ValueError):
+                self._plain[from_text(name.decode())] = name
+                if any(sign in name for sign in (b"*", b"?", b"[")):
+                    self._patterns.append((name, path_pattern(name.decode(), PatternKind.GLOB)))
+        self._known: dict[bytes, bool] = {b"": not paths or b"" in self._plain}
+        self._met: set[bytes] = {b""}
+
+    def __call__(self, path: bytes) -> bool:
+        """Whether a path is selected."""
+        found = self._known.get(path)
+        if found is None:
+            names = [name for name, pattern in self._patterns if pattern.matches(path)]
+            if path in self._plain:
+                names.append(self._plain[path])
+            self._met.update(names)
+            found = self._known[path] = bool(names) or self(path.rpartition(b"/")[0])
+        return found
+
+    def unmet(self) -> list[bytes]:
+        """Names that nothing was found of."""
+        return [name for name in self._names if name not in self._met]

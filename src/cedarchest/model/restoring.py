@@ -15,6 +15,7 @@ from cedarchest.model.disc import SessionStatus, StoredEntry
 from cedarchest.model.index import Entry
 from cedarchest.model.members import GONE, Member
 from cedarchest.model.parts import part_place
+from cedarchest.model.patterns import Selection
 
 
 class Place(NamedTuple):
@@ -52,6 +53,7 @@ class Role(StrEnum):
     SESSION = "session"  # its own index: attributes of what was staged
     FILE = "file"  # it is what is restored
     ARCHIVE = "archive"  # what is restored is in it
+    PACKED = "packed"  # what is in it shows when it is unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +92,25 @@ class Wanted(NamedTuple):
     of: bytes
 
 
+class Packed(NamedTuple):
+    """A stored file whose content only shows when it is decrypted, or its pieces are joined.
+
+    `name` is its path below the peer, as if it were in one piece. An archive `is_tar`, all else is one file.
+    """
+
+    source: Source
+    day: str
+    name: bytes
+    is_tar: bool
+    mtime_ns: int
+
+
 @dataclass(frozen=True, slots=True)
 class Restoration:
     """All that is wanted by its path, what it comes from, known attributes, and what cannot be had and why.
 
     `prefix` comes before the path that everything had. What is `above` what was asked for is only made where
-    it is absent.
+    it is absent. Of what is `packed`, the newest first, that is wanted which is selected.
     """
 
     wanted: Mapping[bytes, Wanted]
@@ -105,6 +120,8 @@ class Restoration:
     prefix: bytes = b""
     above: frozenset[bytes] = frozenset()
     notes: tuple[str, ...] = ()
+    packed: tuple[Packed, ...] = ()
+    selects: Selection = field(default_factory=Selection)
 
 
 class Held(NamedTuple):
