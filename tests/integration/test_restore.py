@@ -222,3 +222,20 @@ def test_an_ordinary_user_gets_all_but_the_owners(life: Lived, of_user: Project)
     found = picture(back / "here" / life.home[1:])
     wipe(back)
     assert without_owners(found) == without_special_bits(without_owners(life.days[WED]))
+
+
+def test_of_two_collects_of_a_day_the_second_is_what_there_was(project: Project, target: Path) -> None:
+    home = project.root / "home"
+    home.mkdir()
+    peers(project, {"name": "here"})
+    text = f'[collect]\ndir = "{project.root}/collect/here"\n[[collect.source]]\npath = "{home}"\n'
+    project.config.write_text(project.config.read_text() + text)
+    for hour in range(4):
+        project.environ["CEDARCHEST_NOW"] = f"2026-11-23T0{hour}:00"
+        (home / "f").write_text(f"hour {hour}")
+        for action in ("collect", "stage", "store"):
+            ran = project.run(action)
+            assert ran.status == 0, ran.out + ran.err
+        assert project.run("restore", "--to", str(target)).status == 0
+        assert (target / "here" / str(home)[1:] / "f").read_text() == f"hour {hour}"
+        wipe(target)

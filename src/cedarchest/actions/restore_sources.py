@@ -92,8 +92,11 @@ def archive_source(archive: bytes, takes: Mapping[bytes, Sequence[bytes]], ports
 
 
 def _held_at(record: ArchiveRecord, ports: Ports) -> Iterator[Held]:
+    stands = {(stand.disc_id, stand.session, stand.path) for stand in record.stands}
     for path in sorted({stand.path for stand in record.stands}):
-        yield from ports.catalog.held_at(path)
+        for held in ports.catalog.held_at(path):
+            if (held.disc_id, held.session, held.entry.path) in stands:
+                yield held
 
 
 def file_source(wanted: Wanted, targets: tuple[bytes, ...], held: Iterable[Held]) -> Source | None:
@@ -167,12 +170,14 @@ def _indexes(
             for path in sorted({(whole_path(stand.path) or stand.path) for stand in head.stands})
             for each in ports.catalog.held_at(path + INDEX_SUFFIX)
         ]
+        with_it = {(stand.disc_id, stand.session) for stand in head.stands}
+        held.sort(key=lambda each: (each.disc_id, each.session) not in with_it)
         digest = held[0].entry.sha256 if held else b""
         pieces = pieces_of(each for each in held if each.entry.sha256 == digest)
         if pieces:
             size = held[0].entry.size
             asked = takes[head.sha256]
-            yield Source(Role.INDEX, digest, held[0].entry.path, size, pieces, takes=asked)
+            yield Source(Role.INDEX, digest, held[0].entry.path, size, pieces, takes=asked, head=head.sha256)
 
 
 def _told_by_sessions(

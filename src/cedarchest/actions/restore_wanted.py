@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from cedarchest.actions.restore_packed import PackedFiles
 from cedarchest.actions.restore_sources import sources_of
@@ -89,17 +90,34 @@ def wanted_as_of(
 
 
 def _lines(peer: bytes, until: str, ports: Ports) -> dict[bytes, list[tuple[str, ArchiveRecord]]]:
-    """The archives of each source of a peer up to a day, oldest first, those that others rest on before."""
+    """The archives of each source of a peer up to a day, in the order in which they were stored."""
     lines: dict[bytes, list[tuple[str, ArchiveRecord]]] = {}
     for archive in ports.catalog.archives_of(peer):
         first = {stand.line: stand.day for stand in reversed(archive.stands) if stand.peer == peer}
         for line, day in first.items():
             if day <= until:
                 lines.setdefault(line, []).append((day, archive))
-    for dated in lines.values():
-        rested_on = {archive.rests_on for _, archive in dated}
-        dated.sort(key=lambda each: (each[0], each[1].sha256 not in rested_on, each[1].sha256))
+    for line, dated in lines.items():
+        dated.sort(key=lambda each: (each[0], each[1].sha256))
+        several = {day for (day, _), (again, _) in pairwise(dated) if day == again}
+        written = {day: _order_written(day, ports) for day in several}
+        dated.sort(key=lambda each: (each[0], _first_written(each, line, written.get(each[0], {}))))
     return lines
+
+
+def _order_written(day: str, ports: Ports) -> Mapping[tuple[str, int], int]:
+    """The turn in which sessions with content of a day were written."""
+    contents = ports.catalog.contents(day, everywhere=True)
+    return {(session.disc_id, session.number): turn for turn, (session, _) in enumerate(contents)}
+
+
+def _first_written(
+    dated: tuple[str, ArchiveRecord], line: bytes, order: Mapping[tuple[str, int], int]
+) -> int:
+    """When an archive of a day came first: of two of one source the later one is what there was."""
+    day, archive = dated
+    stands = [stand for stand in archive.stands if (stand.day, stand.line) == (day, line)]
+    return min((order.get((stand.disc_id, stand.session), 0) for stand in stands), default=0)
 
 
 def _not_unpacked(archive: ArchiveRecord, day: str) -> str:

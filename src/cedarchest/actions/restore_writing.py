@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 
 from cedarchest.actions.restore_packed import plain_name
 from cedarchest.errors import DiskFull, Interrupted, RestoreError, StagingError
+from cedarchest.model.archive_names import INDEX_SUFFIX
 from cedarchest.model.index import Entry, Kind, index_lines, parse_record
 from cedarchest.model.names import to_text
 from cedarchest.model.restoring import Packed, Restoration, Source, Wanted
@@ -311,10 +313,11 @@ class Restorer:
         if hashlib.sha256(content).digest() != source.sha256:
             raise RestoreError("its content is not what was stored")
         try:
+            self._ports.archives.head_in(content, source.path.removesuffix(INDEX_SUFFIX), source.head)
             lines = index_lines(BytesIO(content), at_most=MOST_ENTRIES)
             next(lines)
             self.learn(map(parse_record, lines), source.takes)
-        except (ValueError, OSError, EOFError) as error:
+        except (ValueError, OSError, EOFError, zlib.error) as error:
             raise RestoreError(f"it cannot be read: {error}") from error
 
     def learn(self, entries: Iterable[Entry], takes: Mapping[bytes, Sequence[bytes]]) -> None:

@@ -61,7 +61,7 @@ class Source:
     """A stored file that is read: under what name, how large, and in which pieces it can be had.
 
     `targets` are the paths that it is restored to; `takes` tells those of each member of an archive, or of
-    each path that an index tells about.
+    each path that the index of the archive `head` tells about.
     """
 
     role: Role
@@ -71,6 +71,7 @@ class Source:
     pieces: tuple[Piece, ...]
     targets: tuple[bytes, ...] = ()
     takes: Mapping[bytes, tuple[bytes, ...]] = field(default_factory=dict)
+    head: bytes = b""
 
     @property
     def is_whole(self) -> bool:
