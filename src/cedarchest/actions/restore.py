@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cedarchest.actions.restore_discs import DiscReader
+from cedarchest.actions.restore_finishing import finish
+from cedarchest.actions.restore_state import Restoring
 from cedarchest.actions.restore_wanted import wanted_as_of, wanted_of_day
 from cedarchest.actions.restore_writing import Restorer
 from cedarchest.actions.writers import all_writers
@@ -122,25 +124,20 @@ def _performed(
 ) -> RestoreReport:
     folder = ports.restore_folders.open(options.to, options.rules)
     try:
-        restorer = Restorer(
-            restoration,
-            folder,
-            ports,
-            replaces=lambda wanted, there: _why_left(options, wanted, there),
-            damaged=options.damaged,
-        )
-        restorer.look_around()
+        state = Restoring(restoration, folder, ports, lambda wanted, there: _why_kept(options, wanted, there))
+        restorer = Restorer(state, damaged=options.damaged)
+        state.look_around()
         restorer.take_empty()
         try:
-            reader.read(restoration, restorer, folder)
+            reader.read(restorer)
         finally:
-            restorer.finish()
-        return _told(report, restoration, restorer, reader, folder.left_off())
+            finish(state)
+        return _told(report, state, reader, folder.left_off())
     finally:
         folder.close()
 
 
-def _why_left(options: RestoreOptions, wanted: Wanted, there: There) -> str:
+def _why_kept(options: RestoreOptions, wanted: Wanted, there: There) -> str:
     """Why what is there stays; empty where it is replaced."""
     if options.overwrite:
         return ""
@@ -151,17 +148,16 @@ def _why_left(options: RestoreOptions, wanted: Wanted, there: There) -> str:
 
 def _told(
     report: RestoreReport,
-    restoration: Restoration,
-    restorer: Restorer,
+    state: Restoring,
     reader: DiscReader,
     left_off: Mapping[str, int],
 ) -> RestoreReport:
-    written = restorer.written
+    written, restoration = state.written, state.restoration
     lost = {**restoration.lost, **reader.lost, **written.failed}
     lost = {target: why for target, why in lost.items() if target not in written.done | written.left.keys()}
     for name in restoration.selects.unmet():
         lost.setdefault(restoration.prefix + name, "nothing of this name was stored then")
-    for target in restorer.wanted:
+    for target in state.wanted:
         if target not in written.done and target not in written.left:
             lost.setdefault(target, "it is on no disc that could be read")
     came = len(written.done)
@@ -176,7 +172,7 @@ def _told(
     return RestoreReport(
         report.plan,
         report.places,
-        len(restorer.wanted),
+        len(state.wanted),
         written.size,
         restored=came - len(written.before),
         before=len(written.before),

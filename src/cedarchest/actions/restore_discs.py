@@ -15,6 +15,7 @@ from cedarchest.actions.loading import known_disc
 from cedarchest.actions.prove import expected_of
 from cedarchest.actions.restore_reading import BlockReader, Patchwork, stream
 from cedarchest.actions.restore_sources import other_sources
+from cedarchest.actions.restore_unpacking import take_packed, target_of
 from cedarchest.actions.restore_writing import LARGEST_INDEX, Restorer, as_chunks
 from cedarchest.actions.writers import labels_in
 from cedarchest.errors import (
@@ -108,8 +109,9 @@ class DiscReader:
         discs = discs_needed(readings, self._writers, self._ports)
         return plan_discs(readings, discs, self.absent)
 
-    def read(self, restoration: Restoration, restorer: Restorer, folder: RestoreFolder) -> None:
+    def read(self, restorer: Restorer) -> None:
         """Read all that is wanted; what cannot be had is `lost`, with the reason."""
+        restoration, folder = restorer.state.restoration, restorer.state.folder
         works = [_Work(source) for source in restoration.sources]
         packed = [(_Work(each.source), each) for each in restoration.packed]
         works += [work for work, _ in packed]
@@ -135,12 +137,12 @@ class DiscReader:
         patches = work.patches
         if patches is None or work.spool is None:
             return
-        name = restorer.target_of(packed)
+        name = target_of(restorer.state.restoration, packed)
         if not all(map(patches.has, work.source.pieces)):
             self.lost[name] = f"{to_text(work.source.path)}: {self._why(work)}"
             return
         try:
-            restorer.take_packed(packed, patches.stream())
+            take_packed(restorer, packed, patches.stream())
         except RestoreError as error:
             self.lost[name] = error.message
         work.spool.drop()
@@ -148,7 +150,7 @@ class DiscReader:
     def _is_wanted(self, work: _Work, restorer: Restorer) -> bool:
         if work.source.role in (Role.INDEX, Role.SESSION, Role.PACKED):
             return True
-        return bool(restorer.needs(work.targets))
+        return bool(restorer.state.needs(work.targets))
 
     def _visit(self, reading: DiscReading, works: Iterable[_Work], restorer: Restorer) -> None:
         """Read what is wanted of one disc."""
@@ -210,7 +212,7 @@ class DiscReader:
                 restorer.take_index(source, b"".join(stream(blocks, place, source.size)))
                 work.finished = True
             elif source.role is Role.FILE:
-                targets = restorer.needs(source.targets)
+                targets = restorer.state.needs(source.targets)
                 restorer.take_file(targets, as_chunks(stream(blocks, place, source.size)))
             else:
                 self._take_members(source, lambda: stream(blocks, place, source.size), restorer)
@@ -266,7 +268,7 @@ class DiscReader:
         whole = all(map(patches.has, source.pieces))
         try:
             if source.role is Role.FILE:
-                restorer.take_file(restorer.needs(source.targets), as_chunks(patches.stream()))
+                restorer.take_file(restorer.state.needs(source.targets), as_chunks(patches.stream()))
             elif source.role is Role.ARCHIVE:
                 self._take_members(source, patches.stream, restorer)
             else:
@@ -290,7 +292,7 @@ class DiscReader:
                 )
                 work.finished = True
             why = self._why(work)
-            for target in restorer.needs(work.targets):
+            for target in restorer.state.needs(work.targets):
                 self.lost.setdefault(target, f"{to_text(work.source.path)}: {why}")
                 wanted.append(restoration.wanted[target])
         found = other_sources(wanted, sought, {}, self._ports)

@@ -1,0 +1,147 @@
+"""How far a restore is: what is wanted, written, in the way, and what is known of attributes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from cedarchest.errors import DiskFull, Interrupted, RestoreError
+from cedarchest.model.index import Entry, Kind
+from cedarchest.model.restoring import Restoration, Wanted
+from cedarchest.ports import Ports
+from cedarchest.ports.restoring import RestoreFolder, There
+
+DAMAGED = b".damaged"
+
+_UNKNOWN_MODE = 0o600
+
+
+@dataclass(slots=True)
+class Written:
+    """What has been restored so far, and what has not, by path.
+
+    `bare` are those whose attributes were not known when they were written. `left` are those in whose place
+    something else stands, `failed` those that cannot be had or written.
+    """
+
+    done: set[bytes] = field(default_factory=set)
+    before: set[bytes] = field(default_factory=set)  # it was there already
+    bare: set[bytes] = field(default_factory=set)
+    left: dict[bytes, str] = field(default_factory=dict)
+    failed: dict[bytes, str] = field(default_factory=dict)
+    damaged: set[bytes] = field(default_factory=set)
+    size: int = 0
+
+
+class Restoring:
+    """A restoration on its way to a folder; `why_kept` tells why something that is there is not replaced.
+
+    `wanted` grows by what shows to be in what was packed, `attributes` by what indexes and archives tell.
+    """
+
+    def __init__(
+        self,
+        restoration: Restoration,
+        folder: RestoreFolder,
+        ports: Ports,
+        why_kept: Callable[[Wanted, There], str],
+    ) -> None:
+        self.restoration = restoration
+        self.folder = folder
+        self.ports = ports
+        self.wanted: dict[bytes, Wanted] = dict(restoration.wanted)
+        self.attributes: dict[bytes, Entry] = dict(restoration.attributes)
+        self.replaced: set[bytes] = set()
+        self.written = Written()
+        self.why_kept = why_kept
+
+    def needs(self, targets: Iterable[bytes]) -> list[bytes]:
+        """Of some paths those that are still to be restored."""
+        written = self.written
+        return [
+            target
+            for target in targets
+            if target not in written.done and target not in written.left and target not in written.failed
+        ]
+
+    @contextlib.contextmanager
+    def at(self, target: bytes) -> Iterator[None]:
+        """What fails at a path does not hold up the others."""
+        try:
+            yield
+        except (Interrupted, DiskFull):
+            raise
+        except RestoreError as error:
+            self.written.failed[target] = error.message
+            self.written.done.discard(target)
+
+    def look_around(self) -> None:
+        """See what of it is there already, and what stands in its way."""
+        total = sum(each.size for each in self.wanted.values())
+        self.ports.reporter.phase("looking at what is there", total)
+        seen = 0
+        absent: set[bytes] = set()  # folders that are not there, nor anything in them
+        for target, wanted in self.wanted.items():
+            self.ports.interrupts.check()
+            if target.rpartition(b"/")[0] in absent:
+                if wanted.kind == Kind.DIR:
+                    absent.add(target)
+                continue
+            with self.at(target):
+                if not self.look(target, wanted) and wanted.kind == Kind.DIR:
+                    absent.add(target)
+            seen += wanted.size
+            self.ports.reporter.advance(seen)
+
+    def look(self, target: bytes, wanted: Wanted) -> bool:
+        """See what is at a path; whether anything is."""
+        there = self.folder.look(target)
+        if there is not None and not (there.kind is Kind.DIR and wanted.kind == Kind.DIR):
+            self._judge(target, wanted, there)
+        return there is not None
+
+    def _judge(self, target: bytes, wanted: Wanted, there: There) -> None:
+        """Whether what is there is it already, stays, or is replaced."""
+        if self._is_it(target, wanted, there):
+            self.written.before.add(target)
+            self.written.done.add(target)
+            self.written.bare.add(target)
+            return
+        if there.kind == wanted.kind != Kind.FILE:
+            return  # whether it is the same is seen when it is made
+        if there.unfinished:
+            self.folder.remove(target)
+        elif there.kind is Kind.DIR:
+            self.written.left[target] = "a folder is there"
+        elif reason := self.why_kept(wanted, there):
+            self.written.left[target] = reason
+        else:
+            self.replaced.add(target)
+
+    def _is_it(self, target: bytes, wanted: Wanted, there: There) -> bool:
+        if wanted.kind != Kind.FILE or there.kind is not Kind.FILE:
+            return False
+        if not wanted.sha256:  # of what is packed nothing else is known
+            return there.mtime_ns == wanted.mtime_ns and wanted.size in (there.size, -1)
+        if there.size != wanted.size:
+            return False
+        return bool(wanted.sha256) and self.folder.digest(target, lambda _done: None) == wanted.sha256
+
+    def unknown(self, target: bytes) -> Entry:
+        """An entry of which nothing is known but what the catalog says."""
+        wanted = self.wanted[target]
+        kind = Kind(wanted.kind)
+        mode = 0o700 if kind is Kind.DIR else _UNKNOWN_MODE
+        return Entry(target, kind, wanted.size, mode, -1, -1, wanted.mtime_ns)
+
+    def is_done(self, target: bytes, size: int, *, bare: bool) -> None:
+        """A file is there as it should be, but for attributes that are not known yet."""
+        written = self.written
+        if target in written.damaged:
+            self.folder.remove(target + DAMAGED)
+            written.damaged.discard(target)
+        written.done.add(target)
+        written.size += size
+        if bare:
+            written.bare.add(target)
