@@ -468,7 +468,10 @@ def catalog(
     ] = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Enter what discs say they hold into the catalog: those named, or those in drives and on shelves."""
+    """Enter what discs say they hold into the catalog: those named, or those in drives and on shelves.
+
+    What is in archives is read from the discs, and so is all that Cedar Backup wrote.
+    """
     from cedarchest.actions.catalog_rebuild import execute_catalog_rebuild
     from cedarchest.report import rebuilding
 

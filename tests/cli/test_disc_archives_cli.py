@@ -131,6 +131,11 @@ def test_archives_without_an_index_are_read_through(project: Project, mode: str,
     assert (found["path"], found["size"], found["proven"]) == ("etc/fstab", 5, False)
 
 
+def lose_and_rebuild(project: Project) -> Ran:
+    lose(project)
+    return project.run("catalog", "rebuild")
+
+
 def test_archives_on_discs_of_cedar_backup_are_read_through(project: Project, tmp_path: Path) -> None:
     require_genisoimage()
     archive = packed("gz", {"home/ann/letter": b"dear\n"})
@@ -157,6 +162,7 @@ def test_an_archive_that_is_none_is_named_with_the_reason_and_the_others_are_lis
     assert told(ran)["left_out"] == [
         f"{one['disc']} /{one['path']}: {one['why']}; what it holds cannot be found by name"
     ]
+    assert "not listed: " in lose_and_rebuild(project).out
     assert told(rebuilt(project))["unindexed"] == []  # what is known to be bad is not read again
 
 

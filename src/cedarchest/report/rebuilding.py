@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cedarchest.actions.catalog_rebuild import CatalogReport, EnteredDisc
 from cedarchest.actions.disc_archives import AbsentArchives
 from cedarchest.actions.merging import MissingVolume
@@ -9,7 +11,7 @@ from cedarchest.model.names import to_text
 from cedarchest.report.discs import counted
 from cedarchest.report.outcome import Outcome, Result
 
-SHOWN_MISSING = 50
+SHOWN = 50
 
 
 def rebuilt(report: CatalogReport, *, dry_run: bool) -> Result:
@@ -17,9 +19,8 @@ def rebuilt(report: CatalogReport, *, dry_run: bool) -> Result:
     lines = [_line(disc, dry_run=dry_run) for disc in report.discs]
     lines += [_without_index(disc) for disc in report.discs if set(disc.entered) & set(disc.without_index)]
     missing = [_missing(each) for each in report.missing]
-    shown = missing[:SHOWN_MISSING]
-    more = [f"and {len(missing) - len(shown)} more"] if len(missing) > len(shown) else []
-    lines += [f"missing: {each}" for each in [*shown, *more]]
+    lines += [f"not listed: {each}" for each in _first(list(map(str, report.unindexed)))]
+    lines += [f"missing: {each}" for each in _first(missing)]
     if report.indexed:
         lines.append(f"listed what is in {counted(report.indexed, 'archive')}")
     lines += [_absent(each) for each in report.absent]
@@ -66,6 +67,12 @@ def rebuilt(report: CatalogReport, *, dry_run: bool) -> Result:
         text=lines,
         problems=report.problems,
     )
+
+
+def _first(lines: Sequence[str]) -> list[str]:
+    """As many as a person reads, and how many more there are."""
+    more = len(lines) - SHOWN
+    return [*lines[:SHOWN], *([f"and {more} more"] if more > 0 else [])]
 
 
 def _line(disc: EnteredDisc, *, dry_run: bool) -> str:
