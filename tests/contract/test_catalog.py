@@ -682,6 +682,12 @@ def test_what_a_later_proof_has_no_more_is_not_found(catalog: Catalog) -> None:
     assert catalog.unread_archives() == ()
 
 
+def test_an_archive_that_could_not_be_read_is_not_taken_for_others_that_could_not(catalog: Catalog) -> None:
+    prove(catalog, a_session(), a_file(HERE + b"one.tar", b""), a_file(HERE + b"two.tar", b""))
+    assert catalog.unread_archives() == ()
+    assert set(found(catalog, "one.tar")) == {b"one.tar"}
+
+
 def test_an_archive_that_stands_somewhere_is_unread_until_its_members_are_known(catalog: Catalog) -> None:
     prove(catalog, a_session(), a_file(HERE + b"etc.tar.gz"), a_file(HERE + b"a.txt", B))
     unread = ArchiveRecord(A, stands=(stand(b"etc.tar.gz"),))

@@ -16,7 +16,8 @@ import pytest
 
 from cedarchest.adapters import archive_members
 from cedarchest.adapters.archive_members import LocalArchives
-from cedarchest.errors import StagingError
+from cedarchest.adapters.unpacking import Unpackers
+from cedarchest.errors import DamagedDisc, StagingError
 from cedarchest.model.increments import Archive, Held, State, write_state
 from cedarchest.model.index import Entry, Fingerprint, Kind
 from cedarchest.model.members import Member
@@ -320,3 +321,43 @@ def test_an_index_of_endless_zeros_is_given_up(tmp_path: Path) -> None:
             stream.write(bytes(1 << 20))
     with pytest.raises(StagingError):
         READER.index_head(tmp_path, b"x.tar", ARCHIVE)
+
+
+# From streams, as discs give them
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_stream_tells_what_the_file_does(tree: Path, tmp_path: Path, suffix: str) -> None:
+    archive = tmp_path / f"etc.{suffix}"
+    subprocess.run(["tar", "-c", "-a", "-C", str(tree), "-f", str(archive), "etc"], check=True)
+    content = archive.read_bytes()
+    chunks = (content[at : at + 7000] for at in range(0, len(content), 7000))
+    with Unpackers().opened(archive.name.encode(), chunks) as stream:
+        found, elsewhere = READER.members_in(stream, len(content), archive.name.encode(), lambda _done: None)
+    assert elsewhere == 0
+    assert {member.path: member for member in found} == read(tmp_path, archive.name)
+
+
+def test_a_stream_that_is_no_archive_is_refused_by_its_name() -> None:
+    with pytest.raises(StagingError, match=r"mach/x\.tar cannot be read"):
+        READER.members_in(io.BytesIO(b"no tar" * 1000), 6000, b"mach/x.tar", lambda _done: None)
+
+
+def test_what_a_stream_raises_comes_through() -> None:
+    class Scratched(io.BytesIO):
+        def read(self, _size: int | None = -1) -> bytes:
+            raise DamagedDisc("scratched")
+
+    with pytest.raises(DamagedDisc):
+        READER.members_in(Scratched(), 6000, b"x.tar", lambda _done: None)
+
+
+def test_an_index_tells_the_same_wherever_it_comes_from(tmp_path: Path) -> None:
+    write_beside(tmp_path, held(b"a"), held(b"b", 1))
+    content = (tmp_path / "x.tar.index.jsonl.gz").read_bytes()
+    assert READER.head_in(content, b"x.tar", ARCHIVE) == READER.index_head(tmp_path, b"x.tar", ARCHIVE)
+    assert list(READER.listed_in(content, b"x.tar")) == list(READER.listed(tmp_path, b"x.tar"))
+    with pytest.raises(StagingError, match="index of another archive"):
+        READER.head_in(content, b"x.tar", EARLIER)
+    with pytest.raises(StagingError, match=r"x\.tar\.index"):
+        list(READER.listed_in(content[:-9], b"x.tar"))
