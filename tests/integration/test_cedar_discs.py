@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 from contextlib import closing
@@ -247,6 +248,24 @@ def test_a_disc_that_is_written_over_is_entered_and_read_and_takes_no_session(
         assert (ran.status, told(ran)["days"]) == (0, [FIRST, SECOND]), ran.err
         assert run(project, drive, "verify", SECOND_LABEL).status == 0
         assert drive.data_path.read_bytes()[40960 : len(before)] == before[40960:]
+
+
+def test_what_it_holds_comes_back_with_times_and_links(
+    project: Project, sources: tuple[Path, Path], tmp_path: Path
+) -> None:
+    os.utime(sources[0] / "mach/small.txt", (1_700_000_000, 1_700_000_000))
+    (sources[0] / "mach/link").symlink_to("small.txt")
+    with Burner("cd-r") as drive:
+        week(drive, sources, tmp_path)
+        assert run(project, drive, "catalog", "rebuild").status == 0
+        ran = run(project, drive, "restore", "--day", FIRST.replace("/", "-"), "--to", str(tmp_path / "back"))
+        assert ran.status == 0, ran.err
+    back = tmp_path / "back/mach"
+    assert (back / "small.txt").read_bytes() == SMALL
+    status = (back / "small.txt").stat()
+    assert (int(status.st_mtime), status.st_mode & 0o777) == (1_700_000_000, 0o644)
+    assert (back / "link").readlink() == Path("small.txt")
+    assert (back / "d/e/e/p/e/r/still/down/here").read_bytes() == b"deep"
 
 
 # What a store does with such a disc

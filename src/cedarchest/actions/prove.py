@@ -45,7 +45,7 @@ from cedarchest.model.index import Entry
 from cedarchest.model.media import BLOCK
 from cedarchest.model.names import first_few, label_word
 from cedarchest.model.pace import Pace
-from cedarchest.model.survey import compare_surveyed
+from cedarchest.model.survey import compare_surveyed, with_attributes
 from cedarchest.ports import Ports, Writer
 
 log = logging.getLogger(__name__)
@@ -130,9 +130,15 @@ def _read_surveyed(
 def expected_of(writer: Writer, session: SessionRecord, ports: Ports) -> Sequence[Entry]:
     """All that a session put on its disc: by what is kept here, else by the index on the disc itself.
 
+    Of one of Cedar Backup it is what its tree shows as it was entered, or less where that is damaged.
+
     Raises:
         CatalogError: neither is what the catalog says that was written.
     """
+    if session.has_no_index:
+        toc = TocEntry(session.number, session.start, session.blocks, "")
+        held = ports.catalog.entries(session.disc_id, session.number)
+        return tuple(with_attributes(writer.read, toc, held))
     try:
         return ports.workspace.expected(session.disc_id, session.number)
     except CatalogError as error:

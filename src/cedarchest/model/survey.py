@@ -18,7 +18,7 @@ from cedarchest.model.disc import StoredEntry, TocEntry, stored_as
 from cedarchest.model.findings import Finding, FindingKind
 from cedarchest.model.image.other_tree import OtherNode, OtherTree
 from cedarchest.model.image.volume import DESCRIPTORS, Read, Volume, read_volume, structure
-from cedarchest.model.index import Kind
+from cedarchest.model.index import Entry, Kind
 from cedarchest.model.media import BLOCK
 from cedarchest.model.names import to_text
 from cedarchest.model.sweep import CHUNK, BadBlocks, Sweep
@@ -26,6 +26,7 @@ from cedarchest.model.sweep import CHUNK, BadBlocks, Sweep
 KEPT_FINDINGS = 1000
 _NO_DATA = hashlib.sha256().digest()
 _DIGEST = 32
+_OWNER_MAY_WRITE = 0o200
 
 Extent = tuple[int, int]
 """Block and bytes of a file's data."""
@@ -131,6 +132,23 @@ def shown_tree(read: Read, entry: TocEntry) -> dict[bytes, StoredEntry]:
         return {}
     nodes, _ = _shown(read, volume, entry.end, _Findings())
     return {path: stored_as(node.entry, node.start) for path, node in nodes.items()}
+
+
+def with_attributes(read: Read, entry: TocEntry, held: Iterable[StoredEntry]) -> Iterator[Entry]:
+    """What a session holds, with the attributes that its tree has, as far as that is what was entered.
+
+    `-r` of mkisofs takes the right to write from everybody; owners get it back here.
+    """
+    try:
+        volume = read_volume(read, entry.start, lambda _finding: None)
+    except DamagedDisc:
+        volume = None
+    nodes, _ = _shown(read, volume, entry.end, _Findings())
+    for stored in held:
+        node = nodes.get(stored.path)
+        whole = node and node.entry._replace(sha256=stored.sha256)
+        if node and whole and stored_as(whole, node.start) == stored:
+            yield whole._replace(mode=whole.mode | _OWNER_MAY_WRITE)
 
 
 def _is_as_before(node: OtherNode, before: StoredEntry | None) -> bool:
