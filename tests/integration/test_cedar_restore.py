@@ -86,7 +86,7 @@ def test_tar_files_of_a_week_are_unpacked_over_each_other(
     )
     status, told = restore(project, drive)
     assert (status, told["lost"]) == (0, [])
-    assert any("what was deleted in its last week" in note for note in told["notes"])
+    assert any("what was deleted meanwhile comes back" in note for note in told["notes"])
     assert back(project) == {**MONDAY, **TUESDAY, "mysqldump.txt.bz2": dump}
     assert (project.root / "back/mach/etc/fstab").stat().st_mode & 0o777 == 0o640
 
@@ -136,3 +136,46 @@ def test_without_the_key_what_is_encrypted_is_named_and_the_rest_comes(
     ((lost),) = told["lost"]
     assert "cannot be decrypted" in lost["reason"]
     assert back(project) == {"plain": b"plain", "other": b"other"}
+
+
+def test_two_files_in_pieces_with_long_names_are_not_mixed(
+    project: Project, drive: Burner, tmp_path: Path
+) -> None:
+    one, two = (hashlib.shake_256(name).digest(150_000) for name in (b"one", b"two"))
+    name = "a-very-long-name-of-a-dump-of-a-data-base"
+    first = {**cut(f"{name}-1.sql", one, 60_000), **cut(f"{name}-2.sql", two, 60_000)}
+    entered(project, drive, tmp_path, first, {"x": b"x"})
+    assert restore(project, drive)[0] == 0
+    assert back(project) == {f"{name}-1.sql": one, f"{name}-2.sql": two, "x": b"x"}
+
+
+def test_a_newer_archive_in_pieces_counts_more_than_an_older_plain_one(
+    project: Project, drive: Burner, tmp_path: Path
+) -> None:
+    newer = tar(TUESDAY | {"etc/noise": NOISE[::-1]})
+    entered(
+        project, drive, tmp_path, {"etc.tar.gz": tar(MONDAY)}, cut("etc.tar.gz", newer, len(newer) // 2 + 1)
+    )
+    status, told = restore(project, drive)
+    assert (status, told["lost"]) == (0, []), told
+    assert back(project) == {**MONDAY, **TUESDAY, "etc/noise": NOISE[::-1]}
+
+
+def test_further_names_of_a_file_keep_their_content(
+    project: Project, drive: Burner, tmp_path: Path, keys: str
+) -> None:
+    """On Monday `b` is another name of `a`; on Tuesday `a` alone is new."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        info = tarfile.TarInfo("a")
+        info.size = 3
+        archive.addfile(info, io.BytesIO(b"OLD"))
+        link = tarfile.TarInfo("b")
+        link.type, link.linkname = tarfile.LNKTYPE, "a"
+        archive.addfile(link)
+    first = {"x.tar.gpg": encrypted(out.getvalue(), keys)}
+    entered(project, drive, tmp_path, first, {"x.tar.gpg": encrypted(tar({"a": b"NEW"}), keys)})
+    status, told = restore(project, drive)
+    assert (status, told["lost"]) == (0, []), told
+    assert back(project) == {"a": b"NEW", "b": b"OLD"}
+    assert restore(project, drive, "b")[0] == 0

@@ -239,3 +239,126 @@ def test_of_two_collects_of_a_day_the_second_is_what_there_was(project: Project,
         assert project.run("restore", "--to", str(target)).status == 0
         assert (target / "here" / str(home)[1:] / "f").read_text() == f"hour {hour}"
         wipe(target)
+
+
+@pytest.fixture
+def machine(project: Project) -> Machine:
+    return Machine(project)
+
+
+class Machine:
+    """A machine whose sources and days a test says."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.home = project.root / "home"
+        self.home.mkdir()
+        peers(project, {"name": "here"})
+        shelf = 'device = "shelf:shelf"\n'
+        text = project.config.read_text().replace(shelf, f'{shelf}new_disc = "daily"\n')
+        project.config.write_text(f'{text}[collect]\ndir = "{project.root}/collect/here"\nmode = "incr"\n')
+
+    def source(self, path: Path, *keys: str) -> None:
+        lines = "\n".join(keys)
+        text = f'[[collect.source]]\npath = "{path}"\n{lines}\n'
+        self.project.config.write_text(self.project.config.read_text() + text)
+
+    def night(self, day: str) -> None:
+        self.project.environ["CEDARCHEST_NOW"] = f"{day}T03:00"
+        for action in ("collect", "stage", "store"):
+            ran = self.project.run(action)
+            assert ran.status == 0, ran.out + ran.err
+
+    def restored(self, target: Path, *arguments: str, status: int = 0) -> Path:
+        ran = self.project.run("restore", "--to", str(target), *arguments)
+        assert ran.status == status, ran.out + ran.err
+        return target / "here" / str(self.home)[1:]
+
+
+def test_a_source_in_what_another_one_leaves_out_is_not_taken_for_gone(
+    machine: Machine, target: Path
+) -> None:
+    (machine.home / "inner").mkdir()
+    (machine.home / "inner/f").write_text("inner")
+    machine.source(machine.home, 'exclude = ["inner/"]')
+    machine.source(machine.home / "inner")
+    for day in (23, 24, 25):
+        (machine.home / "outer").write_text(str(day))
+        machine.night(f"2026-11-{day}")
+        back = machine.restored(target)
+        assert ((back / "inner/f").read_text(), (back / "outer").read_text()) == ("inner", str(day))
+        wipe(target)
+
+
+def test_an_archive_that_is_as_an_earlier_one_counts_for_both_days(machine: Machine, target: Path) -> None:
+    machine.source(machine.home, 'mode = "daily"', 'archive = "tar"')
+    times = {"v1": 1_000_000_000, "v2": 1_000_000_001}
+    for day, version in ((23, "v1"), (24, "v2"), (25, "v1")):
+        (machine.home / "f").write_text(version)
+        os.utime(machine.home / "f", (times[version], times[version]))
+        os.utime(machine.home, (1, 1))
+        machine.night(f"2026-11-{day}")
+        assert (machine.restored(target) / "f").read_text() == version
+        wipe(target)
+    assert (machine.restored(target, "--as-of", "2026-11-24") / "f").read_text() == "v2"
+
+
+def test_a_tree_deeper_than_anything_comes_back(machine: Machine, target: Path) -> None:
+    here = os.open(machine.home, os.O_RDONLY)
+    for _ in range(1100):
+        os.mkdir("d", dir_fd=here)
+        deeper = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = deeper
+    os.close(os.open("f", os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=here))
+    os.close(here)
+    machine.source(machine.home)
+    machine.night("2026-11-23")
+    machine.restored(target)
+    found = subprocess.run(["find", str(target), "-type", "d"], check=True, capture_output=True).stdout
+    assert found.count(b"\n") > 1100
+    subprocess.run(["rm", "-rf", str(target), str(machine.home / "d")], check=True)
+
+
+def test_a_name_with_a_slash_in_front_is_no_name_anywhere(machine: Machine, target: Path) -> None:
+    (machine.home / "d").mkdir()
+    (machine.home / "d/homely").write_text("x")
+    machine.source(machine.home)
+    machine.night("2026-11-23")
+    machine.restored(target, "/homel*", status=6)
+    assert (machine.restored(target, "homel*") / "d/homely").read_text() == "x"
+
+
+def test_in_place_without_a_disc_changes_nothing(machine: Machine) -> None:
+    shadow = machine.home / "shadow"
+    shadow.write_text("old")
+    machine.source(machine.home)
+    machine.night("2026-11-23")
+    shadow.write_text("newer")
+    shadow.chmod(0)
+    os.utime(shadow, (4e9, 4e9))
+    machine.home.chmod(0o755)
+    before = picture(machine.project.root / "home"), machine.home.stat()
+    (image,) = machine.project.images()
+    away = image.rename(machine.project.root / "away.iso")
+    ran = machine.project.run("restore", str(machine.home), "--in-place", "--yes")
+    assert ran.status == 8, ran.out + ran.err
+    assert (picture(machine.project.root / "home"), machine.home.stat()) == before
+    away.rename(image)
+    ran = machine.project.run("restore", str(machine.home), "--in-place", "--yes")
+    assert ran.status == 11
+    assert "shadow: what is there is newer" in ran.out
+
+
+def test_a_dry_run_tells_what_would_be_left(machine: Machine, target: Path) -> None:
+    (machine.home / "f").write_text("f")
+    machine.source(machine.home)
+    machine.night("2026-11-23")
+    found = target / "here" / str(machine.home)[1:]
+    found.mkdir(parents=True)
+    (found / "f").write_text("mine")
+    ran = machine.project.run("restore", "--to", str(target), "--dry-run", "no/such", str(machine.home))
+    assert ran.status == 11
+    assert "something else is there already" in ran.out
+    assert "no/such: nothing of this name was stored then" in ran.out
+    assert (found / "f").read_text() == "mine"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.life import ROOT
@@ -51,12 +53,65 @@ def test_a_file_has_its_name_only_when_it_is_kept(folder: LocalRestoreFolder, to
     assert names(to) == ["a", "a/b", "a/b/f"]
 
 
-def test_a_small_file_that_a_run_was_killed_over_is_known_as_unfinished(
-    folder: LocalRestoreFolder, to: Path
+def test_a_file_system_without_nameless_files_does_as_well(
+    folder: LocalRestoreFolder, to: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (to / "f").touch(mode=0o000)
-    (to / "g").touch(mode=0o600)
-    assert [there and there.unfinished for there in map(folder.look, (b"f", b"g"))] == [True, False]
+    real = os.open
+
+    def without(path: Any, flags: int, *more: Any, **named: Any) -> int:
+        if flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise OSError(errno.EOPNOTSUPP, "not supported")
+        return real(path, flags, *more, **named)
+
+    monkeypatch.setattr(os, "open", without)
+    folder.put(b"d/f", b"content", entry())
+    assert (to / "d/f").read_bytes() == b"content"
+    with pytest.raises(RestoreError, match="File exists"):
+        folder.put(b"d/f", b"other", entry())
+    assert names(to) == ["d", "d/f"]
+
+
+def test_what_is_damaged_is_not_kept_over_something_else(folder: LocalRestoreFolder, to: Path) -> None:
+    (to / "f.damaged").write_bytes(b"mine")
+    with pytest.raises(RestoreError, match="File exists"), folder.writing(b"f") as file:
+        file.keep(0, entry(), suffix=b".damaged")
+    assert (to / "f.damaged").read_bytes() == b"mine"
+    assert names(to) == ["f.damaged"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"uid": 1 << 40},
+        {"mtime_ns": 10**40},
+        {"user": "no\0name"},
+        {"user": "\N{SUPERSCRIPT TWO}"},
+        {"xattrs": ((b"user.a\0b", b"1"),)},
+    ],
+    ids=str,
+)
+def test_attributes_that_nothing_can_have_cost_nothing_else(
+    folder: LocalRestoreFolder, to: Path, changes: dict[str, object]
+) -> None:
+    folder.put(b"f", b"content", entry(Kind.FILE, **changes))
+    assert (to / "f").read_bytes() == b"content"
+
+
+def test_a_link_to_what_no_file_system_knows_is_said(folder: LocalRestoreFolder) -> None:
+    with pytest.raises(RestoreError, match="cannot be restored"):
+        folder.make(b"l", entry(Kind.LINK, target=b"a\0b"), replace=False)
+
+
+def test_folders_that_nothing_is_known_of_are_as_anybody_makes_them(tmp_path: Path) -> None:
+    folder = LocalRestoreFolders().open(tmp_path / "to", RestoreRules())
+    folder.put(b"a/b/f", b"x", entry())
+    assert stat.S_IMODE((tmp_path / "to/a").stat().st_mode) == 0o700
+    folder.finish(b"a/b", entry(Kind.DIR, mode=0o711))
+    folder.close()
+    umask = os.umask(0)
+    os.umask(umask)
+    modes = [stat.S_IMODE((tmp_path / "to" / name).stat().st_mode) for name in ("a", "a/b")]
+    assert modes == [0o777 & ~umask, 0o711]
 
 
 def test_put_makes_a_file_where_nothing_is_and_nowhere_else(folder: LocalRestoreFolder, to: Path) -> None:
@@ -143,7 +198,7 @@ def test_what_is_privileged_comes_back_when_asked(tmp_path: Path) -> None:
 
 
 def test_folders_deeper_than_handles_are_kept_open(folder: LocalRestoreFolder, to: Path) -> None:
-    deep = b"/".join([b"d"] * 150)
+    deep = b"/".join([b"d"] * 1500)
     folder.put(deep + b"/f", b"deep", entry())
     with folder.writing(deep + b"/g") as file:
         folder.put(b"e/f", b"elsewhere", entry())

@@ -57,21 +57,31 @@ ANN = {b"home/ann": "dir", b"home/ann/docs": "dir"}
 DOCS = {b"home/ann/docs": "dir", b"home/ann/docs/f": "file"}
 
 
-def kept(*several: Listed) -> set[bytes]:
-    return {each.archive for each in still_there(several)}
+def kept(*several: Listed, earlier: Listed | None = None) -> set[bytes]:
+    """The archives whose folders were still there; of the source of `home` an `earlier` one is known."""
+    return {
+        each.archive
+        for each in still_there(several, lambda archive, _day: earlier if archive == b"home" else None)
+    }
 
 
 def test_a_folder_that_the_one_above_lists_no_more_is_gone_with_those_in_it() -> None:
     below = [listed("2026/11/23", b"ann", ANN), listed("2026/11/23", b"docs", DOCS)]
     assert kept(listed("2026/11/23", b"home", HOME), *below) == {b"home", b"ann", b"docs"}
     without = {path: kind for path, kind in HOME.items() if path != b"home/ann"}
-    assert kept(listed("2026/11/24", b"home", without), *below) == {b"home"}
+    before = listed("2026/11/23", b"before", HOME)
+    assert kept(listed("2026/11/24", b"home", without), *below, earlier=before) == {b"home"}
+    never = listed("2026/11/23", b"before", without)  # as where it is left out: it has a source of its own
+    assert kept(listed("2026/11/24", b"home", without), *below, earlier=never) == {b"home", b"ann", b"docs"}
+    assert kept(listed("2026/11/24", b"home", without), *below) == {b"home", b"ann", b"docs"}
     assert kept(listed("2026/11/22", b"home", without), *below) == {b"home", b"ann", b"docs"}
 
 
 def test_a_folder_that_became_something_else_is_gone() -> None:
     linked = {**HOME, b"home/ann": "link"}
-    assert kept(listed("2026/11/24", b"home", linked), listed("2026/11/23", b"ann", ANN)) == {b"home"}
+    before = listed("2026/11/23", b"before", HOME)
+    later = listed("2026/11/24", b"home", linked)
+    assert kept(later, listed("2026/11/23", b"ann", ANN), earlier=before) == {b"home"}
     both = [listed("2026/11/24", b"home", linked), listed("2026/11/24", b"ann", ANN)]
     assert kept(*both) == {b"home", b"ann"}  # the link leads to it, and was followed
 

@@ -8,8 +8,9 @@ same command.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cedarchest.actions.restore_discs import DiscReader
@@ -21,11 +22,14 @@ from cedarchest.actions.writers import all_writers
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError, RestoreError, VerifyError
 from cedarchest.model.disc_plan import DiscReading
+from cedarchest.model.index import Kind
 from cedarchest.model.names import first_few, to_text
 from cedarchest.model.patterns import Selection
 from cedarchest.model.restoring import Restoration, Wanted
 from cedarchest.ports import Ports
 from cedarchest.ports.restoring import RestoreRules, There
+
+NOT_STORED = "nothing of this name was stored then"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class RestoreReport:
     """What came back, by which discs, and what did not, by path, with the reason.
 
     `left` was not touched, since something else is there. `left_off` counts attributes that were not set.
+    `incomplete` tells what besides is not as it was.
     """
 
     plan: tuple[DiscReading, ...]
@@ -67,6 +72,7 @@ class RestoreReport:
     damaged: tuple[bytes, ...] = ()
     left_off: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    incomplete: tuple[str, ...] = ()
     problems: tuple[CedarchestError, ...] = ()
 
 
@@ -89,10 +95,11 @@ def execute_restore(config: Config, options: RestoreOptions, *, ports: Ports) ->
                 sum(each.size for each in restoration.wanted.values()),
                 lost=restoration.lost,
                 notes=restoration.notes,
+                incomplete=restoration.as_is,
             )
             if options.dry_run:
-                return report
-            return _performed(options, restoration, reader, report, ports)
+                return _foreseen(options, restoration, report, ports)
+            return _performed(config, options, restoration, reader, report, ports)
 
 
 def _wanted(config: Config, options: RestoreOptions, ports: Ports) -> Restoration:
@@ -115,16 +122,42 @@ def _only_peer(ports: Ports) -> bytes:
     return peers[0]
 
 
+def _foreseen(
+    options: RestoreOptions, restoration: Restoration, report: RestoreReport, ports: Ports
+) -> RestoreReport:
+    """What would be done, with what would be left as it is; nothing is made."""
+    lost = dict(report.lost)
+    if not restoration.packed:
+        lost |= {restoration.prefix + name: NOT_STORED for name in restoration.selects.unmet()}
+    if not options.to.is_dir():
+        return replace(report, lost=lost)
+    folder = ports.restore_folders.open(options.to, options.rules)
+    try:
+        state = Restoring(restoration, folder, ports, lambda wanted, there: _why_kept(options, wanted, there))
+        state.look_around()
+        return replace(report, lost=lost, left=state.written.left, before=len(state.written.before))
+    finally:
+        folder.close()
+
+
 def _performed(
+    config: Config,
     options: RestoreOptions,
     restoration: Restoration,
     reader: DiscReader,
     report: RestoreReport,
     ports: Ports,
 ) -> RestoreReport:
-    folder = ports.restore_folders.open(options.to, options.rules)
-    try:
-        state = Restoring(restoration, folder, ports, lambda wanted, there: _why_kept(options, wanted, there))
+    with contextlib.ExitStack() as opened:
+        folder = ports.restore_folders.open(options.to, options.rules)
+        opened.callback(folder.close)
+        spools = folder
+        if options.in_place:  # what is put together there would stand in the way of others
+            spools = ports.restore_folders.open(config.options.working_dir, RestoreRules())
+            opened.callback(spools.close)
+        state = Restoring(
+            restoration, folder, ports, lambda wanted, there: _why_kept(options, wanted, there), spools
+        )
         restorer = Restorer(state, damaged=options.damaged)
         state.look_around()
         restorer.take_empty()
@@ -133,8 +166,6 @@ def _performed(
         finally:
             finish(state)
         return _told(report, state, reader, folder.left_off())
-    finally:
-        folder.close()
 
 
 def _why_kept(options: RestoreOptions, wanted: Wanted, there: There) -> str:
@@ -142,7 +173,8 @@ def _why_kept(options: RestoreOptions, wanted: Wanted, there: There) -> str:
     if options.overwrite:
         return ""
     if not options.in_place:
-        return "something else is there already"
+        # what has this very time is what a run left that lost its power
+        return "" if there.mtime_ns == wanted.mtime_ns else "something else is there already"
     return "what is there is newer" if there.mtime_ns > wanted.mtime_ns else ""
 
 
@@ -156,13 +188,13 @@ def _told(
     lost = {**restoration.lost, **reader.lost, **written.failed}
     lost = {target: why for target, why in lost.items() if target not in written.done | written.left.keys()}
     for name in restoration.selects.unmet():
-        lost.setdefault(restoration.prefix + name, "nothing of this name was stored then")
+        lost.setdefault(restoration.prefix + name, NOT_STORED)
     for target in state.wanted:
         if target not in written.done and target not in written.left:
             lost.setdefault(target, "it is on no disc that could be read")
-    came = len(written.done)
-    problems = list(reader.absent.values()) if lost else []
-    if lost and not came:
+    came = [target for target in written.done if state.wanted[target].kind != Kind.DIR]
+    problems = list(reader.absent.values()) if lost or reader.notes else []
+    if lost and not came and not problems and any(each.kind != Kind.DIR for each in state.wanted.values()):
         problems.append(
             VerifyError(
                 f"nothing could be restored: {first_few([f'{to_text(t)}: {w}' for t, w in lost.items()])}",
@@ -174,13 +206,14 @@ def _told(
         report.places,
         len(state.wanted),
         written.size,
-        restored=came - len(written.before),
+        restored=len(written.done) - len(written.before),
         before=len(written.before),
         read=tuple(reader.labels_read),
         lost=lost,
         left=written.left,
         damaged=tuple(sorted(written.damaged)),
         left_off=left_off,
-        notes=(*restoration.notes, *reader.notes),
+        notes=restoration.notes,
+        incomplete=(*restoration.as_is, *reader.notes),
         problems=tuple(problems),
     )

@@ -7,6 +7,7 @@ each; then as another file or member of the same content. Only what is nowhere i
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,9 +27,11 @@ from cedarchest.errors import (
     NoMedium,
     RestoreError,
     ToolError,
+    ToolMissing,
 )
 from cedarchest.model.disc import SessionRecord
 from cedarchest.model.disc_plan import Disc, DiscReading, Reading, plan_discs
+from cedarchest.model.index import Kind
 from cedarchest.model.media import BLOCK
 from cedarchest.model.names import to_text
 from cedarchest.model.restoring import Packed, Piece, Place, Restoration, Role, Source
@@ -111,7 +114,7 @@ class DiscReader:
 
     def read(self, restorer: Restorer) -> None:
         """Read all that is wanted; what cannot be had is `lost`, with the reason."""
-        restoration, folder = restorer.state.restoration, restorer.state.folder
+        restoration, folder = restorer.state.restoration, restorer.state.spools
         works = [_Work(source) for source in restoration.sources]
         packed = [(_Work(each.source), each) for each in restoration.packed]
         works += [work for work, _ in packed]
@@ -129,28 +132,42 @@ class DiscReader:
                     if not others:
                         break
                     works += others
-            for work, each in packed:
-                self._unpack(work, each, restorer)
+            self._unpack(packed, restorer)
 
-    def _unpack(self, work: _Work, packed: Packed, restorer: Restorer) -> None:
-        """Take what is wanted of a file that had to be there in full first."""
-        patches = work.patches
-        if patches is None or work.spool is None:
-            return
-        name = target_of(restorer.state.restoration, packed)
-        if not all(map(patches.has, work.source.pieces)):
-            self.lost[name] = f"{to_text(work.source.path)}: {self._why(work)}"
-            return
-        try:
-            take_packed(restorer, packed, patches.stream())
-        except RestoreError as error:
-            self.lost[name] = error.message
-        work.spool.drop()
+    def _unpack(self, several: Iterable[tuple[_Work, Packed]], restorer: Restorer) -> None:
+        """Take what is wanted of files that had to be there in full first, the newest first.
+
+        Where a newer one of a source is missing, an older one would bring back what had changed since.
+        """
+        missing: set[bytes] = set()
+        for work, packed in several:
+            patches = work.patches
+            if patches is None or work.spool is None:
+                continue
+            name = target_of(restorer.state.restoration, packed)
+            if packed.line in missing:
+                self.lost.setdefault(
+                    name, f"{to_text(work.source.path)} waits for what is newer of its source"
+                )
+                continue
+            if not all(map(patches.has, work.source.pieces)):
+                missing.add(packed.line)
+                self.lost[name] = f"{to_text(work.source.path)}: {self._why(work)}"
+                continue
+            try:
+                take_packed(restorer, packed, patches.stream)
+            except (RestoreError, ToolMissing) as error:
+                self.lost[name] = f"{to_text(work.source.path)}: {error.message}"
+            work.spool.drop()
 
     def _is_wanted(self, work: _Work, restorer: Restorer) -> bool:
         if work.source.role in (Role.INDEX, Role.SESSION, Role.PACKED):
             return True
-        return bool(restorer.state.needs(work.targets))
+        state = restorer.state
+        return any(
+            state.wanted[target].kind == Kind.FILE or target not in state.attributes
+            for target in state.needs(work.targets)
+        )
 
     def _visit(self, reading: DiscReading, works: Iterable[_Work], restorer: Restorer) -> None:
         """Read what is wanted of one disc."""
@@ -213,7 +230,8 @@ class DiscReader:
                 work.finished = True
             elif source.role is Role.FILE:
                 targets = restorer.state.needs(source.targets)
-                restorer.take_file(targets, as_chunks(stream(blocks, place, source.size)))
+                certain = bool(source.sha256)
+                restorer.take_file(targets, as_chunks(stream(blocks, place, source.size, certain=certain)))
             else:
                 self._take_members(source, lambda: stream(blocks, place, source.size), restorer)
         except (RestoreError, CatalogError) as error:
@@ -235,7 +253,10 @@ class DiscReader:
     # -- what is damaged -----------------------------------------------------------------------------
 
     def _begin_patches(self, work: _Work, folder: RestoreFolder, opened: contextlib.ExitStack) -> None:
-        name = (work.source.sha256 or work.source.path).hex()[:64].encode()
+        digest = hashlib.sha256(work.source.path)
+        for piece in work.source.pieces:
+            digest.update(piece.sha256)
+        name = digest.hexdigest().encode()
         work.spool = opened.enter_context(folder.spool(name))
         work.patches = Patchwork(work.source, work.spool)
 
@@ -292,6 +313,8 @@ class DiscReader:
                 )
                 work.finished = True
             why = self._why(work)
+            if work.source.role not in (Role.FILE, Role.ARCHIVE):
+                continue
             for target in restorer.state.needs(work.targets):
                 self.lost.setdefault(target, f"{to_text(work.source.path)}: {why}")
                 wanted.append(restoration.wanted[target])

@@ -20,18 +20,31 @@ def finish(state: Restoring) -> None:
         elif target in state.written.bare and target in state.written.done and entry is not None:
             with state.at(target):
                 state.folder.finish(target, entry)
-    for target in folders:
+    for target in sorted(folders):
         with state.at(target):
-            state.folder.folder(target)
-            if not state.folder.made(target):
-                state.written.before.add(target)
+            _have_folder(state, target)
     for target in sorted(folders, reverse=True):
-        if target not in state.restoration.above or state.folder.made(target):
-            entry = state.attributes.get(target) or state.unknown(target)
+        entry = state.attributes.get(target)
+        is_asked_for = target not in state.restoration.above or bool(state.restoration.prefix)
+        is_there = entry is not None and target in state.written.done
+        if is_there and entry and (is_asked_for or state.folder.made(target)):
             with state.at(target):
                 state.folder.finish(target, entry)
-        if target not in state.written.failed:
-            state.written.done.add(target)
+
+
+def _have_folder(state: Restoring, target: bytes) -> None:
+    """Have a folder there; one of which nothing is known is neither made nor changed."""
+    there = state.folder.look(target)
+    if state.attributes.get(target) is None:
+        why = "its mode, owner and time are in an index that could not be read"
+        state.written.failed[target] = why
+    elif there is not None and there.kind is not Kind.DIR:
+        state.written.left.setdefault(target, "something that is no folder is there already")
+    else:
+        state.folder.folder(target)
+        state.written.done.add(target)
+        if not state.folder.made(target):
+            state.written.before.add(target)
 
 
 def _make(state: Restoring, target: bytes, entry: Entry | None) -> None:
@@ -66,7 +79,7 @@ def _join_links(state: Restoring) -> None:
         other = prefix + entry.hardlink
         if other == target or other not in state.written.done:
             continue
-        if state.wanted[other].sha256 != wanted.sha256:
+        if not state.is_one_file(target, other):
             continue
         with state.at(target):
             replace = target in state.written.done or target in state.replaced

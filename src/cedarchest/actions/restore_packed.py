@@ -1,7 +1,6 @@
 """Stored files whose content only shows when they are decrypted or joined, as Cedar Backup leaves them.
 
-An archive among them is unpacked into what it holds; anything else becomes the file that it was. Of archives
-of one source those of the week of the newest are taken, since the later ones may hold only what had changed.
+An archive among them is unpacked into what it holds; anything else becomes the file that it was.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from cedarchest.model.days import parse_day, week_of
 from cedarchest.model.members import line_of
 from cedarchest.model.packed_names import Layer, layers_of, pieces_in
 from cedarchest.model.parts import whole_path
@@ -50,14 +48,30 @@ class PackedFiles:
         """Whether a file is one of these, or a piece of one."""
         return _whole(held) in self._paths
 
-    def wanted(self, selects: Callable[[bytes], bool], starting_weekday: int) -> Iterator[Packed]:
-        """Those that may hold anything that is selected, the newest first."""
-        lines: dict[bytes, list[Packed]] = defaultdict(list)
+    def days(self, line: bytes) -> list[str]:
+        """The days of the archives of a source among them."""
+        return [day for day, whole in self._pieces if _line(whole) == line and _is_tar(whole)]
+
+    def wanted(
+        self, selects: Callable[[bytes], bool], since: Callable[[bytes], str], *, in_place: bool
+    ) -> Iterator[Packed]:
+        """Those that may hold anything that is selected, the newest first.
+
+        Of archives of one source those from a day on, of anything else the last one, and that not `in_place`.
+        """
+        newest: dict[bytes, str] = {}
+        for day, whole in self._pieces:
+            newest[_line(whole)] = max(day, newest.get(_line(whole), ""))
+        found: list[Packed] = []
         for (day, whole), pieces in self._pieces.items():
             packed = self._packed(day, whole, pieces)
-            if packed is not None and (packed.is_tar or selects(plain_name(packed.name))):
-                lines[_line(whole)].append(packed)
-        found = [each for line in lines.values() for each in _last_week(line, starting_weekday)]
+            if packed is None:
+                continue
+            line = _line(whole)
+            if packed.is_tar and day >= since(line):
+                found.append(packed)
+            elif not packed.is_tar and not in_place and day == newest[line]:
+                found += [packed] if selects(plain_name(packed.name)) else []
         yield from sorted(found, key=lambda each: each.day, reverse=True)
 
     def _packed(self, day: str, whole: bytes, pieces: Sequence[Sequence[Held]]) -> Packed | None:
@@ -72,7 +86,7 @@ class PackedFiles:
         digest = laid[0].sha256 if len(laid) == 1 else b""
         source = Source(Role.PACKED, digest, whole, offset, tuple(laid))
         mtime_ns = max(each.entry.mtime_ns for several in pieces for each in several)
-        return Packed(source, day, whole[self._skip :], Layer.ANY in layers_of(whole), mtime_ns)
+        return Packed(source, day, whole[self._skip :], _is_tar(whole), mtime_ns, _line(whole))
 
 
 def _are_pieces(sizes: Sequence[int]) -> bool:
@@ -95,11 +109,5 @@ def _line(whole: bytes) -> bytes:
     return line_of(plain_name(whole))
 
 
-def _last_week(line: list[Packed], starting_weekday: int) -> list[Packed]:
-    """Of one source what counts: of an archive its last week, of anything else the last one."""
-    line.sort(key=lambda each: each.day)
-    newest = line[-1]
-    if not newest.is_tar:
-        return [newest]
-    week = week_of(parse_day(newest.day), starting_weekday)
-    return [each for each in line if each.is_tar and week_of(parse_day(each.day), starting_weekday) == week]
+def _is_tar(whole: bytes) -> bool:
+    return Layer.ANY in layers_of(whole)

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cedarchest.errors import DamagedDisc
+from cedarchest.errors import DamagedDisc, RestoreError
 from cedarchest.model.disc import SessionRecord
 from cedarchest.model.media import BLOCK
 from cedarchest.model.restoring import Piece, Place, Source
@@ -21,10 +21,10 @@ BLOCKS_AT_ONCE = 512
 """Blocks of a reading, and of an element of a block map: one MiB."""
 
 _SMALLER = (32, 1)
-"""Blocks of the readings by which a damaged stretch is gone through; the last is given up after a few."""
+"""Blocks of the readings by which a damaged stretch is gone through."""
 
 _GIVEN_UP = 256
-"""Single blocks in a row that cannot be read, after which a stretch is not gone through block by block."""
+"""Single blocks in a row that cannot be read, after which none is tried by itself before one can be again."""
 
 
 @dataclass(slots=True)
@@ -34,6 +34,7 @@ class BlockReader:
     writer: Writer
     ports: Ports
     unreadable: int = 0
+    in_a_row: int = 0
     passed: int = 0  # bytes of pieces that are done
 
     def blocks(self, start: int, count: int) -> bytes:
@@ -45,24 +46,33 @@ class BlockReader:
         try:
             data = self.writer.read(start, count)
         except DamagedDisc:
-            if level == len(_SMALLER) or count == 1 or self.unreadable > _GIVEN_UP * BLOCKS_AT_ONCE:
+            if count == 1 or level == len(_SMALLER) or (level and self.in_a_row >= _GIVEN_UP):
                 self.unreadable += count
+                self.in_a_row += count
                 return bytes(count * BLOCK)
             step = _SMALLER[level]
             return b"".join(
                 self._read(start + done, min(step, count - done), level + 1) for done in range(0, count, step)
             )
+        self.in_a_row = 0
         missing = count * BLOCK - len(data)
         self.unreadable += -(-missing // BLOCK)
         return data + bytes(missing)
 
 
-def stream(reader: BlockReader, place: Place, size: int) -> Iterator[bytes]:
-    """The bytes of a piece from a place, in order."""
+def stream(reader: BlockReader, place: Place, size: int, *, certain: bool = True) -> Iterator[bytes]:
+    """The bytes of a piece from a place, in order.
+
+    Raises:
+        RestoreError: some cannot be read, and nothing would show that they are zeros: it is not `certain`.
+    """
     done = 0
+    unreadable = reader.unreadable
     while done < size:
         count = min(BLOCKS_AT_ONCE, -(-(size - done) // BLOCK))
         data = reader.blocks(place.start + done // BLOCK, count)
+        if reader.unreadable > unreadable and not certain:
+            raise RestoreError("not all of it can be read")
         if len(data) > size - done:
             data = data[: size - done]
         done += len(data)
@@ -79,15 +89,19 @@ class Patchwork:
         self.source = source
         self._spool = spool
         self._states: dict[int, bytearray] = {}  # of the blocks of each piece, by its offset
+        self._wrong: set[int] = set()  # pieces that were not as they should be when they were last looked at
 
     def has(self, piece: Piece) -> bool:
         """Whether a piece is there as it should be, now or since an earlier run."""
         state = self._state(piece)
         if state.count(self._GOOD) == len(state):
             return True
-        if piece.sha256 and _digest_of(self._spool, piece) == piece.sha256:
+        if piece.offset in self._wrong or not piece.sha256:
+            return False
+        if _digest_of(self._spool, piece) == piece.sha256:
             state[:] = bytes([self._GOOD]) * len(state)
             return True
+        self._wrong.add(piece.offset)
         return False
 
     def _state(self, piece: Piece) -> bytearray:
@@ -96,6 +110,7 @@ class Patchwork:
     def fill(self, piece: Piece, place: Place, session: SessionRecord | None, reader: BlockReader) -> bool:
         """Take from a place what is not there yet; whether the piece is as it should be now."""
         state = self._state(piece)
+        self._wrong.discard(piece.offset)
         for at in _stretches(piece, place, session):
             if state.count(self._GOOD, at.first, at.first + at.count) == at.count:
                 continue
@@ -121,7 +136,7 @@ class Patchwork:
             state[first : first + count] = bytes([found]) * count
             return
         for number in range(count):
-            if state[first + number] < found:
+            if state[first + number] < found or state[first + number] == found == self._DOUBTFUL:
                 block = data[number * BLOCK : (number + 1) * BLOCK]
                 self._spool.write(piece.offset + (first + number) * BLOCK, block)
                 state[first + number] = found

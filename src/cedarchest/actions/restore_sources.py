@@ -48,20 +48,23 @@ def sources_of(chosen: Mapping[bytes, Chosen], heads: Iterable[ArchiveRecord], p
     sources = list(_indexes(chosen, heads, ports))
     indexed = {target for source in sources for targets in source.takes.values() for target in targets}
     for archive, members in takes.items():
-        needed = {
-            path: left
-            for path, targets in members.items()
-            if (left := [t for t in targets if _is_read(chosen[t].wanted) or t not in indexed])
-        }
+        needed = [
+            target
+            for targets in members.values()
+            for target in targets
+            if _is_read(chosen[target].wanted) or target not in indexed
+        ]
         if not needed:
             continue
-        if (source := archive_source(archive, needed, ports)) is not None:
+        if (source := archive_source(archive, members, ports)) is not None:
             sources.append(source)
         else:
-            homeless += [chosen[target].wanted for targets in needed.values() for target in targets]
+            homeless += [chosen[target].wanted for target in needed]
     for several in plain.values():
         targets = tuple(each.wanted.target for each in several)
-        source = file_source(several[0].wanted, targets, [held for each in several for held in each.held])
+        source = file_source(
+            several[0].wanted, targets, [held for each in several for held in each.held], ports
+        )
         if source is not None:
             sources.append(source)
         else:
@@ -81,7 +84,7 @@ def archive_source(archive: bytes, takes: Mapping[bytes, Sequence[bytes]], ports
     """An archive from which members are taken; None where no disc that counts has all of it."""
     record = ports.catalog.archives([archive]).get(archive)
     held = list(_held_at(record, ports)) if record else []
-    pieces = pieces_of(held)
+    pieces = pieces_of(held, ports.catalog.splits([archive]).get(archive, ()))
     if not pieces or record is None:
         return None
     path = whole_path(held[0].entry.path) or held[0].entry.path
@@ -99,10 +102,13 @@ def _held_at(record: ArchiveRecord, ports: Ports) -> Iterator[Held]:
                 yield held
 
 
-def file_source(wanted: Wanted, targets: tuple[bytes, ...], held: Iterable[Held]) -> Source | None:
+def file_source(
+    wanted: Wanted, targets: tuple[bytes, ...], held: Iterable[Held], ports: Ports
+) -> Source | None:
     """A file that stands on discs as it is wanted; None where no disc that counts has all of it."""
     several = list(held)
-    pieces = pieces_of(several)
+    splits = ports.catalog.splits([wanted.sha256]) if wanted.sha256 else {}
+    pieces = pieces_of(several, splits.get(wanted.sha256, ()))
     if not pieces:
         return None
     path = whole_path(several[0].entry.path) or several[0].entry.path
@@ -132,7 +138,7 @@ def other_sources(
         held.setdefault(copy.entry.sha256, []).append(copy)
     for content, copies in held.items():
         several = of_content.pop(content)
-        source = file_source(several[0], tuple(each.target for each in several), copies)
+        source = file_source(several[0], tuple(each.target for each in several), copies, ports)
         found += [source] if source else []
     holders: dict[bytes, dict[bytes, bytes]] = {}
     for holder in ports.catalog.holders(set(of_content)):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from cedarchest.errors import DiskFull, Interrupted, RestoreError
 from cedarchest.model.index import Entry, Kind
-from cedarchest.model.restoring import Restoration, Wanted
+from cedarchest.model.restoring import Packed, Restoration, Wanted
 from cedarchest.ports import Ports
 from cedarchest.ports.restoring import RestoreFolder, There
 
@@ -46,15 +46,47 @@ class Restoring:
         folder: RestoreFolder,
         ports: Ports,
         why_kept: Callable[[Wanted, There], str],
+        spools: RestoreFolder | None = None,
     ) -> None:
         self.restoration = restoration
         self.folder = folder
+        self.spools = spools or folder  # where files are put together
         self.ports = ports
         self.wanted: dict[bytes, Wanted] = dict(restoration.wanted)
         self.attributes: dict[bytes, Entry] = dict(restoration.attributes)
         self.replaced: set[bytes] = set()
+        self._origins: dict[bytes, Packed] = {}  # in what each of those was that were packed
+        self._days = dict(restoration.days)
         self.written = Written()
         self.why_kept = why_kept
+
+    def is_older(self, target: bytes, day: str, packed: Packed) -> bool:
+        """Whether nothing, or only something earlier, is wanted at a path; from now on it is what was packed.
+
+        Of what comes twice in one archive the later one counts.
+        """
+        is_same = self.is_from(target, packed)
+        if target in self.wanted and self._days.get(target, "9999") >= day and not is_same:
+            return False
+        self._days[target] = day
+        self._origins[target] = packed
+        if target in self.written.done:
+            self.replaced.add(target)
+        for known in (self.written.done, self.written.before, self.written.bare):
+            known.discard(target)
+        self.written.left.pop(target, None)
+        self.written.failed.pop(target, None)
+        return True
+
+    def is_from(self, target: bytes, packed: Packed) -> bool:
+        """Whether what is wanted at a path is in something that was packed."""
+        return self._origins.get(target) is packed
+
+    def is_one_file(self, target: bytes, other: bytes) -> bool:
+        """Whether two paths may be names of one file."""
+        if not self.wanted[target].sha256:
+            return self._origins.get(target) is self._origins.get(other)
+        return self.wanted[target].sha256 == self.wanted[other].sha256
 
     def needs(self, targets: Iterable[bytes]) -> list[bytes]:
         """Of some paths those that are still to be restored."""
@@ -110,9 +142,7 @@ class Restoring:
             return
         if there.kind == wanted.kind != Kind.FILE:
             return  # whether it is the same is seen when it is made
-        if there.unfinished:
-            self.folder.remove(target)
-        elif there.kind is Kind.DIR:
+        if there.kind is Kind.DIR:
             self.written.left[target] = "a folder is there"
         elif reason := self.why_kept(wanted, there):
             self.written.left[target] = reason

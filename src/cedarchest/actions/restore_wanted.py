@@ -15,12 +15,12 @@ from cedarchest.actions.restore_packed import PackedFiles
 from cedarchest.actions.restore_sources import sources_of
 from cedarchest.errors import RestoreError
 from cedarchest.model.archive_names import DELETED_SUFFIX, INDEX_SUFFIX
-from cedarchest.model.days import parse_day, week_of
+from cedarchest.model.days import parse_day
 from cedarchest.model.disc import DayContent, SessionRecord
 from cedarchest.model.index import Kind
 from cedarchest.model.members import ArchiveRecord, Listing, Member, is_archive_name
 from cedarchest.model.names import to_text
-from cedarchest.model.parts import whole_path
+from cedarchest.model.parts import Split, whole_path
 from cedarchest.model.patterns import Selection
 from cedarchest.model.restoring import (
     Chosen,
@@ -30,6 +30,7 @@ from cedarchest.model.restoring import (
     Restoration,
     Wanted,
     located_listing,
+    pieces_of,
     still_there,
 )
 from cedarchest.ports import Ports
@@ -44,7 +45,7 @@ class _Gathering:
     above: set[bytes] = field(default_factory=set)
     heads: list[ArchiveRecord] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    weekday: int = 0  # that weeks begin with
+    as_is: list[str] = field(default_factory=list)  # archives that nobody could look into
     packed: list[Packed] = field(default_factory=list)
 
 
@@ -56,29 +57,39 @@ def wanted_as_of(
     Raises:
         RestoreError: nothing of it that is selected was stored up to that day.
     """
-    gathering = _Gathering(selects, weekday=starting_weekday)
+    gathering = _Gathering(selects)
     lines = _lines(peer, until, ports)
-    unpacked = {
-        archive.sha256
-        for dated in lines.values()
-        for _, archive in dated
-        if archive.listing in (Listing.INDEX, Listing.TAR)
-    }
-    _gather_plain(gathering, peer, until, unpacked, ports)
+    held = list(ports.catalog.held_of(peer, until))
+    packed = PackedFiles(held, len("YYYY/MM/DD/") + len(peer) + 1)
+    _gather_plain(gathering, peer, held, packed, lines, ports, in_place=not prefix)
+
+    def since(line: bytes) -> str:
+        """The day from which on archives of a source that say nothing of what is gone are taken."""
+        days = [day for day, _ in lines.get(line, ())] + packed.days(line)
+        full = [day for day in days if parse_day(day).weekday() == starting_weekday]
+        return max(full, default=min(days))
+
+    gathering.packed += packed.wanted(selects, since, in_place=not prefix)
     listed: list[Listed] = []
-    for dated in lines.values():
+    for line, dated in lines.items():
         known = [each for each in dated if each[1].listing in (Listing.INDEX, Listing.TAR)]
         if not known or known[-1] != dated[-1]:
-            gathering.notes.append(_not_unpacked(dated[-1][1], dated[-1][0]))
+            gathering.as_is.append(_not_unpacked(dated[-1][1], dated[-1][0]))
         if not known:
             continue
         if known[-1][1].listing is Listing.INDEX:
-            day, head = known[-1]
-            listed.append(Listed(day, head.sha256, located_listing(ports.catalog.layers(head.sha256))))
-            gathering.heads.append(head)
+            listed.append(_listed(*known[-1], ports))
+            gathering.heads.append(known[-1][1])
         else:
-            _gather_held(gathering, _of_one_week(known, starting_weekday), ports)
-    for each in sorted(still_there(listed), key=lambda each: each.day):
+            _gather_held(gathering, [each for each in known if each[0] >= since(line)], ports)
+
+    def before(archive: bytes, day: str) -> Listed | None:
+        """What the same source as that of an archive listed on a day, or last before it."""
+        dated = next(each for each in lines.values() if any(one.sha256 == archive for _, one in each))
+        known = [each for each in dated if each[1].listing is Listing.INDEX and each[0] <= day]
+        return _listed(*known[-1], ports) if known else None
+
+    for each in sorted(still_there(listed, before), key=lambda each: each.day):
         _gather_listed(gathering, each)
     if not gathering.chosen and not gathering.packed:
         known_peers = ", ".join(map(to_text, ports.catalog.peers())) or "none"
@@ -93,8 +104,7 @@ def _lines(peer: bytes, until: str, ports: Ports) -> dict[bytes, list[tuple[str,
     """The archives of each source of a peer up to a day, in the order in which they were stored."""
     lines: dict[bytes, list[tuple[str, ArchiveRecord]]] = {}
     for archive in ports.catalog.archives_of(peer):
-        first = {stand.line: stand.day for stand in reversed(archive.stands) if stand.peer == peer}
-        for line, day in first.items():
+        for line, day in {(stand.line, stand.day) for stand in archive.stands if stand.peer == peer}:
             if day <= until:
                 lines.setdefault(line, []).append((day, archive))
     for line, dated in lines.items():
@@ -103,6 +113,10 @@ def _lines(peer: bytes, until: str, ports: Ports) -> dict[bytes, list[tuple[str,
         written = {day: _order_written(day, ports) for day in several}
         dated.sort(key=lambda each: (each[0], _first_written(each, line, written.get(each[0], {}))))
     return lines
+
+
+def _listed(day: str, head: ArchiveRecord, ports: Ports) -> Listed:
+    return Listed(day, head.sha256, located_listing(ports.catalog.layers(head.sha256)))
 
 
 def _order_written(day: str, ports: Ports) -> Mapping[tuple[str, int], int]:
@@ -126,43 +140,57 @@ def _not_unpacked(archive: ArchiveRecord, day: str) -> str:
     return f"{names[0] if names else day} is restored as it is, not unpacked: {why}"
 
 
-def _gather_plain(gathering: _Gathering, peer: bytes, until: str, unpacked: set[bytes], ports: Ports) -> None:
+def _gather_plain(
+    gathering: _Gathering,
+    peer: bytes,
+    held: Sequence[Held],
+    packed: PackedFiles,
+    lines: Mapping[bytes, Sequence[tuple[str, ArchiveRecord]]],
+    ports: Ports,
+    *,
+    in_place: bool,
+) -> None:
     """What was staged of a peer besides archives that are unpacked, each path as it was last."""
-    wholes = _wholes(ports)
-    held = list(ports.catalog.held_of(peer, until))
+    splits = ports.catalog.splits()
+    unpacked = {
+        archive.sha256
+        for dated in lines.values()
+        for _, archive in dated
+        if archive.listing in (Listing.INDEX, Listing.TAR)
+    }
     skip = len("YYYY/MM/DD/") + len(peer) + 1
-    packed = PackedFiles(held, skip)
-    gathering.packed += packed.wanted(gathering.selects, gathering.weekday)
+    wholes = _wholes(splits)
     for path, several in _newest_of((each for each in held if not packed.has(each)), wholes).items():
         inner = path[skip:]
         name = inner.rpartition(b"/")[2]
-        if name.startswith(b"cback.") or name.endswith((INDEX_SUFFIX, DELETED_SUFFIX)):
+        if in_place or name.startswith(b"cback.") or name.endswith((INDEX_SUFFIX, DELETED_SUFFIX)):
             continue
         sha256 = wholes.get(several[0].entry.sha256, several[0].entry.sha256)
         if is_archive_name(name) and sha256 in unpacked:
             continue
-        _choose_plain(gathering, inner, sha256, several)
+        _choose_plain(gathering, inner, sha256, several, splits)
 
 
-def _choose_plain(gathering: _Gathering, path: bytes, sha256: bytes, held: Sequence[Held]) -> None:
+def _choose_plain(
+    gathering: _Gathering,
+    path: bytes,
+    sha256: bytes,
+    held: Sequence[Held],
+    splits: Mapping[bytes, Sequence[Split]],
+) -> None:
     if not gathering.selects(path) or held[0].entry.kind == Kind.SOCKET:
         return
     entry = held[0].entry
-    size = entry.size
-    if whole_path(entry.path):
-        size = sum({each.entry.path: each.entry.size for each in held}.values())
+    pieces = pieces_of(held, splits.get(sha256, ()))
+    size = sum(piece.size for piece in pieces) if pieces else entry.size
     wanted = Wanted(path, entry.kind, size, entry.mtime_ns, sha256, whole_path(entry.path) or entry.path)
-    gathering.chosen[path] = Chosen(wanted, held=tuple(held))
+    day = entry.path[:10].decode("ascii", "replace")
+    gathering.chosen[path] = Chosen(wanted, held=tuple(held), day=day)
 
 
-def _wholes(ports: Ports) -> Mapping[bytes, bytes]:
+def _wholes(splits: Mapping[bytes, Sequence[Split]]) -> Mapping[bytes, bytes]:
     """By the digest of each part of a file that was cut the digest of the whole."""
-    return {
-        part: whole
-        for whole, splits in ports.catalog.splits().items()
-        for split in splits
-        for part in split.digests
-    }
+    return {part: whole for whole, several in splits.items() for split in several for part in split.digests}
 
 
 def _newest_of(found: Iterable[Held], wholes: Mapping[bytes, bytes]) -> dict[bytes, list[Held]]:
@@ -188,23 +216,22 @@ def _gather_listed(gathering: _Gathering, listed: Listed) -> None:
     for path in there:
         if not gathering.selects(path):
             continue
-        _choose(gathering, path, *there[path], listed)
+        _choose(gathering, path, *there[path], listed.day, listed.archive)
         folder = path.rpartition(b"/")[0]
         while folder and folder not in above:
             above.add(folder)
             folder = folder.rpartition(b"/")[0]
     for folder in above:
         if folder in there and not gathering.selects(folder):
-            _choose(gathering, folder, *there[folder], listed)
+            _choose(gathering, folder, *there[folder], listed.day, listed.archive)
             gathering.above.add(folder)
 
 
 def _choose(
-    gathering: _Gathering, path: bytes, member: Member, holder: bytes, listed: Listed | None = None
+    gathering: _Gathering, path: bytes, member: Member, holder: bytes, day: str, head: bytes = b""
 ) -> None:
     if member.kind == Kind.SOCKET:
         return
-    day, head = (listed.day, listed.archive) if listed else ("", b"")
     before = gathering.chosen.get(path)
     if before and before.day == day and before.wanted.kind == Kind.DIR != member.kind:
         return  # of two archives of a day, a folder tells more than the link that leads to it
@@ -212,27 +239,18 @@ def _choose(
     gathering.chosen[path] = Chosen(wanted, holder, head=head, day=day)
 
 
-def _of_one_week(
-    dated: Sequence[tuple[str, ArchiveRecord]], starting_weekday: int
-) -> Iterator[ArchiveRecord]:
-    """The archives of the week of the newest one, oldest first."""
-    week = week_of(parse_day(dated[-1][0]), starting_weekday)
-    for day, archive in dated:
-        if week_of(parse_day(day), starting_weekday) == week:
-            yield archive
-
-
-def _gather_held(gathering: _Gathering, archives: Iterable[ArchiveRecord], ports: Ports) -> None:
+def _gather_held(gathering: _Gathering, dated: Sequence[tuple[str, ArchiveRecord]], ports: Ports) -> None:
     """What archives hold of which nothing else is known, each path as the last one has it."""
-    several = list(archives)
-    for archive in several:
+    for day, archive in dated:
         for path, member in ports.catalog.listing(archive.sha256).items():
             if gathering.selects(path):
-                _choose(gathering, path, member, archive.sha256)
-    if len(several) > 1 and gathering.chosen:
-        name = to_text(several[-1].stands[0].line) if several[-1].stands else "a source"
+                _choose(gathering, path, member, archive.sha256, day)
+    if len(dated) > 1 and gathering.chosen:
+        first, (last, archive) = dated[0][0], dated[-1]
+        name = to_text(archive.stands[0].line) if archive.stands else "a source"
         gathering.notes.append(
-            f"{name} has no index: what was deleted in its last week before that day comes back, too"
+            f"{name} has no index: what its archives from {first} to {last} hold is put over each other, and"
+            " what was deleted meanwhile comes back, too"
         )
 
 
@@ -243,13 +261,14 @@ def wanted_of_day(day: str, peer: bytes, selects: Selection, *, ports: Ports) ->
         RestoreError: no disc holds that.
     """
     gathering = _Gathering(selects)
-    wholes = _wholes(ports)
+    splits = ports.catalog.splits()
+    wholes = _wholes(splits)
     below = day.encode() + (b"/" + peer if peer else b"")
     newest = _newest_of(_since_whole(ports.catalog.held_at(below), ports.catalog.contents(day)), wholes)
     for path, held in newest.items():
         sha256 = wholes.get(held[0].entry.sha256, held[0].entry.sha256)
         if path[11:]:
-            _choose_plain(gathering, path[11:], sha256, held)
+            _choose_plain(gathering, path[11:], sha256, held, splits)
     if not gathering.chosen:
         raise RestoreError(
             f"no disc holds anything of {day}"
@@ -292,4 +311,6 @@ def _restoration(gathering: _Gathering, prefix: bytes, ports: Ports) -> Restorat
         tuple(gathering.notes),
         tuple(gathering.packed),
         gathering.selects,
+        {target: each.day for target, each in chosen.items() if not each.head},
+        tuple(gathering.as_is),
     )

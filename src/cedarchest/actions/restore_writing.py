@@ -17,7 +17,6 @@ from cedarchest.errors import RestoreError
 from cedarchest.model.archive_names import INDEX_SUFFIX
 from cedarchest.model.index import Entry, Kind, index_lines, parse_record
 from cedarchest.model.restoring import Source, Wanted
-from cedarchest.ports import Ports
 from cedarchest.ports.restoring import Chunk, Writing
 
 LARGEST_INDEX = 1 << 30
@@ -25,6 +24,7 @@ LARGEST_INDEX = 1 << 30
 
 MOST_ENTRIES = 5_000_000
 
+_LARGEST_HOLE = 1 << 50
 _ZEROS = bytes(1 << 20)
 
 
@@ -46,12 +46,44 @@ class Restorer:
             for target in targets:
                 with self.state.at(target):
                     files[target] = opened.enter_context(self.state.folder.writing(target))
-            size, digest = _written(chunks, list(files.values()), wanted.size, self.state.ports)
+            size, digest = self._written(chunks, files, wanted.size)
             good = digest == wanted.sha256 if wanted.sha256 else bool(digest)
-            for target, file in files.items():
+            for target in self.state.needs(files):
                 with self.state.at(target):
-                    self._keep(target, file, size, good=good)
+                    self._keep(target, files[target], size, good=good)
         return good
+
+    def _written(
+        self, chunks: Iterable[Chunk], files: Mapping[bytes, Writing], whole: int
+    ) -> tuple[int, bytes]:
+        """Write a content to files; its size and digest, none where it is longer than it should be.
+
+        Large stretches of zeros are left out. Where a file cannot be written that is its own trouble.
+        """
+        digest = hashlib.sha256()
+        size = 0
+        for offset, data in chunks:
+            self.state.ports.interrupts.check()
+            if offset + len(data) > whole:
+                return whole, b""
+            self._digest_zeros(digest, offset - size)
+            digest.update(data)
+            size = offset + len(data)
+            if len(data) == len(_ZEROS) and data == _ZEROS:
+                continue
+            for target in self.state.needs(files):
+                with self.state.at(target):
+                    files[target].write(offset, data)
+        self._digest_zeros(digest, whole - size)  # a hole at the end
+        return whole, digest.digest()
+
+    def _digest_zeros(self, digest: hashlib._Hash, count: int) -> None:
+        if count > _LARGEST_HOLE:
+            raise RestoreError("a hole in it is larger than any file")
+        while count > 0:
+            self.state.ports.interrupts.check()
+            digest.update(memoryview(_ZEROS)[: min(count, len(_ZEROS))])
+            count -= len(_ZEROS)
 
     def _put(self, targets: Sequence[bytes], wanted: Wanted, chunks: Iterable[Chunk]) -> bool:
         """Write a small content, of which all is known before, to paths where nothing is."""
@@ -95,7 +127,12 @@ class Restorer:
         Raises:
             RestoreError: it is damaged.
         """
-        left = set(self.state.needs(target for targets in source.takes.values() for target in targets))
+        all_of_them = (target for targets in source.takes.values() for target in targets)
+        left = {
+            target
+            for target in self.state.needs(all_of_them)
+            if self.state.wanted[target].kind == Kind.FILE or target not in self.state.attributes
+        }
         members = self.state.ports.unpacker.members(name, pieces, source.size)
         with contextlib.closing(members):
             for member in members:
@@ -175,33 +212,3 @@ def _joined(chunks: Iterable[Chunk], whole: int) -> bytes:
             return data
         content[offset : offset + len(data)] = data
     return bytes(content)
-
-
-def _written(
-    chunks: Iterable[Chunk], files: Sequence[Writing], whole: int, ports: Ports
-) -> tuple[int, bytes]:
-    """Write a content to files; its size and digest, none where it is longer than it should be.
-
-    Large stretches of zeros are left out.
-    """
-    digest = hashlib.sha256()
-    size = 0
-    for offset, data in chunks:
-        ports.interrupts.check()
-        if offset + len(data) > whole:
-            return whole, b""
-        _digest_zeros(digest, offset - size)
-        digest.update(data)
-        size = offset + len(data)
-        if len(data) == len(_ZEROS) and data == _ZEROS:
-            continue
-        for file in files:
-            file.write(offset, data)
-    _digest_zeros(digest, whole - size)  # a hole at the end
-    return whole, digest.digest()
-
-
-def _digest_zeros(digest: hashlib._Hash, count: int) -> None:
-    while count > 0:
-        digest.update(memoryview(_ZEROS)[: min(count, len(_ZEROS))])
-        count -= len(_ZEROS)

@@ -59,7 +59,7 @@ class LocalCollectDir:
         """Archive members; the archive gets its name at the end of the block."""
         with self._file(root, name) as stream:
             with packing(stream, form, read) as packed:
-                archived = pack_members(packed, members)
+                archived = pack_members(packed, name, members)
                 collected = packed.end()
             yield Packed(collected, archived.held, archived.unread, archived.restless, archived.said)
 

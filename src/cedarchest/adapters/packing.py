@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import stat
+import tarfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from cedarchest.errors import CollectError, ToolFailed
 from cedarchest.model.handover import Collected
 from cedarchest.model.increments import Held, Seen
 from cedarchest.model.index import Fingerprint, Kind
-from cedarchest.model.names import readable
+from cedarchest.model.names import readable, to_text
 
 _COMPRESSORS: Mapping[ArchiveFormat, Sequence[str]] = {
     ArchiveFormat.TAR_GZ: ("gzip", "--stdout"),
@@ -184,8 +185,10 @@ class Archived:
     said: Sequence[str]
 
 
-def pack_members(packed: Packing, members: Sequence[Seen]) -> Archived:
+def pack_members(packed: Packing, name: bytes, members: Sequence[Seen]) -> Archived:
     """Archive members. What changed while it was read is read once more, and archived again.
+
+    An archive is known by its SHA-256: one without files might be like another, and gets a comment.
 
     Raises:
         ToolMissing, ToolFailed, UnexpectedOutput: of tar.
@@ -196,6 +199,9 @@ def pack_members(packed: Packing, members: Sequence[Seen]) -> Archived:
     if again:
         afresh, bad_again, said_again = _run_tar(packed, again)
         archived, bad, said = {**archived, **afresh}, {**bad, **bad_again}, [*said, *said_again]
+    if not any(member.is_file for member in archived.values()):
+        comment = f"{to_text(name)} {began_ns}"
+        packed.write(tarfile.TarInfo.create_pax_global_header({"comment": comment}))
     packed.write(end_of_archive(packed.length))
     newest = {one.entry.path: one for one in (*members, *again)}
     held: list[Held] = []

@@ -15,7 +15,7 @@ import os
 import pwd
 import stat
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from cedarchest.adapters.scan import KINDS
@@ -31,9 +31,11 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PATH_ONLY = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _OURS = b".cedarchest-"
+_NO_TMPFILE = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS)
 _KEPT_FOLDERS = 64
 _PIECE = 1 << 20
 _PRIVILEGED_BITS = stat.S_ISUID | stat.S_ISGID
+_ACL = b"system.posix_acl"
 _PRIVILEGED_KINDS = (b"security.", b"trusted.")
 
 
@@ -44,7 +46,7 @@ class LocalRestoreFolders:
         """A folder, made where it is absent."""
         with _sentences(os.fsencode(root), b""):
             root.mkdir(parents=True, exist_ok=True)
-            if not os.access(root, os.W_OK | os.X_OK):
+            if root != Path("/") and not os.access(root, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             return LocalRestoreFolder(root, rules)
 
@@ -60,10 +62,15 @@ class LocalRestoreFolder:
         self._privileged = rules.privileged
         self._left_off: Counter[str] = Counter()
         self._made: set[bytes] = set()
+        self._finished: set[bytes] = set()
         self._loosened: dict[bytes, int] = {}  # folders that were made open for us, and their modes
 
     def close(self) -> None:
-        """Give back what was opened, and to folders the modes they had."""
+        """Give back what was opened, and to folders the modes they had, or that others get that are new."""
+        umask = os.umask(0)
+        os.umask(umask)
+        new = dict.fromkeys(self._made - self._finished, 0o777 & ~umask)
+        self._loosened.update({path: mode for path, mode in new.items() if not path.startswith(_OURS)})
         for path, mode in self._loosened.items():
             with (
                 contextlib.suppress(OSError),
@@ -73,6 +80,7 @@ class LocalRestoreFolder:
                 it.chmod(mode)
         for descriptor in (*self._folders.values(), self._root):
             os.close(descriptor)
+        os.sync()  # what is told to be there stays there
         self._folders.clear()
 
     def look(self, path: bytes) -> There | None:
@@ -86,8 +94,7 @@ class LocalRestoreFolder:
                 return None
             raise
         kind = KINDS[stat.S_IFMT(status.st_mode)]
-        unfinished = kind is Kind.FILE and not stat.S_IMODE(status.st_mode)
-        return There(kind, status.st_size, status.st_mtime_ns, target, unfinished)
+        return There(kind, status.st_size, status.st_mtime_ns, target)
 
     def digest(self, path: bytes, read: Callable[[int], None]) -> bytes:
         """The SHA-256 of a file that is there."""
@@ -112,7 +119,7 @@ class LocalRestoreFolder:
             with contextlib.suppress(FileNotFoundError):  # what a killed run left
                 os.unlink(ours, dir_fd=parent)
             descriptor = os.open(ours, _NEW, 0o600, dir_fd=parent)
-            writing = LocalWriting(self, parent, ours, name, descriptor)
+            writing = LocalWriting(self, path, parent, ours, descriptor)
             try:
                 yield writing
             finally:
@@ -130,19 +137,30 @@ class LocalRestoreFolder:
             with self._at(path) as (parent, name):
                 pass
         try:
-            descriptor = os.open(name, _NEW, 0, dir_fd=parent)
+            descriptor = os.open(b".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600, dir_fd=parent)
+        except OSError as error:
+            if error.errno not in _NO_TMPFILE:
+                with _sentences(self._shown, path):
+                    raise
+            self._put_by_name(path, content, entry)
+            return
+        with _sentences(self._shown, path):
             try:
                 if os.write(descriptor, content) < len(content):
                     _write(descriptor, 0, content)
                 self.attributes(descriptor, entry)
-            except BaseException:
-                os.unlink(name, dir_fd=parent)
-                raise
+                os.link(f"/proc/self/fd/{descriptor}", name, dst_dir_fd=parent, follow_symlinks=True)
             finally:
                 os.close(descriptor)
-        except OSError:
+
+    def _put_by_name(self, path: bytes, content: bytes, entry: Entry) -> None:
+        """The same on file systems that have no files without a name."""
+        if self.look(path) is not None:
             with _sentences(self._shown, path):
-                raise
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        with self.writing(path) as file:
+            file.write(0, content)
+            file.keep(len(content), entry)
 
     @contextlib.contextmanager
     def spool(self, name: bytes) -> Iterator[LocalSpool]:
@@ -159,7 +177,8 @@ class LocalRestoreFolder:
             finally:
                 os.close(descriptor)
                 if spool.dropped:
-                    os.unlink(name, dir_fd=parent)
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(name, dir_fd=parent)
                     with contextlib.suppress(OSError):  # others are in it
                         os.rmdir(folder, dir_fd=self._root)
                         os.close(self._folders.pop(folder))
@@ -211,6 +230,7 @@ class LocalRestoreFolder:
 
     def finish(self, path: bytes, entry: Entry) -> None:
         """Give what is there the attributes of an entry."""
+        self._finished.add(path)
         with self._at(path) as (parent, name):
             if entry.kind in (Kind.FILE, Kind.DIR):
                 descriptor = _reopened(parent, name, _FOLDER if entry.kind is Kind.DIR else _FILE)
@@ -224,29 +244,36 @@ class LocalRestoreFolder:
             if entry.kind is not Kind.LINK:
                 with _by_handle(parent, name) as handle:
                     handle.chmod(entry.mode & 0o1777)
-            os.utime(name, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=parent, follow_symlinks=False)
+            with contextlib.suppress(OverflowError):
+                os.utime(name, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=parent, follow_symlinks=False)
 
     def attributes(self, descriptor: int, entry: Entry) -> None:
-        """Give an open file or folder owner, mode, extended attributes and time, in this order."""
+        """Give an open file or folder owner, extended attributes, mode, ACLs and time, in this order."""
         self._own(lambda uid, gid: os.fchown(descriptor, uid, gid), entry)
-        mode = entry.mode
+        acls = [each for each in entry.xattrs if each[0].startswith(_ACL)]
+        self._xattrs(descriptor, entry, [each for each in entry.xattrs if each not in acls])
+        mode = entry.mode & 0o7777
         if mode & _PRIVILEGED_BITS and not self._privileged:
             self._left_off["setuid or setgid bits"] += 1
             mode &= ~_PRIVILEGED_BITS
         os.fchmod(descriptor, mode)
-        for name, value in entry.xattrs:
+        self._xattrs(descriptor, entry, acls)
+        try:
+            os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
+        except (OSError, OverflowError):
+            self._left_off["times that this file system cannot hold"] += 1
+
+    def _xattrs(self, descriptor: int, entry: Entry, xattrs: Iterable[tuple[bytes, bytes]]) -> None:
+        for name, value in xattrs:
             if name.startswith(_PRIVILEGED_KINDS) and not self._privileged:
                 self._left_off["attributes of the kinds security and trusted"] += 1
                 continue
             try:
                 os.setxattr(descriptor, name, value)
-            except OSError as error:
-                log.info("%s cannot be given %s: %s", to_text(entry.path), to_text(name), error.strerror)
-                self._left_off[f"attributes that cannot be set here ({error.strerror})"] += 1
-        try:
-            os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
-        except (OSError, OverflowError):
-            self._left_off["times that this file system cannot hold"] += 1
+            except (OSError, ValueError) as error:
+                why = error.strerror if isinstance(error, OSError) else "no such name"
+                log.info("%s cannot be given %s: %s", to_text(entry.path), to_text(name), why)
+                self._left_off[f"attributes that cannot be set here ({why})"] += 1
 
     def left_off(self) -> Mapping[str, int]:
         """Of what attributes how many were not set, in words."""
@@ -261,10 +288,14 @@ class LocalRestoreFolder:
             return
         try:
             change(*self._owners.of(entry))
-        except PermissionError:
+        except (PermissionError, OverflowError):
             self._left_off["owners, which this machine does not let us set"] += 1
 
     # -- ways --------------------------------------------------------------------------------------
+
+    def at(self, path: bytes) -> contextlib.AbstractContextManager[None]:
+        """Says of errors of what path they are."""
+        return _sentences(self._shown, path)
 
     @contextlib.contextmanager
     def _at(self, path: bytes) -> Iterator[tuple[int, bytes]]:
@@ -280,53 +311,62 @@ class LocalRestoreFolder:
         if (known := self._folders.get(folder)) is not None:
             self._folders.move_to_end(folder)
             return known
-        parent, _, name = folder.rpartition(b"/")
-        descriptor = os.open(name, _FOLDER, dir_fd=self._opened(parent))
-        self._folders[folder] = descriptor
-        while len(self._folders) > _KEPT_FOLDERS:
-            _, oldest = self._folders.popitem(last=False)
-            os.close(oldest)
+        below: list[bytes] = []
+        while folder and folder not in self._folders:
+            below.append(folder)
+            folder = folder.rpartition(b"/")[0]
+        descriptor = self._folders[folder] if folder else self._root
+        for each in reversed(below):
+            descriptor = os.open(each.rpartition(b"/")[2], _FOLDER, dir_fd=descriptor)
+            self._folders[each] = descriptor
+            if len(self._folders) > _KEPT_FOLDERS:
+                os.close(self._folders.popitem(last=False)[1])
         return descriptor
 
     def _make_parents(self, path: bytes) -> None:
         """Have all folders above a path."""
         folder = path.rpartition(b"/")[0]
-        if not folder or folder in self._folders:
-            return
-        self._make_parents(folder)
-        with self._at(folder) as (parent, name):
-            try:
-                os.mkdir(name, 0o700, dir_fd=parent)
-                self._made.add(folder)
-            except FileExistsError:
-                status = os.stat(name, dir_fd=parent, follow_symlinks=False)
-                if not stat.S_ISDIR(status.st_mode):
-                    raise NotADirectoryError(
-                        errno.ENOTDIR, "something that is no folder is there, and is not followed"
-                    ) from None
-                if not status.st_mode & stat.S_IWUSR and status.st_uid == os.geteuid() != 0:
-                    self._loosened[folder] = stat.S_IMODE(status.st_mode)
-                    with _by_handle(parent, name) as handle:
-                        handle.chmod(self._loosened[folder] | stat.S_IRWXU)
-            self._opened(folder)
+        missing: list[bytes] = []
+        while folder and folder not in self._folders:
+            missing.append(folder)
+            folder = folder.rpartition(b"/")[0]
+        for each in reversed(missing):
+            with self._at(each) as (parent, name):
+                self._have_folder(each, parent, name)
+                self._opened(each)
+
+    def _have_folder(self, folder: bytes, parent: int, name: bytes) -> None:
+        try:
+            os.mkdir(name, 0o700, dir_fd=parent)
+            self._made.add(folder)
+        except FileExistsError:
+            status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+            if not stat.S_ISDIR(status.st_mode):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
+            if not status.st_mode & stat.S_IWUSR and status.st_uid == os.geteuid() != 0:
+                self._loosened[folder] = stat.S_IMODE(status.st_mode)
+                with _by_handle(parent, name) as handle:
+                    handle.chmod(self._loosened[folder] | stat.S_IRWXU)
 
 
 class LocalWriting:
     """A file on its way, under a name of ours."""
 
     def __init__(
-        self, folder: LocalRestoreFolder, parent: int, ours: bytes, name: bytes, descriptor: int
+        self, folder: LocalRestoreFolder, path: bytes, parent: int, ours: bytes, descriptor: int
     ) -> None:
         self._folder = folder
+        self._path = path
         self._parent = parent
-        self._ours, self._name = ours, name
+        self._ours, self._name = ours, path.rpartition(b"/")[2]
         self._descriptor = descriptor
         self._size = 0
         self.kept = False
 
     def write(self, offset: int, data: bytes | memoryview) -> None:
         """Put bytes at an offset."""
-        _write(self._descriptor, offset, data)
+        with self._folder.at(self._path):
+            _write(self._descriptor, offset, data)
         self._size = max(self._size, offset + len(data))
 
     def keep(self, size: int, entry: Entry | None, *, suffix: bytes = b"") -> None:
@@ -335,8 +375,11 @@ class LocalWriting:
             os.ftruncate(self._descriptor, size)
         if entry is not None:
             self._folder.attributes(self._descriptor, entry)
-        name = self._name + suffix
-        os.rename(self._ours, name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
+        if suffix:  # nothing that is there is overwritten
+            name = self._name + suffix
+            os.link(self._ours, name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
+            return
+        os.rename(self._ours, self._name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
         self.kept = True
 
 
@@ -398,8 +441,10 @@ def _number(
     if key not in known:
         meant = renamed.get(name) or renamed.get(str(number)) or ("" if numeric else name)
         try:
-            known[key] = int(meant) if meant.isdigit() else ask(meant) if meant else number
-        except KeyError:
+            known[key] = (
+                int(meant) if meant.isdecimal() and meant.isascii() else ask(meant) if meant else number
+            )
+        except (KeyError, ValueError):
             known[key] = number
     return known[key]
 
@@ -438,8 +483,12 @@ def _reopened(parent: int, name: bytes, flags: int) -> int:
         return os.open(name, flags, dir_fd=parent)
     except PermissionError:
         with _by_handle(parent, name) as handle:
-            handle.chmod(0o700)
-        return os.open(name, flags, dir_fd=parent)
+            mode = stat.S_IMODE(handle.stat().st_mode)
+            handle.chmod(mode | stat.S_IRWXU)
+            try:
+                return os.open(name, flags, dir_fd=parent)
+            finally:
+                handle.chmod(mode)
 
 
 def _remove(parent: int, name: bytes) -> None:
@@ -459,6 +508,8 @@ def _sentences(root: bytes, path: bytes) -> Iterator[None]:
         yield
     except CedarchestError:
         raise
+    except (ValueError, OverflowError) as error:  # no file system has such a name, number or time
+        raise RestoreError(f"{to_text(path)} cannot be restored: {error}") from error
     except OSError as error:
         shown = to_text(root.rstrip(b"/") + b"/" + path)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -123,7 +123,7 @@ def _chunks(data: Stream, size: int, end: int) -> Iterator[Chunk]:
     while done < size <= end:
         piece = data.read(min(_PIECE, size - done))
         if not piece:
-            return
+            raise EOFError("it breaks off")
         yield Chunk(done, piece)
         done += len(piece)
 
@@ -147,7 +147,7 @@ def _entry(
         for key, value in extended.items()
         if key.startswith(_XATTR)
     ]
-    device = os.makedev(number(b"", 329, 336), number(b"", 337, 344))
+    device = os.makedev(number(b"", 329, 336), number(b"", 337, 344))  # seven octal digits each
     return Entry(
         path,
         kind,

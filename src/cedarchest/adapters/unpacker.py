@@ -123,8 +123,16 @@ def _entry(info: tarfile.TarInfo, path: bytes, kind: Kind) -> Entry:
         target=_raw(info.linkname) if kind is Kind.LINK else b"",
         hardlink=plain_path(info.linkname) if info.islnk() else b"",
         xattrs=tuple(sorted(xattrs)),
-        rdev=os.makedev(info.devmajor, info.devminor) if kind in (Kind.CHAR, Kind.BLOCK) else 0,
+        rdev=_device(info) if kind in (Kind.CHAR, Kind.BLOCK) else 0,
     )
+
+
+def _device(info: tarfile.TarInfo) -> int:
+    """Its number; that of none where there is no such device."""
+    try:
+        return os.makedev(info.devmajor, info.devminor)
+    except OverflowError:
+        return 0
 
 
 def _raw(text: str) -> bytes:
@@ -143,6 +151,6 @@ def _chunks(data: Forward, info: tarfile.TarInfo) -> Iterator[Chunk]:
         while done < size:
             piece = data.read(min(_PIECE, size - done))
             if not piece:
-                return
+                raise EOFError("it breaks off")
             yield Chunk(offset + done, piece)
             done += len(piece)

@@ -166,24 +166,28 @@ class Selection:
         self._names = [path.strip(b"/") for path in paths]
         self._plain: dict[bytes, bytes] = {}
         self._patterns: list[tuple[bytes, PathPattern]] = []
-        for name in self._names:
+        for path, name in zip(paths, self._names, strict=True):
             self._plain[name] = name
             with contextlib.suppress(ValueError):
                 self._plain[from_text(name.decode())] = name
                 if any(sign in name for sign in (b"*", b"?", b"[")):
-                    self._patterns.append((name, path_pattern(name.decode(), PatternKind.GLOB)))
+                    anchored = path.decode().rstrip("/") if path.startswith(b"/") else name.decode()
+                    self._patterns.append((name, path_pattern(anchored, PatternKind.GLOB)))
         self._known: dict[bytes, bool] = {b"": not paths or b"" in self._plain}
         self._met: set[bytes] = {b""}
 
     def __call__(self, path: bytes) -> bool:
         """Whether a path is selected."""
-        found = self._known.get(path)
-        if found is None:
-            names = [name for name, pattern in self._patterns if pattern.matches(path)]
-            if path in self._plain:
-                names.append(self._plain[path])
+        below: list[bytes] = []
+        while (found := self._known.get(path)) is None:
+            below.append(path)
+            path = path.rpartition(b"/")[0]
+        for each in reversed(below):
+            names = [name for name, pattern in self._patterns if pattern.matches(each)]
+            if each in self._plain:
+                names.append(self._plain[each])
             self._met.update(names)
-            found = self._known[path] = bool(names) or self(path.rpartition(b"/")[0])
+            found = self._known[each] = bool(names) or found
         return found
 
     def unmet(self) -> list[bytes]:

@@ -6,7 +6,7 @@ as a member. Each piece of a source stands at places, on one or more discs, and 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from cedarchest.model.disc import SessionStatus, StoredEntry
 from cedarchest.model.index import Entry
 from cedarchest.model.members import GONE, Member
-from cedarchest.model.parts import part_place
+from cedarchest.model.parts import Split, part_place
 from cedarchest.model.patterns import Selection
 
 
@@ -97,6 +97,7 @@ class Packed(NamedTuple):
     """A stored file whose content only shows when it is decrypted, or its pieces are joined.
 
     `name` is its path below the peer, as if it were in one piece. An archive `is_tar`, all else is one file.
+    `line` is what those of one source have alike.
     """
 
     source: Source
@@ -104,6 +105,7 @@ class Packed(NamedTuple):
     name: bytes
     is_tar: bool
     mtime_ns: int
+    line: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,9 @@ class Restoration:
     """All that is wanted by its path, what it comes from, known attributes, and what cannot be had and why.
 
     `prefix` comes before the path that everything had. What is `above` what was asked for is only made where
-    it is absent. Of what is `packed`, the newest first, that is wanted which is selected.
+    it is absent. Of what is `packed`, the newest first, that is wanted which is selected, unless `days` tell
+    of something later for its path; what an index tells of is in none. `as_is` tells of archives that nobody
+    could look into.
     """
 
     wanted: Mapping[bytes, Wanted]
@@ -123,6 +127,8 @@ class Restoration:
     notes: tuple[str, ...] = ()
     packed: tuple[Packed, ...] = ()
     selects: Selection = field(default_factory=Selection)
+    days: Mapping[bytes, str] = field(default_factory=dict)
+    as_is: tuple[str, ...] = ()
 
 
 class Held(NamedTuple):
@@ -150,10 +156,11 @@ class Chosen(NamedTuple):
     day: str = ""
 
 
-def pieces_of(held: Iterable[Held]) -> tuple[Piece, ...]:
+def pieces_of(held: Iterable[Held], splits: Sequence[Split] = ()) -> tuple[Piece, ...]:
     """The pieces of one file, from all that is held of it, whole or cut in whatever parts.
 
-    Whole comes before cut, and the fewest parts before more; none where only some parts are there.
+    Whole comes before cut, and the fewest parts before more; none where only some parts are there. `splits`
+    tell the digests of parts that belong together, as far as that is known.
     """
     whole: list[Held] = []
     cut: dict[int, dict[int, list[Held]]] = {}
@@ -166,9 +173,15 @@ def pieces_of(held: Iterable[Held]) -> tuple[Piece, ...]:
     if whole:
         return (_piece(0, whole),)
     for count, parts in sorted(cut.items()):
-        if len(parts) == count:
-            return tuple(_laid_out(parts[number] for number in sorted(parts)))
+        for digests in [each.digests for each in splits if len(each.digests) == count] or [()]:
+            laid = [_of_digest(parts.get(number, ()), digests, number) for number in range(1, count + 1)]
+            if all(laid):
+                return tuple(_laid_out(laid))
     return ()
+
+
+def _of_digest(held: Sequence[Held], digests: Sequence[bytes], number: int) -> list[Held]:
+    return [each for each in held if not digests or each.entry.sha256 == digests[number - 1]]
 
 
 def _laid_out(parts: Iterable[Sequence[Held]]) -> Iterator[Piece]:
@@ -229,29 +242,45 @@ class Listed:
         return root
 
 
-def still_there(several: Sequence[Listed]) -> list[Listed]:
+Before = Callable[[bytes, str], Listed | None]
+"""What the source of an archive listed on a day, or last before it."""
+
+
+def still_there(several: Sequence[Listed], before: Before) -> list[Listed]:
     """Of the newest archives of sources those whose folders were still there when others were made.
 
-    An archive lists the folders in it that have archives of their own. One that it lists no more is gone, and
-    nothing new will ever say so of its own.
+    An archive lists the folders in it that have archives of their own. One that it listed once and lists no
+    more is gone, and nothing new will ever say so of its own.
     """
     roots = {each.archive: each.root for each in several}
     tops = set(roots.values())
-    return [each for each in several if not any(_is_gone(each, other, roots, tops) for other in several)]
+
+    def gone(each: Listed) -> bool:
+        for other in several:
+            if _is_gone(each, other, roots, tops):
+                earlier = before(other.archive, each.day)
+                if earlier and not _is_absent(each, earlier, roots, tops):
+                    return True
+        return False
+
+    return [each for each in several if not gone(each)]
 
 
 def _is_gone(each: Listed, other: Listed, roots: Mapping[bytes, bytes], tops: Collection[bytes]) -> bool:
-    """Whether an archive that is no older shows that the folder of another one is not there any more."""
+    """Whether a later archive does not show the folder of another one, though it is above that."""
     root, at = roots[each.archive], roots[other.archive]
-    if other is each or other.day < each.day or root == at or (at and not root.startswith(at + b"/")):
+    if other is each or other.day <= each.day or root == at or (at and not root.startswith(at + b"/")):
         return False
+    return _is_absent(each, other, roots, tops)
+
+
+def _is_absent(each: Listed, other: Listed, roots: Mapping[bytes, bytes], tops: Collection[bytes]) -> bool:
+    root, at = roots[each.archive], roots.get(other.archive, other.root)
     while at != root:
         at += (b"/" if at else b"") + root[len(at) :].lstrip(b"/").partition(b"/")[0]
         found = other.there.get(at)
-        if found is None:
+        if found is None or found.member.kind != "dir":
             return True
-        if found.member.kind != "dir":
-            return at != root or other.day > each.day
         if at in tops:
             break
     return False

@@ -27,16 +27,12 @@ class RestoreRules:
 
 
 class There(NamedTuple):
-    """What stands at a path already: its time, and where it leads to if it is a link.
-
-    What a run was killed over is `unfinished`: it is nobody's, and may be taken away.
-    """
+    """What stands at a path already: its time, and where it leads to if it is a link."""
 
     kind: Kind
     size: int
     mtime_ns: int
     target: bytes = b""
-    unfinished: bool = False
 
 
 class Writing(Protocol):

@@ -24,7 +24,7 @@ def restored(report: RestoreReport, options: RestoreOptions) -> Result:
             lines[-1:] = [f"would restore {things} to {options.to}; no disc is needed"]
     else:
         lines = [_done_line(report, options)]
-    lines += report.notes
+    lines += [*report.notes, *report.incomplete]
     lines += [f"not set: {name}, of {counted(count, 'path')}" for name, count in report.left_off.items()]
     left = [f"{to_text(path)}: {why}; it was left" for path, why in report.left.items()]
     lost = [f"{to_text(path)}: {why}" for path, why in report.lost.items()]
@@ -34,7 +34,7 @@ def restored(report: RestoreReport, options: RestoreOptions) -> Result:
         Outcome.OK if report.restored or options.dry_run else Outcome.NOTHING_TO_DO,
         days=[options.day] if options.day else [],
         discs=list(report.read) or [each.disc.label for each in report.plan],
-        left_out=[*lost, *left, *(note for note in report.notes if "not unpacked" in note)],
+        left_out=[*lost, *left, *report.incomplete],
         figures={
             "plan": [
                 {
@@ -55,7 +55,7 @@ def restored(report: RestoreReport, options: RestoreOptions) -> Result:
             "left": [{"path": to_text(path), "reason": why} for path, why in report.left.items()],
             "damaged": [to_text(path) for path in kept.values()],
             "not_set": dict(report.left_off),
-            "notes": list(report.notes),
+            "notes": [*report.notes, *report.incomplete],
         },
         text=[*lines, *_first("not restored", lost), *_first("left as it is", left), *_kept(kept)],
         problems=report.problems,
