@@ -15,6 +15,7 @@ from tests.fakes.catalog import MemoryCatalog
 from cedarchest.adapters.catalog import open_catalog
 from cedarchest.errors import CatalogError
 from cedarchest.model.disc import (
+    BlockRange,
     CheckKind,
     CheckRecord,
     DayContent,
@@ -22,6 +23,7 @@ from cedarchest.model.disc import (
     DiscRecord,
     SessionRecord,
     SessionStatus,
+    Speed,
     StoredEntry,
 )
 from cedarchest.model.media import Medium
@@ -29,6 +31,7 @@ from cedarchest.model.members import GONE, ArchiveRecord, Holder, Listing, Membe
 from cedarchest.model.parts import Split, part_path
 from cedarchest.model.patterns import PatternKind, exactly, path_pattern
 from cedarchest.model.restoring import Held
+from cedarchest.model.turns import Turns
 from cedarchest.ports import Catalog
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
@@ -179,6 +182,23 @@ check_records = st.builds(
     blocks=big,
     seconds=st.floats(0, 1e9),
     findings=st.lists(anything, max_size=3).map(tuple),
+    whole=st.booleans(),
+    speeds=st.lists(st.builds(Speed, big, big, big), max_size=3).map(tuple),
+    slow=st.lists(st.builds(Speed, big, big, big), max_size=3).map(tuple),
+    retries=st.integers(0, 2**31 - 1),
+    damaged=st.lists(st.builds(BlockRange, big, big), max_size=3).map(tuple),
+)
+turn_times = st.lists(times, max_size=4).map(tuple)
+turns_of_sessions = turn_times.flatmap(
+    lambda known: st.builds(
+        Turns,
+        last=st.lists(st.integers(0, len(known)), min_size=1, max_size=20).map(tuple),
+        times=st.just(known),
+    )
+).flatmap(
+    lambda turns: st.frozensets(st.integers(0, len(turns.last) - 1)).map(
+        lambda left: replace(turns, left=left)
+    )
 )
 raw_paths = st.binary(min_size=1, max_size=30).filter(lambda path: b"\0" not in path)
 stored_entries = st.builds(
@@ -215,6 +235,15 @@ def test_a_check_comes_back_as_it_went_in(place: Shelfmark, check: CheckRecord) 
     catalog.put_session(a_session(), a_disc())
     catalog.add_check(check)
     assert place.second(catalog).checks("disc-1") == (check,)
+
+
+@fixtures_are_factories
+@given(turns=turns_of_sessions)
+def test_what_audits_read_comes_back_as_it_went_in(place: Shelfmark, turns: Turns) -> None:
+    catalog = place.fresh()
+    catalog.put_session(a_session(), a_disc())
+    catalog.put_turns("disc-1", {1: turns})
+    assert place.second(catalog).turns("disc-1") == {1: turns}
 
 
 @fixtures_are_factories
@@ -262,6 +291,7 @@ def test_an_empty_catalog_answers_everything_with_nothing(catalog: Catalog) -> N
     assert not catalog.sessions("x")
     assert not catalog.open_sessions()
     assert not catalog.checks("x")
+    assert not catalog.turns("x")
     assert not catalog.contents(DAY)
     assert not catalog.days()
     assert list(catalog.entries("x", 1)) == []
@@ -511,6 +541,28 @@ def test_checks_come_oldest_first_and_of_their_disc_alone(catalog: Catalog) -> N
     catalog.add_check(late)
     catalog.add_check(early)
     assert catalog.checks("disc-1") == (early, a_check(), late)
+
+
+# What audits have read.
+
+
+def test_what_audits_read_is_of_its_session_and_replaced_alone(catalog: Catalog) -> None:
+    prove(catalog, a_session())
+    prove(catalog, a_session(number=2))
+    prove(catalog, a_session("disc-2"))
+    first, second = Turns((1, 0), (NOON,), frozenset({1})), Turns.none(513)
+    catalog.put_turns("disc-1", {1: first, 2: second})
+    catalog.put_turns("disc-2", {1: second})
+    catalog.put_turns("disc-1", {1: second})
+    assert catalog.turns("disc-1") == {1: second, 2: second}
+    assert catalog.turns("disc-2") == {1: second}
+
+
+def test_what_was_read_of_an_unknown_session_is_refused_and_nothing_changes(catalog: Catalog) -> None:
+    prove(catalog, a_session())
+    with pytest.raises(CatalogError):
+        catalog.put_turns("disc-1", {1: Turns.none(1), 2: Turns.none(1)})
+    assert not catalog.turns("disc-1")
 
 
 # Days, contents, copies.

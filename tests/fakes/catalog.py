@@ -32,6 +32,7 @@ from cedarchest.model.members import (
 from cedarchest.model.parts import Split, held_in_parts, whole_path
 from cedarchest.model.patterns import PathPattern
 from cedarchest.model.restoring import Held
+from cedarchest.model.turns import Turns
 
 _OPEN = (SessionStatus.INTENDED, SessionStatus.BURNT)
 
@@ -44,6 +45,7 @@ class MemoryCatalog:
         self._sessions: dict[tuple[str, int], SessionRecord] = {}
         self._entries: dict[tuple[str, int], dict[bytes, StoredEntry]] = {}
         self._checks: list[CheckRecord] = []
+        self._turns: dict[tuple[str, int], Turns] = {}
         self._places: dict[str, list[DiscPlace]] = {}
         self._archives: dict[bytes, ArchiveRecord] = {}
         self._members: dict[bytes, tuple[Member, ...]] = {}
@@ -99,6 +101,17 @@ class MemoryCatalog:
     def checks(self, disc_id: str) -> tuple[CheckRecord, ...]:
         found = [check for check in self._checks if check.disc_id == disc_id]
         return tuple(sorted(found, key=lambda check: check.at))
+
+    def turns(self, disc_id: str) -> Mapping[int, Turns]:
+        found = {number: each for (disc, number), each in self._turns.items() if disc == disc_id}
+        return dict(sorted(found.items()))
+
+    def put_turns(self, disc_id: str, turns: Mapping[int, Turns]) -> None:
+        for number in turns:
+            if (disc_id, number) not in self._sessions:
+                raise CatalogError(f"Session {number} of disc {disc_id} is not in the catalog.")
+        for number, each in turns.items():
+            self._turns[disc_id, number] = replace(each, times=tuple(map(_utc, each.times)))
 
     def places(self, disc_id: str) -> tuple[DiscPlace, ...]:
         return tuple(sorted(self._places.get(disc_id, ()), key=lambda place: place.since))

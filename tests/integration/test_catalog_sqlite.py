@@ -25,16 +25,19 @@ from cedarchest.adapters.catalog.schema import HEAD, REVISIONS, metadata
 from cedarchest.adapters.catalog.upgrade import MIGRATIONS, migrate
 from cedarchest.errors import CatalogError, CedarchestError, DiskFull
 from cedarchest.model.disc import (
+    BlockRange,
     CheckKind,
     CheckRecord,
     DayContent,
     DiscRecord,
     SessionRecord,
     SessionStatus,
+    Speed,
     StoredEntry,
 )
 from cedarchest.model.media import Medium
 from cedarchest.model.patterns import path_pattern
+from cedarchest.model.turns import Turns
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 DISC = DiscRecord("disc-1", "DISC_1", Medium.DVD_PLUS_R, 2_295_104, NOON)
@@ -133,6 +136,7 @@ def test_what_an_earlier_version_recorded_is_kept_and_names_no_drive_model(path:
     with closing(sqlite3.connect(path)) as earlier:
         for table in ("sessions", "checks"):
             earlier.execute(f"ALTER TABLE {table} DROP COLUMN drive_model")
+        _take_away_0008(earlier)
         _take_away_0007(earlier)
         _take_away_0006(earlier)
         _take_away_0005(earlier)
@@ -150,6 +154,7 @@ def test_what_an_earlier_version_recorded_names_neither_medium_nor_speed(path: P
         catalog.put_session(session, DISC)
         assert catalog.sessions(DISC.disc_id) == (session,)
     with closing(sqlite3.connect(path)) as earlier:
+        _take_away_0008(earlier)
         _take_away_0007(earlier)
         _take_away_0006(earlier)
         _take_away_0005(earlier)
@@ -168,6 +173,7 @@ def test_what_an_earlier_version_recorded_is_no_volume_of_a_set(path: Path) -> N
         catalog.put_session(session, DISC)
         assert catalog.sessions(DISC.disc_id) == (session,)
     with closing(sqlite3.connect(path)) as earlier:
+        _take_away_0008(earlier)
         _take_away_0007(earlier)
         _take_away_0006(earlier)
         _take_away_0005(earlier)
@@ -198,10 +204,72 @@ def _take_away_0007(earlier: sqlite3.Connection) -> None:
         earlier.execute(f"DROP TABLE {table}")
 
 
+def _take_away_0008(earlier: sqlite3.Connection) -> None:
+    earlier.execute("DROP TABLE turns")
+    for column in ("whole", "speeds", "slow", "retries", "damaged"):
+        earlier.execute(f"ALTER TABLE checks DROP COLUMN {column}")
+
+
+def test_checks_that_an_earlier_version_recorded_were_of_all_and_no_audit_read_anything(path: Path) -> None:
+    told = replace(
+        CHECK,
+        whole=False,
+        speeds=(Speed(0, 9, 8),),
+        slow=(Speed(0, 9, 8),),
+        retries=3,
+        damaged=(BlockRange(1, 2),),
+    )
+    with open_catalog(url_of(path)) as catalog:
+        catalog.put_session(SESSION, DISC)
+        catalog.add_check(told)
+        catalog.put_turns(DISC.disc_id, {1: Turns((1,), (NOON,))})
+        assert catalog.checks(DISC.disc_id) == (told,)
+    with closing(sqlite3.connect(path)) as earlier:
+        _take_away_0008(earlier)
+        earlier.execute("UPDATE alembic_version SET version_num = '0007'")
+        earlier.commit()
+    with open_catalog(url_of(path)) as catalog:
+        assert catalog.checks(DISC.disc_id) == (CHECK,)
+        assert catalog.turns(DISC.disc_id) == {}
+
+
+def test_what_audits_read_of_the_largest_disc_is_kept_in_little_room(path: Path) -> None:
+    many = 140_000
+    turns = Turns(tuple(n % 12 for n in range(many)), (NOON,) * 11, frozenset(range(0, many, 3)))
+    with open_catalog(url_of(path)) as catalog:
+        catalog.put_session(SESSION, DISC)
+        catalog.put_turns(DISC.disc_id, {1: turns})
+        assert catalog.turns(DISC.disc_id) == {1: turns}
+    assert path.stat().st_size < 1 << 20
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "last = X'00'",
+        "last = X'789C'",
+        "last = 'text'",
+        "to_read = X''",
+        "times = '[]'",
+        "times = '[\"noon\"]'",
+    ],
+)
+def test_what_audits_read_that_is_spoilt_in_the_file_is_an_error(path: Path, change: str) -> None:
+    with open_catalog(url_of(path)) as catalog:
+        catalog.put_session(SESSION, DISC)
+        catalog.put_turns(DISC.disc_id, {1: Turns((1,), (NOON,))})
+    with closing(sqlite3.connect(path)) as file:
+        file.execute(f"UPDATE turns SET {change}")
+        file.commit()
+    with open_catalog(url_of(path)) as catalog, pytest.raises(CatalogError):
+        catalog.turns(DISC.disc_id)
+
+
 def test_what_an_earlier_version_recorded_is_at_no_place(path: Path) -> None:
     with open_catalog(url_of(path)) as catalog:
         catalog.put_disc(DISC)
     with closing(sqlite3.connect(path)) as earlier:
+        _take_away_0008(earlier)
         _take_away_0007(earlier)
         earlier.execute("UPDATE alembic_version SET version_num = '0006'")
         earlier.commit()
@@ -220,6 +288,7 @@ def test_the_paths_that_an_earlier_version_recorded_are_found_and_its_archives_a
         unread = catalog.unread_archives()
     assert [len(found) for found in told] == [100, 1, 50]
     with closing(sqlite3.connect(path)) as earlier:
+        _take_away_0008(earlier)
         _take_away_0007(earlier)
         earlier.execute("UPDATE alembic_version SET version_num = '0006'")
         earlier.commit()
@@ -235,6 +304,7 @@ def test_what_an_earlier_version_recorded_says_not_why_a_disc_takes_no_more(path
     with open_catalog(url_of(path)) as catalog:
         catalog.put_disc(replace(disc, reason="it is sealed"))
     with closing(sqlite3.connect(path)) as earlier:
+        _take_away_0008(earlier)
         _take_away_0007(earlier)
         _take_away_0006(earlier)
         earlier.execute("UPDATE alembic_version SET version_num = '0005'")

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
 from cedarchest.model.index import Entry, Kind
-from cedarchest.model.media import TRAITS, Medium, MediumTraits
+from cedarchest.model.media import BLOCK, TRAITS, Medium, MediumTraits
 from cedarchest.model.names import is_cedar_label
 
 
@@ -273,11 +273,37 @@ class CheckKind(StrEnum):
     STORE = "store"
     SETTLE = "settle"
     VERIFY = "verify"
+    AUDIT = "audit"
+
+
+class Speed(NamedTuple):
+    """How long the reading of some blocks of an area took, which begins at a block."""
+
+    first: int
+    blocks: int
+    milliseconds: int
+
+    @property
+    def bytes_a_second(self) -> int:
+        """The mean; 0 where it was too little to measure."""
+        return self.blocks * BLOCK * 1000 // self.milliseconds if self.milliseconds else 0
+
+
+class BlockRange(NamedTuple):
+    """Blocks in a row, the last one inclusive."""
+
+    first: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
 class CheckRecord:
-    """A reading of a session compared with its index, as an event."""
+    """A reading of a session compared with its index, as an event.
+
+    An audit that read less than `whole` of the session says nothing of the rest; it is whole when it ends
+    what earlier ones began. `blocks` are those that were read. `retries` are readings in smaller steps of
+    what did not come at once.
+    """
 
     disc_id: str
     session: int
@@ -290,3 +316,8 @@ class CheckRecord:
     seconds: float
     findings: tuple[str, ...] = ()
     drive_model: str = ""  # and firmware; empty in what an earlier version recorded
+    whole: bool = True
+    speeds: tuple[Speed, ...] = ()  # by position; empty in what an earlier version recorded
+    slow: tuple[Speed, ...] = ()  # areas that took much longer than most
+    retries: int = 0
+    damaged: tuple[BlockRange, ...] = ()  # what could not be read, or is not what it was

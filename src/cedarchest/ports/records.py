@@ -20,6 +20,7 @@ from cedarchest.model.members import ArchiveRecord, Holder, Member, Sighting
 from cedarchest.model.parts import Split
 from cedarchest.model.patterns import PathPattern
 from cedarchest.model.restoring import Held
+from cedarchest.model.turns import Turns
 from cedarchest.ports.drive import Graft
 
 
@@ -129,6 +130,18 @@ class Catalog(Protocol):
 
     def checks(self, disc_id: str) -> tuple[CheckRecord, ...]:
         """The checks of a disc, oldest first."""
+        ...
+
+    def turns(self, disc_id: str) -> Mapping[int, Turns]:
+        """What audits have read of a disc's sessions, by their numbers; nothing of those that none read."""
+        ...
+
+    def put_turns(self, disc_id: str, turns: Mapping[int, Turns]) -> None:
+        """What audits have read of some sessions of a disc, in place of what was; all or nothing.
+
+        Raises:
+            CatalogError: a session is not in the catalog.
+        """
         ...
 
     def places(self, disc_id: str) -> tuple[DiscPlace, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,7 @@ from cedarchest.adapters.catalog import holding, members, schema, searching
 from cedarchest.adapters.catalog.database import Database, open_database
 from cedarchest.errors import CatalogError
 from cedarchest.model.disc import (
+    BlockRange,
     CheckKind,
     CheckRecord,
     DayContent,
@@ -28,6 +30,7 @@ from cedarchest.model.disc import (
     DiscRecord,
     SessionRecord,
     SessionStatus,
+    Speed,
     StoredEntry,
 )
 from cedarchest.model.media import Medium
@@ -36,6 +39,7 @@ from cedarchest.model.names import from_text, to_text
 from cedarchest.model.parts import Split, held_in_parts
 from cedarchest.model.patterns import PathPattern
 from cedarchest.model.restoring import Held
+from cedarchest.model.turns import Turns
 
 BUSY_TIMEOUT_S = 30.0
 """How long another writer is waited for: recording a million entries takes some ten seconds."""
@@ -185,6 +189,37 @@ class SqlCatalog:
         )
         with self._database.reading() as connection:
             return tuple(_check(row) for row in connection.execute(query))
+
+    def turns(self, disc_id: str) -> Mapping[int, Turns]:
+        """What audits have read of a disc's sessions, by their numbers; nothing of those that none read."""
+        table, sessions = schema.turns, schema.sessions
+        query = (
+            select(sessions.c.number, table)
+            .join(sessions, table.c.session_id == sessions.c.id)
+            .where(sessions.c.disc_id == disc_id)
+            .order_by(sessions.c.number)
+        )
+        with self._database.reading() as connection:
+            return {row.number: _turns(row) for row in connection.execute(query)}
+
+    def put_turns(self, disc_id: str, turns: Mapping[int, Turns]) -> None:
+        """What audits have read of some sessions of a disc, in place of what was; all or nothing.
+
+        Raises:
+            CatalogError: a session is not in the catalog.
+        """
+        with self._database.writing() as connection:
+            for number, each in turns.items():
+                key = self._known_session(connection, disc_id, number, "what was read of it")
+                connection.execute(delete(schema.turns).where(schema.turns.c.session_id == key))
+                connection.execute(
+                    insert(schema.turns).values(
+                        session_id=key,
+                        last=each.last,
+                        times=tuple(time.astimezone(UTC).isoformat() for time in each.times),
+                        to_read=tuple(sorted(each.left)),
+                    )
+                )
 
     def places(self, disc_id: str) -> tuple[DiscPlace, ...]:
         """Where a disc was and is kept, the last place last."""
@@ -414,14 +449,7 @@ class SqlCatalog:
             connection.execute(insert(table).values(disc_id=disc.disc_id, **values))
 
     def _add_check(self, connection: Connection, check: CheckRecord) -> None:
-        key = _session_key(connection, check.disc_id, check.session)
-        if key is None:
-            raise CatalogError(
-                f"Session {check.session} of disc {check.disc_id} is not in the catalog "
-                f"{self._database.path}; its check cannot be recorded.",
-                disc_id=check.disc_id,
-                session=check.session,
-            )
+        key = self._known_session(connection, check.disc_id, check.session, "its check")
         connection.execute(
             insert(schema.checks).values(
                 session_id=key,
@@ -434,8 +462,24 @@ class SqlCatalog:
                 seconds=check.seconds,
                 findings=check.findings,
                 drive_model=check.drive_model,
+                whole=check.whole,
+                speeds=check.speeds,
+                slow=check.slow,
+                retries=check.retries,
+                damaged=check.damaged,
             )
         )
+
+    def _known_session(self, connection: Connection, disc_id: str, number: int, what: str) -> int:
+        key = _session_key(connection, disc_id, number)
+        if key is None:
+            raise CatalogError(
+                f"Session {number} of disc {disc_id} is not in the catalog {self._database.path};"
+                f" {what} cannot be recorded.",
+                disc_id=disc_id,
+                session=number,
+            )
+        return key
 
 
 def _put_session(connection: Connection, session: SessionRecord) -> int:
@@ -647,7 +691,19 @@ def _check(row: Row[*tuple[Any, ...]]) -> CheckRecord:
         seconds=row.seconds,
         findings=row.findings,
         drive_model=row.drive_model or "",
+        whole=row.whole is not False,
+        speeds=tuple(Speed(*each) for each in row.speeds or ()),
+        slow=tuple(Speed(*each) for each in row.slow or ()),
+        retries=row.retries or 0,
+        damaged=tuple(BlockRange(*each) for each in row.damaged or ()),
     )
+
+
+def _turns(row: Row[*tuple[Any, ...]]) -> Turns:
+    times = tuple(datetime.fromisoformat(time) for time in row.times)
+    if any(turn > len(times) for turn in row.last):
+        raise ValueError("turns that have no time")
+    return Turns(row.last, times, frozenset(row.to_read) & frozenset(range(len(row.last))))
 
 
 def _entry(row: Sequence[Any]) -> StoredEntry:

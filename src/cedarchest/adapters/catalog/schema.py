@@ -18,6 +18,8 @@ million rows takes longer than to enter them.
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from datetime import UTC, datetime
 
 from sqlalchemy import (
@@ -40,7 +42,7 @@ from sqlalchemy.types import TypeDecorator
 
 from cedarchest.model.names import from_text, to_text
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """The schema's revisions, oldest first; the last one is what the tables below are."""
 
 HEAD = REVISIONS[-1]
@@ -94,6 +96,52 @@ class TextList(TypeDecorator[tuple[str, ...]]):
         """The texts they were."""
         return None if value is None else tuple(str(item) for item in json.loads(value))
 
+
+class NumberRows(TypeDecorator[tuple[tuple[int, ...], ...]]):
+    """Rows of whole numbers, as JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[tuple[int, ...], ...] | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (theirs)
+        """The form in the database."""
+        return None if value is None else json.dumps(value, separators=(",", ":"))
+
+    def process_result_value(
+        self,
+        value: str | None,
+        dialect: Dialect,  # noqa: ARG002 (theirs)
+    ) -> tuple[tuple[int, ...], ...] | None:
+        """The rows they were."""
+        return None if value is None else tuple(tuple(map(int, row)) for row in json.loads(value))
+
+
+class Numbers(TypeDecorator[tuple[int, ...]]):
+    """Very many whole numbers from 0 up to 32 bits, packed."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[int, ...] | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002 (theirs)
+        """The form in the database."""
+        return None if value is None else zlib.compress(struct.pack(f">{len(value)}I", *value), 1)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> tuple[int, ...] | None:  # noqa: ARG002 (theirs)
+        """The numbers they were."""
+        if value is None:
+            return None
+        try:
+            packed = zlib.decompressobj()
+            raw = packed.decompress(value, LARGEST_NUMBERS)
+            if not packed.eof:
+                raise ValueError("numbers that do not come to their end")
+            return struct.unpack(f">{len(raw) // 4}I", raw)
+        except (TypeError, zlib.error, struct.error) as error:
+            raise ValueError(f"numbers that cannot be unpacked ({error})") from None
+
+
+LARGEST_NUMBERS = 4 << 20
+"""Bytes of numbers that are unpacked: a number for each MiB of a disc eight times as large as any."""
 
 PATH = Text().with_variant(Text(collation="C"), "postgresql")
 """Compared byte by byte: a range of paths must not depend on a locale."""
@@ -204,6 +252,20 @@ checks = Table(
     Column("seconds", Double, nullable=False),
     Column("findings", TextList, nullable=False),
     Column("drive_model", FreeText),  # null before revision 0003
+    Column("whole", Boolean),  # this and the next ones: null before revision 0008
+    Column("speeds", NumberRows),
+    Column("slow", NumberRows),
+    Column("retries", Integer),
+    Column("damaged", NumberRows),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("session_id", Integer, ForeignKey("sessions.id"), primary_key=True),
+    Column("last", Numbers, nullable=False),
+    Column("times", TextList, nullable=False),
+    Column("to_read", Numbers, nullable=False),
 )
 
 places = Table(
