@@ -80,8 +80,10 @@ def ddl(path: Path) -> list[tuple[object, ...]]:
         found: list[tuple[object, ...]] = []
         for name, sql in tables:
             found.append((name, "WITHOUT ROWID" in sql))
-            for pragma in ("table_xinfo", "foreign_key_list", "index_list"):
+            for pragma in ("table_xinfo", "foreign_key_list"):
                 found += [(name, pragma, *row) for row in connection.execute(f"PRAGMA {pragma}({name})")]
+            made = connection.execute(f"PRAGMA index_list({name})")
+            found += [(name, "index_list", *row[1:]) for row in made]  # they are made in no certain order
         indexes = connection.execute(
             "SELECT name, tbl_name, ifnull(sql, '') FROM sqlite_master WHERE type = 'index'"
         )
