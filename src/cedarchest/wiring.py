@@ -26,6 +26,7 @@ from cedarchest.adapters.locks import HeldLocks
 from cedarchest.adapters.messenger import WebMessenger
 from cedarchest.adapters.person import TerminalPerson
 from cedarchest.adapters.receipts import StateReceipts
+from cedarchest.adapters.rescues import StateRescues
 from cedarchest.adapters.restore_folder import LocalRestoreFolders
 from cedarchest.adapters.rsync import Address, RsyncPeers
 from cedarchest.adapters.run_journal import StateRunJournal
@@ -116,6 +117,7 @@ def wired(
                 person=person,
                 restore_folders=LocalRestoreFolders(),
                 unpacker=StreamUnpacker(Unpackers()),
+                rescues=StateRescues(config.options.state_dir),
             )
     finally:
         catalog.close()

@@ -25,6 +25,7 @@ from cedarchest.adapters.extensions import InstalledExtensions
 from cedarchest.adapters.folders import LocalFolders
 from cedarchest.adapters.hooks import HookPrograms
 from cedarchest.adapters.receipts import StateReceipts
+from cedarchest.adapters.rescues import StateRescues
 from cedarchest.adapters.restore_folder import LocalRestoreFolders
 from cedarchest.adapters.rsync import RsyncPeers
 from cedarchest.adapters.sources import LocalSources
@@ -171,6 +172,7 @@ def memory_ports(root: Path, *trays: Tray) -> Ports:
         person=NobodyThere(),
         restore_folders=LocalRestoreFolders(),
         unpacker=StreamUnpacker(Unpackers()),
+        rescues=StateRescues(root / "state"),
     )
 
 
@@ -197,6 +199,7 @@ def as_documented(call: str) -> BaseException:
         "writer": DamagedDisc if method == "read" else ToolFailed,
         "staging": StagingError,
         "workspace": CatalogError if method == "expected" else DiskFull,
+        "rescues": DiskFull,
         "locks": LockedError,
         "tools": ToolFailed,
     }

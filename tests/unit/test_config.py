@@ -271,6 +271,8 @@ def test_every_key_of_every_table_is_taken() -> None:
         every = "24 months"
         sample = "5 %"
         time_limit = "2 h"
+        [audit.medium]
+        "dvd-rw" = "6 months"
         [schedule]
         at = ["14:00", "02:30"]
         """
@@ -283,6 +285,8 @@ def test_every_key_of_every_table_is_taken() -> None:
     assert made.notify[1].address == BASE / "notify.url"
     assert made.ping[0].action == ("collect",)
     assert made.audit.time_limit == timedelta(hours=2)
+    assert made.audit.interval(Medium.DVD_RW) == 6 * MONTH
+    assert made.audit.interval(Medium.BD_R) == 24 * MONTH
     assert (made.options.log_size, made.options.log_keep) == (1 << 20, 3)
     assert made.require_schedule().at == (time(2, 30), time(14))
     assert (made.extension, made.hook[1].action) == ({"label": {"dir": "labels"}, "packages": {}}, "label")
@@ -560,6 +564,27 @@ def test_a_host_that_ssh_could_mistake_is_refused(host: str) -> None:
             ),
         ),
         (
+            "[audit.medium]\ndvd-r = '0 s'",
+            (
+                'audit.medium: "0 s" is too short for dvd-r; '
+                "a table of media, each with a time and its unit (s, min, h, days, weeks, months, years)"
+            ),
+        ),
+        (
+            "[audit.medium]\ndvdrw = '6 months'",
+            (
+                'audit.medium: "dvdrw" is not known, did you mean "dvd-rw"?; '
+                "a table of media, each with a time and its unit (s, min, h, days, weeks, months, years)"
+            ),
+        ),
+        (
+            "[audit]\nmedium = '6 months'",
+            (
+                'audit.medium: "6 months" is not a table; '
+                "a table of media, each with a time and its unit (s, min, h, days, weeks, months, years)"
+            ),
+        ),
+        (
             "[[notify]]\nurl = 'tokentoken'",
             "notify[0].url: is not an address; an address as apprise takes it, such as `mailto://…`",
         ),
@@ -812,12 +837,13 @@ def _without_tables(text: str) -> str:
 
 
 def test_the_example_tables_in_the_template_are_right() -> None:
-    made = config(re.sub(r"^#(\[|[a-z_]+ = |$)", r"\1", template(), flags=re.MULTILINE))
+    made = config(re.sub(r"^#(\[|[a-z_-]+ = |$)", r"\1", template(), flags=re.MULTILINE))
     assert [peer.name for peer in made.peer] == ["here", "other"]
     assert made.purge.dir[0].path == made.require_stage().dir
     assert made.hook[0].argv[1] == "--again"
     assert made.notify[0].on == config('[[notify]]\nurl = "x://y"').notify[0].on
     assert made.ping[0].url == "https://hc-ping.com/your-uuid"
+    assert made.audit.medium == {Medium.DVD_RW: 6 * MONTH}
     assert made.extension == {"label": {"dir": "labels"}}
     assert made.require_collect().source[0].path == Path("/etc")
 

@@ -36,10 +36,11 @@ from cedarchest.model.disc import (
     Observation,
     SessionRecord,
     SessionStatus,
+    Speed,
     TocEntry,
     as_closed,
 )
-from cedarchest.model.findings import Finding, FindingKind
+from cedarchest.model.findings import Finding, FindingKind, damaged_blocks
 from cedarchest.model.image.volume import check_anchor
 from cedarchest.model.index import Entry
 from cedarchest.model.media import BLOCK
@@ -55,11 +56,18 @@ KEPT_FINDINGS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A session as read now: what the comparison gave, how long it took, and in which drive."""
+    """A session as read now: what the comparison gave, how long it took, and in which drive.
+
+    What is not `whole` says nothing of what was not read.
+    """
 
     check: SessionCheck
     seconds: float
     seen: Observation
+    whole: bool = True
+    speeds: tuple[Speed, ...] = ()
+    slow: tuple[Speed, ...] = ()
+    retries: int = 0
 
 
 def read_session(writer: Writer, seen: Observation, session: SessionRecord, ports: Ports) -> Reading:
@@ -78,7 +86,7 @@ def read_session(writer: Writer, seen: Observation, session: SessionRecord, port
 
     pace = Pace(ports.clock.monotonic)
     began = ports.clock.monotonic()
-    anchor = _anchor_findings(writer, seen, session)
+    anchor = anchor_findings(writer, seen, session)
     check = check_session(
         pace.measured(writer.read),
         session.start,
@@ -94,10 +102,11 @@ def read_session(writer: Writer, seen: Observation, session: SessionRecord, port
     if anchor:
         check = replace(check, findings=(*check.findings, *anchor))
     if check.findings:
-        _refuse_vanished(writer, seen, session)
+        refuse_vanished(writer, seen, session)
     for area in pace.slow_areas():
         ports.reporter.warn(f"{label} reads slowly at {area}")
-    return Reading(check, ports.clock.monotonic() - began, seen)
+    seconds = ports.clock.monotonic() - began
+    return Reading(check, seconds, seen, speeds=pace.speeds(), slow=pace.slow())
 
 
 def _read_surveyed(
@@ -150,7 +159,7 @@ def expected_of(writer: Writer, session: SessionRecord, ports: Ports) -> Sequenc
         return expected
 
 
-def _refuse_vanished(writer: Writer, seen: Observation, session: SessionRecord) -> None:
+def refuse_vanished(writer: Writer, seen: Observation, session: SessionRecord) -> None:
     """A drive that went away or got another disc in the middle says nothing against the disc it had.
 
     Raises:
@@ -164,7 +173,7 @@ def _refuse_vanished(writer: Writer, seen: Observation, session: SessionRecord) 
         )
 
 
-def _anchor_findings(writer: Writer, seen: Observation, session: SessionRecord) -> list[Finding]:
+def anchor_findings(writer: Writer, seen: Observation, session: SessionRecord) -> list[Finding]:
     """Blocks 0 to 31 of overwritable media and shelves, which repeat the newest session's descriptors."""
     findings: list[Finding] = []
     newest = seen.sessions[-1]
@@ -234,7 +243,25 @@ def prove_again(writer: Writer, disc: DiscRecord, session: SessionRecord, ports:
         VerifyError, DamagedDisc: disc and data differ; the session counts as bad from now on.
     """
     reading = read_session(writer, same_disc(writer, disc, session), session, ports)
-    record = check_record(session, reading, CheckKind.VERIFY, writer, ports)
+    judge_again(writer, disc, session, reading, ports, kind=CheckKind.VERIFY)
+    return reading
+
+
+def judge_again(
+    writer: Writer,
+    disc: DiscRecord,
+    session: SessionRecord,
+    reading: Reading,
+    ports: Ports,
+    *,
+    kind: CheckKind,
+) -> None:
+    """Keep a reading of a session that was judged before; the newest verdict of all of it counts.
+
+    Raises:
+        VerifyError, DamagedDisc: disc and data differ; the session counts as bad from now on.
+    """
+    record = check_record(session, reading, kind, writer, ports)
     found = reading.check.findings
     if found:
         bad = replace(session, status=SessionStatus.BAD, reason=_reason(found, reading))
@@ -243,9 +270,9 @@ def prove_again(writer: Writer, disc: DiscRecord, session: SessionRecord, ports:
         ports.catalog.add_check(record)
         raise differences(found, disc, session, reading)
     log.info("%s session %d: no problems found", disc.label, session.number)
-    if session.status is SessionStatus.VERIFIED:
+    if session.status is SessionStatus.VERIFIED or not reading.whole:
         ports.catalog.add_check(record)
-        return reading
+        return
     good = replace(session, status=SessionStatus.VERIFIED, reason="", block_map=reading.check.block_map)
     if session.status is SessionStatus.CLAIMED or session.reason.startswith(SAID):
         good = replace(good, days=days_that_agree(writer, session, reading.check.entries, ports))
@@ -253,7 +280,6 @@ def prove_again(writer: Writer, disc: DiscRecord, session: SessionRecord, ports:
     sessions = ports.catalog.sessions(disc.disc_id)
     if disc.reason in ("", BAD_SESSION) and all(each.status is not SessionStatus.BAD for each in sessions):
         ports.catalog.put_disc(replace(disc, accepts_sessions=True, reason=""))
-    return reading
 
 
 def check_record(
@@ -268,10 +294,15 @@ def check_record(
         passed=not reading.check.findings,
         drive=writer.device,
         tool=session.tool,
-        blocks=session.blocks,
+        blocks=reading.check.blocks,
         seconds=reading.seconds,
         findings=tuple(str(finding) for finding in reading.check.findings),
         drive_model=reading.seen.drive_name,
+        whole=reading.whole,
+        speeds=reading.speeds,
+        slow=reading.slow,
+        retries=reading.retries,
+        damaged=damaged_blocks(reading.check.findings),
     )
 
 

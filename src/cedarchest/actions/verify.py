@@ -110,13 +110,13 @@ def _verify_path(target: str, ports: Ports) -> DiscVerdict:
 def _verify_known(config: Config, labels: Sequence[str], ports: Ports) -> list[DiscVerdict]:
     verdicts = []
     with all_writers(config, ports) as writers:
-        for writer, disc in _discs_to_verify(writers, labels, ports):
+        for writer, disc in discs_to_read(writers, labels, ports):
             ports.interrupts.check()
             verdicts.append(verify_disc(config, writer, disc, ports))
     return verdicts
 
 
-def _discs_to_verify(
+def discs_to_read(
     writers: Sequence[Writer], labels: Sequence[str], ports: Ports
 ) -> list[tuple[Writer, DiscRecord]]:
     """The discs that are named, each with the drive that holds it; or all that are in the drives."""
@@ -222,23 +222,20 @@ def verify_disc(config: Config, writer: Writer, disc: DiscRecord, ports: Ports) 
         ports.interrupts.check()
         was_read, error = _verify_session(config, writer, disc, session, ports)
         read += [session] if was_read else []
-        if isinstance(error, VerifyError | DamagedDisc) and _is_replaced(session, ports):
+        if isinstance(error, VerifyError | DamagedDisc) and is_replaced(session, ports):
             replaced, error = replaced + 1, None
         if isinstance(error, VerifyError):
             findings += error.findings
         problem = problem or error
-        days = [content.day for content in session.days]
-        suspect += days if error else ()
-        as_before = error is None and (session.status is SessionStatus.VERIFIED or session.has_no_index)
-        if error is None and session.status is SessionStatus.CLAIMED:
-            follow_claims(config, session, ports)
-        else:
-            follow_proof(config, days, ports, trust_marks=as_before)
+        suspect += [content.day for content in session.days] if error else ()
+        follow_session(config, session, error, ports)
     if not read and problem is None:
         problem = NoMedium(f"there is nothing on {disc.label} to verify", label=disc.label)
     problem = problem or _beyond_catalog(writer, disc, ports)
     if lost and problem is None:
         _count_again(config, disc, ports)
+    if problem is None:
+        ports.rescues.drop(disc.label)
     return DiscVerdict(
         disc.label,
         passed=problem is None,
@@ -250,6 +247,18 @@ def verify_disc(config: Config, writer: Writer, disc: DiscRecord, ports: Ports) 
         replaced=replaced,
         lost=standing(config, last_digests(suspect, ports), ports).lost,
     )
+
+
+def follow_session(
+    config: Config, session: SessionRecord, error: CedarchestError | None, ports: Ports
+) -> None:
+    """Marks follow what was found of a session, given as it was before it was read."""
+    days = [content.day for content in session.days]
+    as_before = error is None and (session.status is SessionStatus.VERIFIED or session.has_no_index)
+    if error is None and session.status is SessionStatus.CLAIMED:
+        follow_claims(config, session, ports)
+    else:
+        follow_proof(config, days, ports, trust_marks=as_before)
 
 
 def _verify_session(
@@ -286,7 +295,7 @@ def _beyond_catalog(writer: Writer, disc: DiscRecord, ports: Ports) -> Cedarches
     )
 
 
-def _is_replaced(session: SessionRecord, ports: Ports) -> bool:
+def is_replaced(session: SessionRecord, ports: Ports) -> bool:
     """Whether it was known to be bad, and discs prove all of its days as they were written last."""
     digests = last_digests((content.day for content in session.days), ports)
     return (

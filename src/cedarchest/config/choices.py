@@ -121,6 +121,7 @@ class RecordedAction(StrEnum):
     COPY = "copy"
     CATALOG = "catalog"
     RESTORE = "restore"
+    AUDIT = "audit"
 
 
 OWN_ACTIONS = frozenset(

@@ -28,6 +28,7 @@ from pydantic_core import CoreSchema, core_schema
 from cedarchest.config.choices import OWN_ACTIONS, ActionName
 from cedarchest.config.units import parse_duration, parse_margin, parse_percent, parse_size
 from cedarchest.config.wording import Malformed, shown
+from cedarchest.model.media import Medium
 from cedarchest.model.names import ACTION
 
 
@@ -318,6 +319,19 @@ def _duration(*, calendar: bool = False, positive: bool = False) -> Kind:
     return plain(f"a time with its unit ({units})", parse)
 
 
+def _media_intervals(value: object) -> Mapping[Medium, object]:
+    if not isinstance(value, Mapping):
+        raise Malformed(f"{shown(value)} is not a table")
+    found = {}
+    for name, interval in value.items():
+        medium = Medium(choose(name, Medium))
+        duration = parse_duration(interval, calendar=True)
+        if not duration:
+            raise Malformed(f"{shown(interval)} is too short for {medium}")
+        found[medium] = duration
+    return MappingProxyType(found)
+
+
 def size(low: int = 0) -> Kind:
     """A size of at least so many bytes."""
 
@@ -362,6 +376,10 @@ DURATION = _duration()
 TIMEOUT = _duration(positive=True)
 CALENDAR = _duration(calendar=True)
 INTERVAL = _duration(calendar=True, positive=True)
+MEDIA_INTERVALS = plain(
+    "a table of media, each with a time and its unit (s, min, h, days, weeks, months, years)",
+    _media_intervals,
+)
 SHARE = plain('a percentage such as "10 %"', _share)
 MARGIN = plain('a percentage such as "0.5 %", or a size such as "64 MiB"', parse_margin)
 TIMES_OF_DAY = plain('a time of day such as "02:30", or a list of them', _times_of_day)

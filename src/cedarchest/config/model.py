@@ -68,6 +68,10 @@ def _need(key: str, reason: str) -> kinds.Rule:
     return kinds.Rule(f"{reason}; remove it, or {key}")
 
 
+def _empty() -> Any:
+    return {}
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
@@ -573,18 +577,31 @@ class Ping(_Addressed):
 
 
 class Audit(_Table):
-    """How discs are checked again over the years."""
+    """How discs are read again over the years. The options of `audit` count before these keys."""
 
     every: Annotated[timedelta, kinds.INTERVAL] = Field(
         default=timedelta(seconds=31_556_952),
-        description="How long a proof is good before a disc is due again.",
+        description="A disc is due for a check when a MiB of it was not read and found good for so long.",
+    )
+    medium: Annotated[Mapping[Medium, timedelta], kinds.MEDIA_INTERVALS] = Field(
+        default_factory=_empty,
+        validate_default=True,
+        description="Media for which it is another time: a table `[audit.medium]` with lines such as "
+        '`dvd-rw = "6 months"`.',
+        json_schema_extra={"default": "none"},
     )
     sample: Annotated[Decimal, kinds.SHARE] = Field(
-        default=Decimal(100), description="How much of a disc an audit reads."
+        default=Decimal(100),
+        description="How much of a disc a run reads: of less than all, what was read longest ago.",
     )
     time_limit: Annotated[timedelta, kinds.TIMEOUT] | None = Field(
-        default=None, description="How long one run may take; it ends after the disc at hand."
+        default=None,
+        description="How long one run may take; the next one goes on where it stopped.",
     )
+
+    def interval(self, medium: Medium) -> timedelta:
+        """How long a proof of such a medium is good."""
+        return self.medium.get(medium, self.every)
 
 
 class Schedule(_Table):
@@ -596,10 +613,6 @@ class Schedule(_Table):
     at: Annotated[tuple[time, ...], kinds.TIMES_OF_DAY] = Field(
         description="The time or times of day, by the clock of this machine."
     )
-
-
-def _empty() -> Any:
-    return {}
 
 
 class Config(_Table):

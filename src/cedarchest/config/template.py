@@ -115,10 +115,14 @@ device = {device}
 #dir = "labels"
 
 [audit]
-# How long a proof is good before a disc is due again.
+# A disc is due for a check when a MiB of it was not read and found good for so long.
 #every = "12 months"
-# How much of a disc an audit reads.
+# How much of a disc an audit reads: what was read longest ago.
 #sample = "100 %"
+
+# Media for which it is another time.
+#[audit.medium]
+#dvd-rw = "6 months"
 
 # When `cedarchest all` is to run; then `cedarchest schedule install --system` (or --user) sees to it.
 #[schedule]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+
+from cedarchest.model.disc import BlockRange
 
 
 class FindingKind(StrEnum):
@@ -34,3 +37,15 @@ class Finding:
     def __str__(self) -> str:
         place = f" (blocks {self.first_block} to {self.last_block})" if self.first_block >= 0 else ""
         return f"{self.kind}: {self.path or 'disc'}: {self.detail}{place}"
+
+
+def damaged_blocks(findings: Iterable[Finding]) -> tuple[BlockRange, ...]:
+    """The blocks that findings concern, rising, those that touch in one."""
+    joined: list[BlockRange] = []
+    places = sorted((each.first_block, each.last_block) for each in findings if each.first_block >= 0)
+    for first, last in places:
+        if joined and first <= joined[-1].last + 1:
+            joined[-1] = BlockRange(joined[-1].first, max(last, joined[-1].last))
+        else:
+            joined.append(BlockRange(first, last))
+    return tuple(joined)

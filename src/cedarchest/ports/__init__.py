@@ -14,6 +14,7 @@ from cedarchest.ports.drive import Burnt, Drives, FoundDrive, Graft, ImageTree, 
 from cedarchest.ports.extending import Extensions
 from cedarchest.ports.peers import Handover, PeerFolder, PeerItem, PeerLook, PeerRun, Peers, Receipts
 from cedarchest.ports.records import Catalog, SavedSession, Workspace
+from cedarchest.ports.rescuing import Rescues
 from cedarchest.ports.restoring import RestoreFolders, Unpacker
 from cedarchest.ports.run import (
     Address,
@@ -61,6 +62,7 @@ class Ports:
     person: Person
     restore_folders: RestoreFolders
     unpacker: Unpacker
+    rescues: Rescues
 
 
 __all__ = [
@@ -98,6 +100,7 @@ __all__ = [
     "Ports",
     "Receipts",
     "Reporter",
+    "Rescues",
     "RestoreFolders",
     "RunJournal",
     "SavedSession",
