@@ -10,8 +10,11 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -383,6 +386,60 @@ def _verify_paths(context: typer.Context, paths: Sequence[str]) -> None:
 
 
 @app.command(epilog=EXIT_STATUS)
+def audit(
+    context: typer.Context,
+    labels: Annotated[list[str] | None, typer.Argument(metavar="[LABEL]...", show_default=False)] = None,
+    due: Annotated[
+        bool, typer.Option("--due", help="Only discs that were not read in full for as long as [audit] says.")
+    ] = False,
+    sample: Annotated[
+        str,
+        typer.Option(
+            metavar="PERCENT", help="Read so much of each disc, as in 10%: what was read longest ago."
+        ),
+    ] = "",
+    time_limit: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="End after so long, as in 30m or 2h; the next run goes on there."),
+    ] = "",
+) -> None:
+    """Read discs again years later, against what was proven: those named, or those in drives and on shelves.
+
+    What is damaged is read round in smaller steps; a map says what is missing.
+    """
+    act = runs.audit(labels or (), due=due, sample=_share(sample), limit=_limit(time_limit))
+    _act(context, act)
+
+
+def _share(value: str) -> Decimal | None:
+    from cedarchest.config.units import parse_percent
+
+    if not value:
+        return None
+    try:
+        percent = parse_percent(value if value.strip().endswith("%") else f"{value}%")
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}; write it as 10%", param_hint="--sample") from None
+    if not percent:
+        raise typer.BadParameter(f"{value!r} is nothing; write it as 10%", param_hint="--sample")
+    return percent
+
+
+def _limit(value: str) -> timedelta | None:
+    from cedarchest.config.units import parse_duration
+
+    if not value:
+        return None
+    try:
+        limit = parse_duration(re.sub(r"(?<=[0-9])\s*m$", " min", value.strip()))
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}; write it as 30m or 2h", param_hint="--time-limit") from None
+    if not limit:
+        raise typer.BadParameter(f"{value!r} is too short; write it as 30m or 2h", param_hint="--time-limit")
+    return limit
+
+
+@app.command(epilog=EXIT_STATUS)
 def discs(
     context: typer.Context,
     words: Annotated[
@@ -420,8 +477,8 @@ def discs(
             raise typer.BadParameter("one label, or the word lost and a label", param_hint="LABEL")
     _act(
         context,
-        lambda _path, _config, ports: text.listed(
-            execute_discs(label, ports=ports), detailed=label is not None
+        lambda _path, config, ports: text.listed(
+            execute_discs(config, label, ports=ports), detailed=label is not None
         ),
         read_only=True,
         looks=True,

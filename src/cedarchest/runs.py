@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 import logging
 from collections.abc import Callable, Sequence
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +58,15 @@ def store(days: Sequence[str] = (), *, full: bool, dry_run: bool) -> Run:
     return lambda path, config, ports: text.stored(
         "store", execute_store(path, options, config, ports=ports), dry_run=dry_run
     )
+
+
+def audit(labels: Sequence[str], *, due: bool, sample: Decimal | None, limit: timedelta | None) -> Run:
+    """Read discs again."""
+    from cedarchest.actions.audit import AuditOptions, execute_audit
+    from cedarchest.report.audits import audited
+
+    options = AuditOptions(tuple(labels), due=due, sample=sample, time_limit=limit)
+    return lambda _path, config, ports: audited(execute_audit(config, options, ports=ports))
 
 
 def find(

@@ -21,6 +21,7 @@ ACTIONS = (
     "rebuild",
     "purge",
     "verify",
+    "audit",
     "discs",
     "seal",
     "copy",

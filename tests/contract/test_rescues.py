@@ -77,6 +77,12 @@ def test_blocks_that_are_kept_come_back_and_count_as_read(rescues: Rescues) -> N
     assert found[1].missing() == [(8, 8)]
 
 
+def test_blocks_that_are_not_what_they_should_be_are_kept_no_longer(rescues: Rescues) -> None:
+    rescues.keep(LABEL, [(2, b"abc" * BLOCK)])
+    rescues.forget(LABEL, 3, 1)
+    assert rescues.kept(LABEL).missing(2, 4) == [(3, 3)]
+
+
 def test_discs_have_nothing_to_do_with_one_another(rescues: Rescues) -> None:
     for label in (LABEL, f"{LABEL}1", "CEDAR BACKUP ../../x"):
         rescues.put_map(label, "one", a_map(2))

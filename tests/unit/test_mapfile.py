@@ -48,6 +48,14 @@ def test_what_is_missing_is_all_that_was_not_read(given_marks: Marks, first: int
     missing = [block for begin, end in found.missing(first, last) for block in range(begin, end + 1)]
     unread = [n for n, state in enumerate(states(found)) if state is not BlockState.READ]
     assert missing == [block for block in unread if first <= block <= last]
+    if first < last:
+        assert found.is_read(first, last - first) == (not found.missing(first, last - 1))
+
+
+def test_blocks_beyond_a_map_are_not_read() -> None:
+    found = marked([(0, END, BlockState.READ)])
+    assert found.is_read(0, END)
+    assert not found.is_read(END - 1, 2)
 
 
 @given(marks, st.lists(st.text(max_size=20), max_size=3))

@@ -96,8 +96,9 @@ def test_a_sample_makes_no_disc_read_since() -> None:
 
 def test_an_audit_of_all_goes_on_with_what_is_left_and_with_what_is_too_old() -> None:
     turns = Turns.none(4 * CHUNK)
-    assert turns.to_read(EARLIER, NOON - DAY) == {0, 1, 2, 3}
+    assert turns.to_read(EARLIER, NOON - DAY, begun=False) == {0, 1, 2, 3}
     begun = replace(turns, left=frozenset(range(4))).read([0, 1], 1, NOON)
     assert begun.left == {2, 3}
-    assert begun.to_read(EARLIER, NOON - DAY) == {2, 3}
-    assert begun.to_read(EARLIER, NOON + DAY) == {0, 1, 2, 3}
+    assert begun.to_read(EARLIER, NOON - 31 * DAY, begun=True) == {2, 3}
+    assert begun.to_read(EARLIER, NOON + DAY, begun=True) == {0, 1, 2, 3}
+    assert replace(begun, left=frozenset()).to_read(NOON, NOON - DAY, begun=True) == frozenset()

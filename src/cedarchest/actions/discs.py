@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from cedarchest.actions.audits_due import CheckState, check_state
 from cedarchest.actions.facts import days_on, disc_named
 from cedarchest.actions.marks import Standing, last_digests, standing
 from cedarchest.actions.receipts import leave_receipts
@@ -24,6 +25,7 @@ class DiscSummary:
     sessions: tuple[SessionRecord, ...]
     checks: tuple[CheckRecord, ...]
     places: tuple[DiscPlace, ...]
+    state: CheckState
     now: datetime
 
     @property
@@ -73,15 +75,15 @@ def execute_lost(config: Config, label: str, *, ports: Ports) -> LossReport:
         NoMedium: the catalog knows no disc of that label.
     """
     with ports.locks.hold(config.options.state_dir):
-        (found,) = execute_discs(label, ports=ports)
+        (found,) = execute_discs(config, label, ports=ports)
         held = {content.day for session in found.sessions for content in session.days}
         digests = last_digests(held, ports)
         give_up(config, found.disc, LOST, ports)
         leave_receipts(config, ports=ports)
-        return LossReport(execute_discs(label, ports=ports)[0], standing(config, digests, ports))
+        return LossReport(execute_discs(config, label, ports=ports)[0], standing(config, digests, ports))
 
 
-def execute_discs(label: str | None, *, ports: Ports) -> tuple[DiscSummary, ...]:
+def execute_discs(config: Config, label: str | None, *, ports: Ports) -> tuple[DiscSummary, ...]:
     """All discs, or the one of a label.
 
     Raises:
@@ -102,6 +104,7 @@ def execute_discs(label: str | None, *, ports: Ports) -> tuple[DiscSummary, ...]
             catalog.sessions(disc.disc_id),
             catalog.checks(disc.disc_id),
             catalog.places(disc.disc_id),
+            check_state(config, disc, ports),
             now,
         )
         for disc in discs
@@ -117,8 +120,8 @@ def execute_move(
         NoMedium: the catalog knows no disc of one of the labels.
     """
     with ports.locks.hold(config.options.state_dir):
-        known = [execute_discs(label, ports=ports)[0] for label in dict.fromkeys(labels)]
+        known = [execute_discs(config, label, ports=ports)[0] for label in dict.fromkeys(labels)]
         for each in known:
             if each.place is None or each.place.place != place:
                 ports.catalog.add_place(each.disc.disc_id, DiscPlace(place, ports.clock.now()))
-        return tuple(execute_discs(each.disc.label, ports=ports)[0] for each in known)
+        return tuple(execute_discs(config, each.disc.label, ports=ports)[0] for each in known)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from cedarchest.actions.audits_due import CheckState, check_states
 from cedarchest.actions.copies import is_due_as
 from cedarchest.actions.facts import is_on_a_disc, is_whole, newest_written
 from cedarchest.actions.loading import CurrentDisc, find_current
@@ -49,7 +50,8 @@ class StatusReport:
     """How things stand; `problem` is that of drive or disc, and says which one to insert.
 
     `day_problems` are what will keep the next store from taking certain days; `notices` are of discs that
-    another drive may read, or that were closed badly; `runs` is what the journal and the schedule say.
+    another drive may read, or that were closed badly; `runs` is what the journal and the schedule say;
+    `checks` is how discs stand with theirs.
     """
 
     days: tuple[DayStatus, ...]
@@ -61,6 +63,7 @@ class StatusReport:
     day_problems: tuple[CedarchestError, ...] = ()
     notices: tuple[str, ...] = ()
     runs: RunsReport = field(default_factory=RunsReport)
+    checks: tuple[CheckState, ...] = ()
 
 
 def execute_status(config: Config, *, ports: Ports) -> StatusReport:
@@ -87,6 +90,7 @@ def execute_status(config: Config, *, ports: Ports) -> StatusReport:
         day_problems=(*problems, *(plan.refused if plan else ())),
         notices=tuple(_notices(ports)),
         runs=look_at_runs(config, ports=ports),
+        checks=check_states(config, ports),
     )
 
 

@@ -90,7 +90,17 @@ class StateRescues:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-        self._write(self._path(label, ".img.map"), known, [f"disc: {label}", f"what is kept in {path.name}"])
+        self._put_kept(label, known)
+
+    def forget(self, label: str, first: int, count: int) -> None:
+        """Take blocks out of the image's map."""
+        known = self.kept(label)
+        known.mark(first, count, BlockState.UNTRIED)
+        self._put_kept(label, known)
+
+    def _put_kept(self, label: str, known: DiscMap) -> None:
+        image = self._path(label, ".img").name
+        self._write(self._path(label, ".img.map"), known, [f"disc: {label}", f"what is kept in {image}"])
 
     def read(self, label: str, start: int, count: int) -> bytes:
         """Blocks of the image."""

@@ -124,6 +124,17 @@ class DiscMap:
                 found.append((each.first, each.last))
         return found
 
+    def is_read(self, first: int, count: int) -> bool:
+        """Whether all of some blocks are known to be read."""
+        there = self.within(first, first + count - 1)
+        return sum(each.blocks for each in there if each.state is BlockState.READ) == count
+
+    @property
+    def failed_blocks(self) -> int:
+        """Blocks that were asked for and did not come."""
+        known = (BlockState.UNTRIED, BlockState.READ)
+        return sum(each.blocks for each in self if each.state not in known)
+
     def copy(self) -> DiscMap:
         """The same, to be changed by itself."""
         return self._with(self, lambda mine, _theirs: mine)

@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
 from cedarchest.errors import DamagedDisc
+from cedarchest.model.damage import Damage
+from cedarchest.model.disc import BlockRange
 from cedarchest.model.image.volume import Read
 from cedarchest.model.mapfile import BlockState, DiscMap
 from cedarchest.model.media import BLOCK
@@ -31,15 +33,18 @@ ROUNDING_S = 60.0
 FAILING_S = 600.0
 """How long readings may take that fail, all together, until what was left for later is left for good."""
 
+KEPT_DIFFERING = 64
+"""MiBs that are not what they were and are kept, to name the files that are concerned."""
+
 DIGEST = 32
 
 
 class MibReader:
     """Reads a session of a disc; `found` is what became of its blocks.
 
-    `good` are MiBs that are as they were proven, `differing` others with what they hold now, `failed` those
-    that did not come at once and were not had in smaller steps either. `before` is what the drive made of
-    the disc earlier, `kept` what was read of it and is kept.
+    `good` are MiBs that are as they were proven, `differing` others with what they hold now (of very many
+    with nothing), `failed` those that did not come at once and were not had in smaller steps either.
+    `before` is what the drive made of the disc earlier, `kept` what was read of it and is kept.
     """
 
     def __init__(
@@ -73,6 +78,21 @@ class MibReader:
     def tried(self) -> set[int]:
         """All MiBs of which something is known now."""
         return {*self.good, *self.differing, *self.failed}
+
+    def damage(self) -> Damage:
+        """What is damaged of that which was tried."""
+        unreadable = [
+            BlockRange(*each)
+            for mib in sorted(self.failed)
+            for first, count in [self.place(mib)]
+            for each in self.found.missing(first, first + count - 1)
+        ]
+        changed = {mib: self.place(mib) for mib in sorted(self.differing)}
+        return Damage(
+            tuple(unreadable),
+            tuple(BlockRange(first, first + count - 1) for first, count in changed.values()),
+            {first: self.differing[mib] for mib, (first, _) in changed.items()},
+        )
 
     def place(self, mib: int) -> tuple[int, int]:
         """The first block of a MiB, and how many it has."""
@@ -121,7 +141,7 @@ class MibReader:
         if self.is_proven(mib, data):
             self.good.add(mib)
         else:
-            self.differing[mib] = data
+            self.differing[mib] = data if len(self.differing) < KEPT_DIFFERING else b""
 
     def is_proven(self, mib: int, data: bytes) -> bool:
         """Whether these are the data that a MiB had when it was proven."""

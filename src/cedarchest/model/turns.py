@@ -64,9 +64,9 @@ class Turns:
         known = [proven_at, *(max(at, proven_at) for at in self.times)]
         return min((known[turn] for turn in set(self.last)), default=proven_at)
 
-    def to_read(self, proven_at: datetime, since: datetime) -> frozenset[int]:
-        """What an audit of the whole reads: all, or what is left of one; of that again what is older."""
-        if not self.left:
+    def to_read(self, proven_at: datetime, since: datetime, *, begun: bool) -> frozenset[int]:
+        """What an audit of the whole reads: all, or of one that was begun what is left, and what is older."""
+        if not begun:
             return frozenset(range(len(self.last)))
         return self.left | {mib for mib, (at, _) in enumerate(self.ages(proven_at)) if at < since}
 

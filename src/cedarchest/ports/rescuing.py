@@ -46,6 +46,14 @@ class Rescues(Protocol):
         """
         ...
 
+    def forget(self, label: str, first: int, count: int) -> None:
+        """Keep blocks no longer: they are not what they should be.
+
+        Raises:
+            CatalogError, DiskFull: that cannot be written.
+        """
+        ...
+
     def read(self, label: str, start: int, count: int) -> bytes:
         """Blocks that are kept; zeros for others."""
         ...

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from cedarchest.actions.discs import DiscSummary, LossReport
-from cedarchest.model.disc import SessionRecord
+from cedarchest.model.disc import BlockRange, CheckRecord, SessionRecord, Speed
 from cedarchest.model.names import label_word, readable
 from cedarchest.model.size import shown
 from cedarchest.report.outcome import Outcome, Result
@@ -26,6 +26,7 @@ def listed(summaries: Sequence[DiscSummary], *, detailed: bool) -> Result:
             "given up" if each.disc.given_up else "in use" if each.disc.accepts_sessions else "no more writes"
         )
         last = f", last read {each.checks[-1].at:%Y-%m-%d}" if each.checks else ""
+        last += _next(each)
         age = f", {_age(each.days_old)} old"
         lines.append(
             f"{each.disc.label:16}  {each.disc.medium:8} {counted(len(each.sessions), 'session'):>12}"
@@ -34,6 +35,8 @@ def listed(summaries: Sequence[DiscSummary], *, detailed: bool) -> Result:
         )
         if each.place:
             lines.append(f"  kept at {readable(each.place.place)} since {each.place.since:%Y-%m-%d}")
+        if each.state.weak:
+            lines.append(f"  {each.state.weak}; make a new copy: cedarchest copy {each.disc.label}")
         if each.disc.reason and not each.disc.given_up:
             lines.append(f"  takes no more sessions: {each.disc.reason}")
         if detailed:
@@ -46,6 +49,12 @@ def listed(summaries: Sequence[DiscSummary], *, detailed: bool) -> Result:
         figures={"details": [_disc_figures(each) for each in summaries]},
         text=lines or ["the catalog knows no disc yet"],
     )
+
+
+def _next(each: DiscSummary) -> str:
+    if each.state.next_check is None:
+        return ""
+    return ", due for a check" if each.state.is_due else f", next check {each.state.next_check:%Y-%m-%d}"
 
 
 def _details(each: DiscSummary) -> list[str]:
@@ -61,12 +70,23 @@ def _details(each: DiscSummary) -> list[str]:
         )
     lines.append(f"  {shown(each.free_blocks)} free")
     lines += [f"  {moved.since:%Y-%m-%d %H:%M}  put to {readable(moved.place)}" for moved in each.places]
-    lines += [
-        f"  {check.at:%Y-%m-%d %H:%M}  session {check.session} {check.kind}"
+    if each.state.read_since:
+        lines.append(f"  all of it was read and found good since {each.state.read_since:%Y-%m-%d %H:%M}")
+    return lines + [line for check in each.checks for line in _check_lines(check)]
+
+
+def _check_lines(check: CheckRecord) -> Iterator[str]:
+    part = "" if check.whole else f" of {shown(check.blocks)}"
+    yield (
+        f"  {check.at:%Y-%m-%d %H:%M}  session {check.session} {check.kind}{part}"
         f" {'passed' if check.passed else 'FAILED'} in {check.drive}{_by(check.drive_model)}"
-        for check in each.checks
-    ]
-    return lines
+    )
+    if check.retries:
+        yield f"    {counted(check.retries, 'reading')} in smaller steps"
+    for each in check.damaged:
+        yield f"    damaged: blocks {each.first} to {each.last}"
+    for area in check.slow:
+        yield f"    slow: from block {area.first} on, {area.bytes_a_second / 1e6:.1f} MB/s"
 
 
 def _age(days: int) -> str:
@@ -107,6 +127,10 @@ def _disc_figures(each: DiscSummary) -> dict[str, object]:
         "created_at": each.disc.created_at.isoformat(),
         "age_days": each.days_old,
         "last_check": _time(each.last_check),
+        "last_full_read": _time(each.state.read_since),
+        "next_check": _time(each.state.next_check),
+        "check_due": each.state.is_due,
+        "copy_wanted": bool(each.state.weak),
         "place": each.place.place if each.place else "",
         "places": [{"place": moved.place, "since": moved.since.isoformat()} for moved in each.places],
         "accepts_sessions": each.disc.accepts_sessions,
@@ -140,10 +164,30 @@ def _disc_figures(each: DiscSummary) -> dict[str, object]:
                 "drive": check.drive,
                 "drive_model": check.drive_model,
                 "findings": list(check.findings),
+                "whole": check.whole,
+                "blocks": check.blocks,
+                "seconds": round(check.seconds, 3),
+                "speeds": speed_figures(check.speeds),
+                "slow": speed_figures(check.slow),
+                "retries": check.retries,
+                "damaged": range_figures(check.damaged),
             }
             for check in each.checks
         ],
     }
+
+
+def range_figures(ranges: Iterable[BlockRange]) -> list[dict[str, int]]:
+    """Ranges of blocks."""
+    return [{"first_block": each.first, "last_block": each.last} for each in ranges]
+
+
+def speed_figures(speeds: Iterable[Speed]) -> list[dict[str, int]]:
+    """How fast areas were read."""
+    return [
+        {"first_block": each.first, "blocks": each.blocks, "bytes_a_second": each.bytes_a_second}
+        for each in speeds
+    ]
 
 
 def lost(report: LossReport) -> Result:

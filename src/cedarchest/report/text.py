@@ -23,6 +23,7 @@ from cedarchest.config.choices import ManagedAction
 from cedarchest.model.media import BLOCK
 from cedarchest.model.plan import StorePlan
 from cedarchest.model.size import shown, shown_bytes
+from cedarchest.report.audits import check_lines, due_figures
 from cedarchest.report.discs import NOWHERE, counted
 from cedarchest.report.outcome import Outcome, Result, describe
 from cedarchest.report.scheduling import run_figures, run_lines
@@ -354,6 +355,7 @@ def status(report: StatusReport) -> Result:
     for problem in (*report.day_problems, *([report.problem] if report.problem else [])):
         lines += [problem.message, f"  {problem.advice}"]
     lines += report.notices
+    lines += check_lines(report.checks)
     lines += run_lines(report.runs)
     due = [day.day for day in report.days if day.due]
     return Result(
@@ -382,6 +384,8 @@ def status(report: StatusReport) -> Result:
             "insert": report.problem.advice if report.problem else "",
             "day_problems": [problem.message for problem in report.day_problems],
             "notices": list(report.notices),
+            "checks_due": [due_figures(state) for state in report.checks if state.is_due],
+            "copies_wanted": [state.disc.label for state in report.checks if state.weak],
             "lost": [day.day for day in report.days if day.was_on],
             **run_figures(report.runs),
         },
