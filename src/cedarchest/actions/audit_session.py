@@ -81,7 +81,7 @@ class SessionAudit:
         self._writer, self._seen, self._task = writer, seen, task
         self._limit, self._ports = limit, ports
         self._label = seen.label
-        self._drive = " ".join((seen.drive_name or seen.device).split())
+        self._drive = " ".join(f"{writer.device} {seen.drive_name}".split())  # there are two of a kind, too
         self._maps = ports.rescues.maps(self._label)
         self._blank = blank
         session = task.session

@@ -24,8 +24,15 @@ from cedarchest.actions.store import StoreOptions, settle_earlier
 from cedarchest.actions.verify import verify_disc
 from cedarchest.actions.writers import create_writer, device_for, device_holding
 from cedarchest.config.model import Config
-from cedarchest.errors import NotAppendable
-from cedarchest.model.disc import CheckKind, DayContent, DiscRecord, SessionRecord, still_shown
+from cedarchest.errors import DamagedDisc, NotAppendable, VerifyError
+from cedarchest.model.disc import (
+    CheckKind,
+    DayContent,
+    DiscRecord,
+    SessionRecord,
+    SessionStatus,
+    still_shown,
+)
 from cedarchest.model.index import Entry
 from cedarchest.model.media import BLOCK
 from cedarchest.model.names import label_word
@@ -60,31 +67,116 @@ def execute_copy(config: Config, label: str, *, ports: Ports) -> CopyReport:
     """
     with ports.locks.hold(config.options.state_dir):
         settle_earlier(config, StoreOptions(), ports)
-        source = named_disc(label, ports)
-        sessions = ports.catalog.sessions(source.disc_id)
-        base = last_verified(sessions)
-        if base is None or base != last_good(sessions):
-            raise NotAppendable(
-                f"{'not all' if base else 'nothing'} on {label} is proven, so there is nothing to copy",
-                advice=f"Run `cedarchest verify {label_word(label)}` first.",
-                label=label,
-            )
-        chain = base_chain(sessions, base.number)
-        if any(session.has_no_index for session in chain):
-            raise NotAppendable(
-                f"{label} has sessions of Cedar Backup, without an index that a copy could be proven with",
-                advice="Stage what it holds once more, under its days, and store that; or copy it bit by bit"
-                " with another program.",
-                label=label,
-            )
-        ports.workspace.drop_images(but=_name(base))
-        image, entries = _read(config, source, chain, ports)
-        copy = _write(config, source, chain, ImageTree(image, base.start), entries, ports)
+        sources = _sources(named_disc(label, ports), ports)
+        _refuse_without_index(sources[0])
+        ports.workspace.drop_images(but=_name(sources[0].chain[-1]))
+        source, image, entries = _read_one(config, sources, ports)
+        chain = source.chain
+        copy = _write(config, source.disc, chain, ImageTree(image, chain[-1].start), entries, ports)
         ports.workspace.drop_images()
         days = tuple(sorted({content.day for session in chain for content in session.days}))
         follow_proof(config, days, ports)
         leave_receipts(config, ports=ports)
-        return CopyReport(label, copy.label, copy.copy, days)
+        return CopyReport(source.disc.label, copy.label, copy.copy, days)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A disc to copy, with the sessions that make up what it shows."""
+
+    disc: DiscRecord
+    chain: tuple[SessionRecord, ...]
+
+
+def _sources(named: DiscRecord, ports: Ports) -> list[_Source]:
+    """What to copy, the best first: the named disc, but others that hold the same before one that failed.
+
+    Raises:
+        NotAppendable: nothing of it is proven, and no other disc holds the same.
+    """
+    sessions = ports.catalog.sessions(named.disc_id)
+    own = [source] if (source := _proven(named, ports)) else []
+    has_failed = any(each.status is SessionStatus.BAD and each.block_map for each in sessions)
+    others = [
+        source
+        for disc in ports.catalog.discs()
+        if disc.disc_id != named.disc_id and not disc.given_up and (source := _proven(disc, ports))
+        if _holds(source.chain, sessions) and not any(each.has_no_index for each in source.chain)
+    ]
+    sources = [*others, *own] if has_failed else [*own, *others]
+    if not sources:
+        raise NotAppendable(
+            f"{'not all' if last_verified(sessions) else 'nothing'} on {named.label} is proven, so there is"
+            " nothing to copy, and no other disc holds the same",
+            advice=f"Run `cedarchest verify {label_word(named.label)}` first; another drive may read what one could not.",
+            label=named.label,
+        )
+    if sources[0].disc != named:
+        other = sources[0].disc.label
+        ports.reporter.warn(f"{named.label} is not proven; {other} holds the same and is copied")
+    elif has_failed:
+        ports.reporter.warn(f"the sessions of {named.label} that failed will not be on its copy")
+    return sources
+
+
+def _refuse_without_index(source: _Source) -> None:
+    """Say of a disc of Cedar Backup that it cannot be copied.
+
+    Raises:
+        NotAppendable: it is one.
+    """
+    label = source.disc.label
+    if any(session.has_no_index for session in source.chain):
+        raise NotAppendable(
+            f"{label} has sessions of Cedar Backup, without an index that a copy could be proven with",
+            advice="Stage what it holds once more, under its days, and store that; or copy it bit by bit"
+            " with another program.",
+            label=label,
+        )
+
+
+def _proven(disc: DiscRecord, ports: Ports) -> _Source | None:
+    """A disc of which all that it shows is proven."""
+    sessions = ports.catalog.sessions(disc.disc_id)
+    base = last_verified(sessions)
+    if base is None or base != last_good(sessions):
+        return None
+    return _Source(disc, tuple(base_chain(sessions, base.number)))
+
+
+def _holds(chain: Sequence[SessionRecord], sessions: Sequence[SessionRecord]) -> bool:
+    """Whether a disc has the days of another one's sessions, as whole as they are there."""
+    held = [(session, content) for session in chain for content in session.days]
+    wanted = [
+        (session, content)
+        for session in sessions
+        if session.status is not SessionStatus.ABANDONED
+        for content in session.days
+    ]
+    return bool(wanted) and all(
+        any(
+            (there.day, there.index_digest) == (content.day, content.index_digest)
+            and (not there.partial or holder.name == session.name)
+            for holder, there in held
+        )
+        for session, content in wanted
+    )
+
+
+def _read_one(config: Config, sources: Sequence[_Source], ports: Ports) -> tuple[_Source, Path, list[Entry]]:
+    """The first of some discs that is as it was written, read; one that is not any more is passed over.
+
+    Raises:
+        VerifyError, DamagedDisc: none of them is.
+    """
+    for source, is_last in zip(sources, [*[False] * (len(sources) - 1), True], strict=True):
+        try:
+            return source, *_read(config, source.disc, source.chain, ports)
+        except (VerifyError, DamagedDisc) as error:
+            if is_last:
+                raise
+            ports.reporter.warn(f"{error.message}; another disc that holds the same is copied")
+    raise AssertionError("there is no disc to copy")
 
 
 def _read(

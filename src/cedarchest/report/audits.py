@@ -108,12 +108,10 @@ def check_lines(states: Sequence[CheckState]) -> Iterator[str]:
     for state in states:
         if state.weak:
             yield f"{state.disc.label} {state.weak}; make a new copy: cedarchest copy {state.disc.label}"
-    due = sorted(
-        (state.read_since, state.disc.label) for state in states if state.is_due and state.read_since
-    )
+    due = sorted((each.read_since, each.disc.label) for each in states if each.is_due and each.read_since)
     if due:
-        labels = first_few([label for _, label in due], ", ")
-        yield f"due for a check (not read in full since {due[0][0]:%Y-%m-%d}): {labels}; cedarchest audit --due"
+        labels, since = first_few([label for _, label in due], ", "), f"{due[0][0]:%Y-%m-%d}"
+        yield f"due for a check (not read in full since {since}): {labels}; cedarchest audit --due"
 
 
 def due_figures(state: CheckState) -> dict[str, object]:
