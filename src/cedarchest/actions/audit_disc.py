@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from cedarchest.actions.audit_session import SessionAudit, SessionTask, TimeLimit
+from cedarchest.actions.audit_session import SessionAudit, SessionResult, SessionTask, TimeLimit
 from cedarchest.actions.audits_due import check_state, turns_of
 from cedarchest.actions.marks import last_digests, standing
 from cedarchest.actions.prove import Reading, judge_again, same_disc
@@ -145,7 +145,7 @@ class _DiscAudit:
             result = SessionAudit(self._writer, seen, task, self._blank_map, self._limit, self._ports).run()
             self._readings.append(result.reading)
             self._left[session.number] = result.turns.left if self._of_all else result.left
-            judge_again(self._writer, self._disc, session, result.reading, self._ports, kind=CheckKind.AUDIT)
+            self._judge(session, result)
         except Interrupted:
             raise
         except CedarchestError as found:
@@ -156,6 +156,19 @@ class _DiscAudit:
             self._suspect += [content.day for content in session.days]
         self._problem = self._problem or error
         follow_session(self._config, session, error, self._ports)
+
+    def _judge(self, session: SessionRecord, result: SessionResult) -> None:
+        """Record what a reading says of its session; then what is bad has had its turn.
+
+        Raises:
+            VerifyError, DamagedDisc: disc and data differ.
+        """
+        try:
+            judge_again(self._writer, self._disc, session, result.reading, self._ports, kind=CheckKind.AUDIT)
+        except (VerifyError, DamagedDisc):
+            tried = result.turns.tried(result.bad)
+            self._ports.catalog.put_turns(self._disc.disc_id, {session.number: tried})
+            raise
 
     def _seen_with(self, session: SessionRecord) -> Observation:
         """The disc in the drive, which has this session where it was.

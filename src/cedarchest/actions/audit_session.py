@@ -59,10 +59,11 @@ class SessionTask:
 
 @dataclass(frozen=True, slots=True)
 class SessionResult:
-    """What was read of a session: what it came to, what is kept of it, and what was not tried."""
+    """What was read of a session: what it came to, what is kept of it, what is bad, what was not tried."""
 
     reading: Reading
     turns: Turns
+    bad: frozenset[int]
     left: frozenset[int]
 
 
@@ -116,7 +117,7 @@ class SessionAudit:
             raise
         self._keep_map()
         entries = self._ports.catalog.entries(self._task.session.disc_id, self._task.session.number)
-        found = damage_findings(entries, self._reader.damage(), KEPT_FINDINGS)
+        found = damage_findings(entries, self._reader.damage(), self._writer.read, KEPT_FINDINGS)
         return self._result([*anchor, *found], began)
 
     def _sweep(self) -> None:
@@ -162,7 +163,7 @@ class SessionAudit:
     def _keep_turns(self, *, ended: bool = False) -> Turns:
         """Record what was read and is good; at the end, that an audit of all tried all of it."""
         reader, turns, session = self._reader, self._task.turns, self._task.session
-        if reader.good:
+        if reader.tried:
             turns = turns.read(reader.good, len(turns.times) + 1, self._ports.clock.now())
         if ended and self._task.of_all and not self._left():
             turns = replace(turns, left=frozenset())
@@ -201,4 +202,5 @@ class SessionAudit:
             slow=slow,
             retries=self._reader.retries,
         )
-        return SessionResult(reading, self._keep_turns(ended=True), self._left())
+        bad = frozenset({*self._reader.failed, *self._reader.differing})
+        return SessionResult(reading, self._keep_turns(ended=True), bad, self._left())

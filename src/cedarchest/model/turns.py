@@ -28,9 +28,9 @@ def mibs_of(blocks: int) -> int:
 class Turns:
     """What audits have read of a session.
 
-    `last` has for each MiB the number of the turn that last read it and found it good, 0 for none; `times`
-    are those of the turns, the first one first. `left` is what an audit of the whole disc has still to read
-    that did not come to its end.
+    `last` has for each MiB the number of the turn that last read it and found it good, or the session bad, 0
+    for none; `times` are those of the turns, the first one first. `left` is what an audit of the whole disc
+    has still to read that did not come to its end.
     """
 
     last: tuple[int, ...]
@@ -50,6 +50,13 @@ class Turns:
             last[mib] = turn
         times = self.times if turn <= len(self.times) else (*self.times, at)
         return replace(self, last=tuple(last), times=times, left=self.left - done)
+
+    def tried(self, mibs: Iterable[int]) -> Self:
+        """The same once these MiBs were read in the last turn and made the session bad: others come first."""
+        last = list(self.last)
+        for mib in mibs:
+            last[mib] = len(self.times)
+        return replace(self, last=tuple(last))
 
     def ages(self, proven_at: datetime) -> list[tuple[datetime, int]]:
         """For each MiB when it was last read and found good, and in which turn.
