@@ -226,11 +226,11 @@ def test_a_sample_that_meets_the_damage_takes_the_copy_back_and_one_that_does_no
     image = stored.images()[0]
     place = place_of(image)
     flip(image, place)
-    runs = [audit(stored, "--sample", "25%").status for _ in range(4)]
-    assert sorted(runs) == [0, 0, 0, 7]
+    runs = [audit(stored, "--sample", "20%").status for _ in range(5)]  # two of ten MiB each
+    assert sorted(runs) == [0, 0, 0, 0, 7]
     assert not stored.is_marked(DAY)
     flip(image, place)
-    assert [audit(stored, "--sample", "25%").status for _ in range(4)] == [0] * 4
+    assert [audit(stored, "--sample", "20%").status for _ in range(5)] == [0] * 5
     assert not stored.is_marked(DAY)
     assert audit(stored).status == 0
     assert stored.is_marked(DAY)

@@ -106,5 +106,5 @@ def test_an_audit_of_all_goes_on_with_what_is_left_and_with_what_is_too_old() ->
 
 def test_what_made_a_session_bad_had_its_turn_and_is_still_left_to_an_audit_of_all() -> None:
     turns = replace(Turns.none(3 * CHUNK), left=frozenset({0, 1, 2})).read([0], 1, NOON).tried([1])
-    assert (turns.last, turns.left) == ((1, 1, 0), {1, 2})
+    assert (turns.last, set(turns.left)) == ((1, 1, 0), {1, 2})
     assert sampled({1: (turns, EARLIER)}, Decimal(30))[1] == {2}
