@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -196,6 +197,32 @@ def test_two_drives_that_fail_at_other_places_read_all_of_it_together(two: Two) 
         ".img",
         ".map",
     ]
+
+
+def test_what_two_drives_read_together_is_copied(two: Two) -> None:
+    two.first.faults(bad(1000, 2000))
+    assert not two.audit()["passed"]
+    ran = two.run("copy", two.label)
+    assert (ran.status, error_of(ran)["kind"]) == (8, "NotAppendable")  # some of it is missing
+    two.hand_over()
+    two.first.faults(bad(2100))
+    assert two.audit()["missing_blocks"] == 0
+    label = two.label
+    shutil.rmtree(two.project.staging / "2026")
+    ran = two.run("copy", label)
+    assert ran.status == 8
+    assert "into the drive that could read these blocks" in error_of(ran)["advice"]
+    two.hand_over()
+    two.first.faults(bad(1000, 2000))
+    two.drives[1 - two.holder].faults([])
+    two.drives[1 - two.holder].exchange("dvd+r")
+    ran = two.run("copy", label)
+    assert (ran.status, told(ran)["source"], told(ran)["days"]) == (0, label, [DAY])
+    assert f"{label} failed; it is put together from what drives read of it" in ran.err
+    (made,) = told(ran)["discs"]
+    assert two.run("verify", made).status == 0
+    state = told(two.run("status"))
+    assert (state["lost"], state["copies_wanted"]) == ([], [])
 
 
 def test_blocks_of_bad_places_are_kept_as_they_were(two: Two) -> None:

@@ -6,11 +6,12 @@ map of what the drive made of the disc.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from cedarchest.actions.prove import KEPT_FINDINGS, Reading, anchor_findings, refuse_vanished
+from cedarchest.errors import DiskFull
 from cedarchest.model.check import SessionCheck
 from cedarchest.model.damage import damage_findings
 from cedarchest.model.disc import Observation, SessionRecord, SessionStatus
@@ -97,6 +98,7 @@ class SessionAudit:
             kept=ports.rescues.kept(self._label),
         )
         self._kept_at = ports.clock.monotonic()
+        self._has_room = True
 
     def run(self) -> SessionResult:
         """Read what is wanted, as far as the time goes.
@@ -123,8 +125,10 @@ class SessionAudit:
     def _sweep(self) -> None:
         session, size = self._task.session, len(self._task.wanted) * self._reader.place(0)[1]
         self._ports.reporter.phase(f"auditing {self._label} session {session.number}", size * BLOCK)
-        for _ in self._reader.sweep(self._order(), self._limit.goes_on):
+        for mib in self._reader.sweep(self._order(), self._limit.goes_on):
             self._ports.interrupts.pass_on()
+            if self._is_bad_elsewhere(mib) and mib in self._reader.good:
+                self._keep([(self._reader.place(mib)[0], self._reader.data)])
             self._ports.reporter.advance(self._reader.blocks * BLOCK)
             if self._reader.in_a_row == VANISHED_AFTER:
                 refuse_vanished(self._writer, self._seen, session)
@@ -149,8 +153,29 @@ class SessionAudit:
             for piece in self._reader.round(mib, self._limit.has_grace):
                 self._ports.interrupts.pass_on()
                 pieces.append(piece)
-            self._ports.rescues.keep(self._label, pieces)
+            self._keep(pieces)
             self._drop_wrong(mib)
+
+    def _is_bad_elsewhere(self, mib: int) -> bool:
+        """Whether a drive could not read a MiB, whatever another makes of it."""
+        first, count = self._reader.place(mib)
+        known = (BlockState.READ, BlockState.UNTRIED)
+        return any(
+            each.state not in known
+            for found in self._maps.values()
+            for each in found.within(first, first + count - 1)
+        )
+
+    def _keep(self, pieces: Sequence[tuple[int, bytes]]) -> None:
+        """Keep blocks of bad places, as long as there is room for them."""
+        if not pieces or not self._has_room:
+            return
+        try:
+            self._ports.rescues.keep(self._label, pieces)
+        except DiskFull as error:
+            self._has_room = False
+            said = f"what is read of bad places of {self._label} is not kept: {error.message}"
+            self._ports.reporter.warn(said)
 
     def _drop_wrong(self, mib: int) -> None:
         """Forget a MiB that is all there in pieces, and is not what was proven."""

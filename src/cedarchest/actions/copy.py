@@ -18,6 +18,7 @@ from cedarchest.actions.loading import with_right_disc
 from cedarchest.actions.marks import follow_proof
 from cedarchest.actions.prove import expected_of, prove_session
 from cedarchest.actions.receipts import leave_receipts
+from cedarchest.actions.rescued import rescued_chain, rescued_pieces
 from cedarchest.actions.reuse import begin_blank
 from cedarchest.actions.selection import Selection
 from cedarchest.actions.store import StoreOptions, settle_earlier
@@ -86,6 +87,7 @@ class _Source:
 
     disc: DiscRecord
     chain: tuple[SessionRecord, ...]
+    rescued: bool = False  # put together from what several drives read of it
 
 
 def _sources(named: DiscRecord, ports: Ports) -> list[_Source]:
@@ -103,15 +105,20 @@ def _sources(named: DiscRecord, ports: Ports) -> list[_Source]:
         if disc.disc_id != named.disc_id and not disc.given_up and (source := _proven(disc, ports))
         if _holds(source.chain, sessions) and not any(each.has_no_index for each in source.chain)
     ]
-    sources = [*others, *own] if has_failed else [*own, *others]
+    chain = rescued_chain(named, ports) if has_failed else ()
+    rescued = [_Source(named, chain, rescued=True)] if chain else []
+    sources = [*others, *rescued, *own] if has_failed else [*own, *others]
     if not sources:
         raise NotAppendable(
             f"{'not all' if last_verified(sessions) else 'nothing'} on {named.label} is proven, so there is"
             " nothing to copy, and no other disc holds the same",
-            advice=f"Run `cedarchest verify {label_word(named.label)}` first; another drive may read what one could not.",
+            advice=f"Run `cedarchest {'audit' if has_failed else 'verify'} {label_word(named.label)}` first; another"
+            " drive may read what one could not.",
             label=named.label,
         )
-    if sources[0].disc != named:
+    if sources[0].rescued:
+        ports.reporter.warn(f"{named.label} failed; it is put together from what drives read of it")
+    elif sources[0].disc != named:
         other = sources[0].disc.label
         ports.reporter.warn(f"{named.label} is not proven; {other} holds the same and is copied")
     elif has_failed:
@@ -171,7 +178,7 @@ def _read_one(config: Config, sources: Sequence[_Source], ports: Ports) -> tuple
     """
     for source, is_last in zip(sources, [*[False] * (len(sources) - 1), True], strict=True):
         try:
-            return source, *_read(config, source.disc, source.chain, ports)
+            return source, *_read(config, source, ports)
         except (VerifyError, DamagedDisc) as error:
             if is_last:
                 raise
@@ -179,19 +186,19 @@ def _read_one(config: Config, sources: Sequence[_Source], ports: Ports) -> tuple
     raise AssertionError("there is no disc to copy")
 
 
-def _read(
-    config: Config, source: DiscRecord, chain: Sequence[SessionRecord], ports: Ports
-) -> tuple[Path, list[Entry]]:
+def _read(config: Config, source: _Source, ports: Ports) -> tuple[Path, list[Entry]]:
     """The disc as an image, verified now or when it was read, and all entries that it shows but ours."""
-    writer = create_writer(config, ports=ports, device=device_holding(config, source.label, ports))
+    disc, chain = source.disc, source.chain
+    writer = create_writer(config, ports=ports, device=device_holding(config, disc.label, ports))
     try:
         image = ports.workspace.kept_image(_name(chain[-1]))
         if image is None:
-            with_right_disc(writer, ports, lambda: writer.load(source.label))
-            verdict = verify_disc(config, writer, source, ports)
-            if verdict.problem:
-                raise verdict.problem
-            image = writer.image or _kept(writer, source, chain, ports)
+            with_right_disc(writer, ports, lambda: writer.load(disc.label))
+            if not source.rescued:
+                verdict = verify_disc(config, writer, disc, ports)
+                if verdict.problem:
+                    raise verdict.problem
+            image = (None if source.rescued else writer.image) or _kept(writer, source, ports)
         reader = ports.drives.open_path(image)
         try:
             return image, _shown(reader, chain, ports)
@@ -201,9 +208,11 @@ def _read(
         writer.close()
 
 
-def _kept(writer: Writer, source: DiscRecord, chain: Sequence[SessionRecord], ports: Ports) -> Path:
+def _kept(writer: Writer, source: _Source, ports: Ports) -> Path:
+    """What a disc holds, as an image in the working folder."""
+    disc, chain = source.disc, source.chain
     total = sum(session.blocks for session in chain) * BLOCK
-    ports.reporter.phase(f"reading {source.label} into the working folder", total)
+    ports.reporter.phase(f"reading {disc.label} into the working folder", total)
 
     def pieces() -> Iterator[tuple[int, bytes]]:
         done = 0
@@ -216,7 +225,8 @@ def _kept(writer: Writer, source: DiscRecord, chain: Sequence[SessionRecord], po
                 done += len(piece)
                 ports.reporter.advance(done)
 
-    return ports.workspace.keep_image(_name(chain[-1]), total, pieces())
+    rescued = rescued_pieces(writer, disc, chain, ports, ports.reporter.advance)
+    return ports.workspace.keep_image(_name(chain[-1]), total, rescued if source.rescued else pieces())
 
 
 def _name(session: SessionRecord) -> str:

@@ -73,6 +73,7 @@ class MibReader:
         self.in_a_row = 0  # how many failed just now, one behind the other
         self.retries = 0
         self.blocks = 0  # that were read
+        self.data = b""  # of the MiB that was read last
 
     @property
     def tried(self) -> set[int]:
@@ -135,6 +136,7 @@ class MibReader:
 
     def _judge(self, mib: int, data: bytes) -> None:
         first, count = self.place(mib)
+        self.data = data
         self.blocks += count
         self.found.mark(first, count, BlockState.READ)
         self.failed.discard(mib)
