@@ -236,6 +236,35 @@ def test_a_sample_that_meets_the_damage_takes_the_copy_back_and_one_that_does_no
     assert stored.is_marked(DAY)
 
 
+def test_a_map_that_is_spoilt_is_named_and_holds_up_no_other_disc(project: Project, flip: Flip) -> None:
+    project.configure(new_disc="daily")
+    for day in (DAY, NEXT):
+        project.stage(day, {"a": NEEDLE})
+    assert project.run("store").status == 0
+    image = project.images()[0]
+    flip(image, place_of(image))
+    assert project.run("audit").status == 7
+    (spoilt,) = project.root.rglob(f"{image.stem}.map")
+    spoilt.write_text("nothing of the kind")
+    ran = audit(project)
+    assert (ran.status, error_of(ran)["kind"]) == (6, "CatalogError")
+    assert str(spoilt) in error_of(ran)["message"]
+    assert [each["whole"] for each in told(ran)["verdicts"]] == [False, True]
+    spoilt.unlink()
+    assert audit(project).status == 7
+
+
+def test_a_part_that_is_good_is_no_last_check_of_what_failed(stored: Project, flip: Flip) -> None:
+    image = stored.images()[0]
+    place = place_of(image)
+    flip(image, place)
+    audit(stored)
+    flip(image, place)
+    assert audit(stored, "--sample", "10%", when="2026-12-24T12:00+00:00").status == 0
+    assert disc(stored)["last_check"].startswith("2026-11-24")
+    assert ": bad, last read 2026-11-24" in stored.run("history", "a").out
+
+
 def test_an_image_that_is_cut_short_or_gone_ends_with_8(stored: Project) -> None:
     image = stored.images()[0]
     whole = image.read_bytes()

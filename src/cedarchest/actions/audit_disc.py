@@ -18,7 +18,7 @@ from cedarchest.actions.marks import last_digests, standing
 from cedarchest.actions.prove import Reading, judge_again, same_disc
 from cedarchest.actions.verify import follow_session, is_replaced
 from cedarchest.config.model import Config
-from cedarchest.errors import CedarchestError, DamagedDisc, Interrupted, VerifyError
+from cedarchest.errors import CatalogError, CedarchestError, DamagedDisc, Interrupted, VerifyError
 from cedarchest.model.disc import (
     BlockRange,
     CheckKind,
@@ -202,10 +202,8 @@ class _DiscAudit:
     def _verdict(self, seconds: float) -> AuditVerdict:
         findings = [each for reading in self._readings for each in reading.check.findings]
         whole = self._of_all and bool(self._known) and not any(self._left.values()) and not self._is_gone()
-        if whole and self._is_good():
-            self._ports.rescues.drop(self._disc.label)
+        merged = self._map(whole=whole)
         state = check_state(self._config, self._disc, self._ports)
-        merged = self._ports.rescues.merged(self._disc.label)
         digests = last_digests(self._suspect, self._ports)
         return AuditVerdict(
             self._disc.label,
@@ -229,6 +227,16 @@ class _DiscAudit:
             weak=state.weak,
             next_check=state.next_check,
         )
+
+    def _map(self, *, whole: bool) -> tuple[Path, DiscMap] | None:
+        """What is missing of the disc; None where nothing is, and where that cannot be told."""
+        try:
+            if whole and self._is_good():
+                self._ports.rescues.drop(self._disc.label)
+            return self._ports.rescues.merged(self._disc.label)
+        except CatalogError as error:
+            self._problem = self._problem or error
+            return None
 
     def _is_good(self) -> bool:
         """Whether all of the disc that audits read is proven now."""

@@ -215,8 +215,8 @@ class SessionAudit:
         whole = self._task.of_all and not self._left()
         proves = whole and not found and session.status is SessionStatus.BAD
         entries = tuple(self._ports.catalog.entries(session.disc_id, session.number)) if proves else ()
-        slow = self._pace.slow()
-        for area in self._pace.slow_areas():
+        on_disc = not self._writer.loads_itself  # how fast an image is read says nothing of its disc
+        for area in self._pace.slow_areas() if on_disc else ():
             self._ports.reporter.warn(f"{self._label} reads slowly at {area}")
         reading = Reading(
             SessionCheck(found, session.block_map, entries, self._reader.blocks),
@@ -224,7 +224,7 @@ class SessionAudit:
             self._seen,
             whole=whole,
             speeds=self._pace.speeds(),
-            slow=slow,
+            slow=self._pace.slow() if on_disc else (),
             retries=self._reader.retries,
         )
         bad = frozenset({*self._reader.failed, *self._reader.differing})

@@ -56,8 +56,8 @@ class DiscSummary:
 
     @property
     def last_check(self) -> datetime | None:
-        """When it was last read and compared; None where it never was."""
-        return self.checks[-1].at if self.checks else None
+        """When a session of it was last read in full, or found bad; None where it never was."""
+        return next((check.at for check in reversed(self.checks) if check.whole or not check.passed), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,9 @@ class KeptDisc:
     checks: tuple[CheckRecord, ...]
 
     def last_check(self, session: int) -> CheckRecord | None:
-        """The newest of a session."""
-        return next((check for check in reversed(self.checks) if check.session == session), None)
+        """The newest of a session that judged it: one of a part says only what is bad."""
+        of_session = (check for check in reversed(self.checks) if check.session == session)
+        return next((check for check in of_session if check.whole or not check.passed), None)
 
 
 @dataclass(frozen=True, slots=True)

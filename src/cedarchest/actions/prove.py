@@ -106,7 +106,8 @@ def read_session(writer: Writer, seen: Observation, session: SessionRecord, port
     for area in pace.slow_areas():
         ports.reporter.warn(f"{label} reads slowly at {area}")
     seconds = ports.clock.monotonic() - began
-    return Reading(check, seconds, seen, speeds=pace.speeds(), slow=pace.slow())
+    slow = () if writer.loads_itself else pace.slow()
+    return Reading(check, seconds, seen, speeds=pace.speeds(), slow=slow)
 
 
 def _read_surveyed(

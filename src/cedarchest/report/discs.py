@@ -25,7 +25,7 @@ def listed(summaries: Sequence[DiscSummary], *, detailed: bool) -> Result:
         state = (
             "given up" if each.disc.given_up else "in use" if each.disc.accepts_sessions else "no more writes"
         )
-        last = f", last read {each.checks[-1].at:%Y-%m-%d}" if each.checks else ""
+        last = f", last read {each.last_check:%Y-%m-%d}" if each.last_check else ""
         last += _next(each)
         age = f", {_age(each.days_old)} old"
         lines.append(
