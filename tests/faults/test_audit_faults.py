@@ -309,9 +309,37 @@ def test_what_a_stopped_audit_could_not_read_is_tried_again_before_it_is_whole(t
     two.first.faults([])
     second = two.audit()
     assert (second["passed"], second["whole"]) == (True, True)
-    assert second["blocks"] == first["left_blocks"]
+    assert first["left_blocks"] < second["blocks"] <= first["left_blocks"] + MIB_BLOCKS
     assert two.status() == "verified"
     assert two.project.is_marked(DAY)
+
+
+def test_an_audit_that_is_gone_on_with_forgets_no_session_that_it_found_bad(two: Two) -> None:
+    two.project.stage("2026/11/23", {"next": os.urandom(3 << 20)})
+    assert two.run("store").status == 0
+    second = two.disc()["sessions"][1]["start"]
+    slow = Fault("read", lba=second + 600, end=second + 700, times=ALWAYS, effect=Effect.SLOW, seconds=2.5)
+    two.first.faults([*bad(1000), slow])
+    first = two.audit("--time-limit", "2s")
+    assert (first["passed"], first["whole"], first["sessions"]) == (False, False, 2)
+    two.first.faults(bad(1000))
+    again = two.audit()
+    assert (again["passed"], again["whole"]) == (False, True)
+    assert again["missing_blocks"] == 1
+    two.first.faults([])
+    assert two.audit()["blocks"] == sum(each["blocks"] for each in two.disc()["sessions"])
+    assert two.status() == "verified"
+
+
+def test_a_disc_too_damaged_to_say_which_it_is_is_audited_by_its_label(two: Two) -> None:
+    label = two.label
+    two.first.faults([Fault("read", lba=1000, end=100_000, times=ALWAYS)])
+    ran = two.run("audit")
+    assert ran.status == 8
+    assert f"name it: cedarchest audit {label}" in error_of(ran)["advice"]
+    found = two.audit()
+    assert not found["passed"]
+    assert found["damaged"][0]["first_block"] == 1000
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from cedarchest.actions.store import StoreOptions, execute_store
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError
 from cedarchest.model.disc import SessionStatus
+from cedarchest.model.turns import Turns
 from cedarchest.ports import Ports
 
 DAY = "2026/11/22"
@@ -106,3 +107,25 @@ def test_an_audit_that_failed_at_any_step_is_put_right_by_one_further_run(
     assert {"catalog.put_turns", "catalog.add_check", "writer.read", "writer.observe"} <= struck
     if scratch is not None:
         assert {"rescues.put_map", "rescues.keep", "staging.unmark_stored"} <= struck
+
+
+def test_an_audit_that_is_gone_on_with_reads_what_failed_since_it_was_begun(tmp_path: Path) -> None:
+    config, ports, _ = stored(tmp_path)
+    folder = tmp_path / "staging" / "2026/11/23" / "alpha"
+    folder.mkdir(parents=True)
+    (folder / "letter").write_bytes(b"Dear reader")
+    (folder.parent / "cback.stage").touch()
+    execute_store(None, StoreOptions(), config, ports=ports)
+    (disc,) = ports.catalog.discs()
+    first, second = ports.catalog.sessions(disc.disc_id)
+    turns = {1: Turns.none(first.blocks), 2: replace(Turns.none(second.blocks), left=frozenset({0}))}
+    ports.catalog.put_turns(disc.disc_id, turns)
+    ports.catalog.put_session(replace(first, status=SessionStatus.BAD))
+    report = audit(config, ports)
+    assert isinstance(report, AuditReport)
+    assert report.verdicts[0].blocks == first.blocks + second.blocks
+    assert [each.status for each in ports.catalog.sessions(disc.disc_id)] == [SessionStatus.VERIFIED] * 2
+    ports.catalog.put_turns(disc.disc_id, turns)
+    report = audit(config, ports)
+    assert isinstance(report, AuditReport)
+    assert report.verdicts[0].blocks == second.blocks  # of the good one nothing was left

@@ -31,7 +31,7 @@ from cedarchest.model.disc import (
 from cedarchest.model.findings import Finding, damaged_blocks
 from cedarchest.model.mapfile import BlockState, DiscMap
 from cedarchest.model.sweep import CHUNK
-from cedarchest.model.turns import sampled
+from cedarchest.model.turns import Turns, sampled
 from cedarchest.ports import Ports, Writer
 
 ALL = Decimal(100)
@@ -127,7 +127,8 @@ class _DiscAudit:
             since = self._ports.clock.now() - self._config.audit.interval(self._disc.medium)
             begun = any(each.left for each in turns.values())
             wanted = {
-                number: each.to_read(at, since, begun=begun) for number, (each, at) in self._known.items()
+                number: each.to_read(at, since, begun=begun and not self._failed_since(number, each))
+                for number, (each, at) in self._known.items()
             }
             turns = {number: replace(each, left=wanted[number]) for number, each in turns.items()}
             self._ports.catalog.put_turns(self._disc.disc_id, turns)
@@ -135,6 +136,10 @@ class _DiscAudit:
             SessionTask(self._sessions[number], turns[number], wanted[number], self._of_all)
             for number in sorted(turns)
         ]
+
+    def _failed_since(self, number: int, turns: Turns) -> bool:
+        """Whether a session was found bad after an audit of all had come to its end with it."""
+        return self._sessions[number].status is SessionStatus.BAD and not turns.left
 
     def _audit(self, task: SessionTask) -> None:
         """Read of a session what is wanted, and let what is found have its consequences."""
@@ -144,7 +149,7 @@ class _DiscAudit:
             seen = self._seen_with(session)
             result = SessionAudit(self._writer, seen, task, self._blank_map, self._limit, self._ports).run()
             self._readings.append(result.reading)
-            self._left[session.number] = result.turns.left if self._of_all else result.left
+            self._left[session.number] = result.left
             self._judge(session, result)
         except Interrupted:
             raise
@@ -202,6 +207,8 @@ class _DiscAudit:
     def _verdict(self, seconds: float) -> AuditVerdict:
         findings = [each for reading in self._readings for each in reading.check.findings]
         whole = self._of_all and bool(self._known) and not any(self._left.values()) and not self._is_gone()
+        if whole:
+            self._end_audit()
         merged = self._map(whole=whole)
         state = check_state(self._config, self._disc, self._ports)
         digests = last_digests(self._suspect, self._ports)
@@ -227,6 +234,12 @@ class _DiscAudit:
             weak=state.weak,
             next_check=state.next_check,
         )
+
+    def _end_audit(self) -> None:
+        """Record that nothing is left of an audit of all: what is bad was tried, and is read by the next."""
+        turns = self._ports.catalog.turns(self._disc.disc_id)
+        ended = {number: replace(each, left=frozenset()) for number, each in turns.items() if each.left}
+        self._ports.catalog.put_turns(self._disc.disc_id, ended)
 
     def _map(self, *, whole: bool) -> tuple[Path, DiscMap] | None:
         """What is missing of the disc; None where nothing is, and where that cannot be told."""

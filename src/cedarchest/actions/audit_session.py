@@ -7,7 +7,7 @@ map of what the drive made of the disc.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from cedarchest.actions.prove import KEPT_FINDINGS, Reading, anchor_findings, refuse_vanished
@@ -26,7 +26,7 @@ from cedarchest.ports import Ports, Writer
 
 KEPT_EVERY_S = 2.0
 GRACE_S = 30.0
-"""How long beyond its limit a run may take to try in smaller steps what failed."""
+"""How long beyond its limit a run may take at most to try in smaller steps what failed."""
 
 VANISHED_AFTER = 2
 """How many readings fail in a row until it is asked whether the disc is there at all."""
@@ -38,6 +38,7 @@ class TimeLimit:
     def __init__(self, stopwatch: Callable[[], float], limit: timedelta | None) -> None:
         self._stopwatch = stopwatch
         self._end = stopwatch() + limit.total_seconds() if limit else float("inf")
+        self._grace = min(GRACE_S, limit.total_seconds()) if limit else GRACE_S
 
     def goes_on(self) -> bool:
         """Whether there is time left."""
@@ -45,7 +46,7 @@ class TimeLimit:
 
     def has_grace(self) -> bool:
         """Whether there is time to end in good order."""
-        return self._stopwatch() < self._end + GRACE_S
+        return self._stopwatch() < self._end + self._grace
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +186,11 @@ class SessionAudit:
             if not self._reader.is_proven(mib, data):
                 self._ports.rescues.forget(self._label, first, count)
 
-    def _keep_turns(self, *, ended: bool = False) -> Turns:
-        """Record what was read and is good; at the end, that an audit of all tried all of it."""
+    def _keep_turns(self) -> Turns:
+        """Record what was read and is good."""
         reader, turns, session = self._reader, self._task.turns, self._task.session
         if reader.tried:
             turns = turns.read(reader.good, len(turns.times) + 1, self._ports.clock.now())
-        if ended and self._task.of_all and not self._left():
-            turns = replace(turns, left=frozenset())
         if turns != self._task.turns:
             self._ports.catalog.put_turns(session.disc_id, {session.number: turns})
         self._kept_at = self._ports.clock.monotonic()
@@ -228,4 +227,4 @@ class SessionAudit:
             retries=self._reader.retries,
         )
         bad = frozenset({*self._reader.failed, *self._reader.differing})
-        return SessionResult(reading, self._keep_turns(ended=True), bad, self._left())
+        return SessionResult(reading, self._keep_turns(), bad, self._left())

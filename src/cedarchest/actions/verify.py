@@ -148,6 +148,12 @@ def _discs_in(writer: Writer, known: Sequence[DiscRecord], ports: Ports) -> list
     for disc in known:
         if seen.identity is not None and disc.disc_id == seen.identity.disc_id:
             return [disc]
+    if seen.identity is None and disc_named(known, seen.label) is not None:
+        raise NoMedium(
+            f"{writer.device} holds a disc labelled {seen.label} that does not say which one it is",
+            advice=f"If it is that disc, and damaged, name it: cedarchest audit {seen.label}",
+            label=seen.label,
+        )
     raise NoMedium(
         f"{writer.device} holds no disc that the catalog knows",
         advice="Insert one, or name the device to compare the disc with itself:"
