@@ -265,6 +265,17 @@ def test_a_drive_that_goes_away_says_nothing_against_its_disc(two: Two, what: st
     assert two.project.is_marked(DAY)
 
 
+def test_a_drive_that_goes_away_while_bad_places_are_tried_says_nothing_against_its_disc(two: Two) -> None:
+    two.first.faults([Fault("read", lba=2000, times=ALWAYS, effect=Effect.SENSE, seconds=0.3)])
+    with two.started() as process:
+        wait_for(lambda: two.first.fired()[0] >= 2, process)
+        two.first.unplug()
+        assert process.wait() in (8, 9)
+    assert two.audits() == []
+    assert two.status() == "verified"
+    assert two.project.is_marked(DAY)
+
+
 def wait_for(happened: Callable[[], bool], process: AtWork) -> None:
     until = time.monotonic() + 30
     while not happened():

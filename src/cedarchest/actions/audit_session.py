@@ -20,7 +20,7 @@ from cedarchest.model.image.volume import structure
 from cedarchest.model.mapfile import BlockState, DiscMap
 from cedarchest.model.media import BLOCK
 from cedarchest.model.pace import Pace, area_of
-from cedarchest.model.rounding import DIGEST, MibReader
+from cedarchest.model.rounding import DIGEST, FAILING_S, MibReader
 from cedarchest.model.turns import Turns
 from cedarchest.ports import Ports, Writer
 
@@ -149,13 +149,23 @@ class SessionAudit:
         return [*sorted(missing), *sorted(self._task.wanted - missing)]
 
     def _round(self) -> None:
+        clock = self._ports.clock
+        until = clock.monotonic() + FAILING_S
+
+        def goes_on() -> bool:
+            return self._limit.has_grace() and clock.monotonic() < until
+
         for mib in sorted(self._reader.failed):
-            pieces = []
-            for piece in self._reader.round(mib, self._limit.has_grace):
-                self._ports.interrupts.pass_on()
-                pieces.append(piece)
-            self._keep(pieces)
+            pieces: list[tuple[int, bytes]] = []
+            try:
+                for piece in self._reader.round(mib, goes_on):
+                    self._ports.interrupts.pass_on()
+                    pieces.append(piece)
+            finally:
+                self._keep(pieces)
             self._drop_wrong(mib)
+        if self._reader.failed:
+            refuse_vanished(self._writer, self._seen, self._task.session)
 
     def _is_bad_elsewhere(self, mib: int) -> bool:
         """Whether a drive could not read a MiB, whatever another makes of it."""

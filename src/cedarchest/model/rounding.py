@@ -31,7 +31,8 @@ ROUNDING_S = 60.0
 """How long one MiB is tried in smaller steps."""
 
 FAILING_S = 600.0
-"""How long readings may take that fail, all together, until what was left for later is left for good."""
+"""How long readings may take that fail, all together, until what was left for later is left for good; and how
+long all MiBs together are tried in smaller steps."""
 
 KEPT_DIFFERING = 64
 """MiBs that are not what they were and are kept, to name the files that are concerned."""
