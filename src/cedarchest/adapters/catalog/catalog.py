@@ -701,9 +701,9 @@ def _check(row: Row[*tuple[Any, ...]]) -> CheckRecord:
 
 def _turns(row: Row[*tuple[Any, ...]]) -> Turns:
     times = tuple(datetime.fromisoformat(time) for time in row.times)
-    if any(turn > len(times) for turn in row.last):
-        raise ValueError("turns that have no time")
-    return Turns(row.last, times, frozenset(row.to_read) & frozenset(range(len(row.last))))
+    if max(row.last, default=0) > len(times) or max(row.to_read, default=-1) >= len(row.last):
+        raise ValueError("turns that have no time, or are of no MiB")
+    return Turns(row.last, times, frozenset(row.to_read))
 
 
 def _entry(row: Sequence[Any]) -> StoredEntry:
