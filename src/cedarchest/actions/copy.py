@@ -108,12 +108,14 @@ def _sources(named: DiscRecord, ports: Ports) -> list[_Source]:
     chain = rescued_chain(named, ports) if has_failed else ()
     rescued = [_Source(named, chain, rescued=True)] if chain else []
     sources = [*others, *rescued, *own] if has_failed else [*own, *others]
+    word = label_word(named.label)
     if not sources:
         raise NotAppendable(
             f"{'not all' if last_verified(sessions) else 'nothing'} on {named.label} is proven, so there is"
             " nothing to copy, and no other disc holds the same",
-            advice=f"Run `cedarchest {'audit' if has_failed else 'verify'} {label_word(named.label)}` first; another"
-            " drive may read what one could not.",
+            advice=f"Run `cedarchest audit {word}` first, in another drive: it may read what one could not."
+            if has_failed
+            else f"Run `cedarchest verify {word}` first.",
             label=named.label,
         )
     if sources[0].rescued:
