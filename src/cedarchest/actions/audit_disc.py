@@ -133,7 +133,7 @@ class _DiscAudit:
             turns = {number: replace(each, left=wanted[number]) for number, each in turns.items()}
             self._ports.catalog.put_turns(self._disc.disc_id, turns)
         return [
-            SessionTask(self._sessions[number], turns[number], wanted[number], self._of_all)
+            SessionTask(self._disc.label, self._sessions[number], turns[number], wanted[number], self._of_all)
             for number in sorted(turns)
         ]
 

@@ -53,6 +53,7 @@ class TimeLimit:
 class SessionTask:
     """What is to be read of a session; `of_all` says that it is part of an audit of all of the disc."""
 
+    label: str
     session: SessionRecord
     turns: Turns
     wanted: frozenset[int]
@@ -83,7 +84,7 @@ class SessionAudit:
     ) -> None:
         self._writer, self._seen, self._task = writer, seen, task
         self._limit, self._ports = limit, ports
-        self._label = seen.label
+        self._label = task.label
         self._drive = " ".join(f"{writer.device} {seen.drive_name}".split())  # there are two of a kind, too
         self._maps = ports.rescues.maps(self._label)
         self._blank = blank
@@ -111,7 +112,8 @@ class SessionAudit:
         if len(self._task.session.block_map) != len(self._task.turns.last) * DIGEST:
             wrong = structure("", "the block map is one of a session of another size")
             return self._result([wrong], began)
-        anchor = anchor_findings(self._writer, self._seen, self._task.session)
+        session = self._task.session
+        anchor = [] if session.has_no_index else anchor_findings(self._writer, self._seen, session)
         try:
             self._sweep()
             self._round()
@@ -119,7 +121,7 @@ class SessionAudit:
             self._keep_turns()
             raise
         self._keep_map()
-        entries = self._ports.catalog.entries(self._task.session.disc_id, self._task.session.number)
+        entries = self._ports.catalog.entries(session.disc_id, session.number)
         found = damage_findings(entries, self._reader.damage(), self._writer.read, KEPT_FINDINGS)
         return self._result([*anchor, *found], began)
 

@@ -132,7 +132,7 @@ def _read_surveyed(
     expected = {each.path: each for each in ports.catalog.entries(session.disc_id, session.number)}
     findings = compare_surveyed(expected, found, session.start, session.block_map)
     if findings:
-        _refuse_vanished(writer, seen, session)
+        refuse_vanished(writer, seen, session)
     check = SessionCheck(findings, found.block_map, found.held, found.blocks)
     return Reading(check, ports.clock.monotonic() - began, seen)
 

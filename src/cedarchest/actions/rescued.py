@@ -14,6 +14,7 @@ from cedarchest.errors import DamagedDisc, VerifyError
 from cedarchest.model.disc import DiscRecord, SessionRecord, SessionStatus
 from cedarchest.model.mapfile import DiscMap
 from cedarchest.model.media import BLOCK
+from cedarchest.model.names import label_word
 from cedarchest.model.rounding import DIGEST, STEP
 from cedarchest.model.sweep import CHUNK
 from cedarchest.ports import Ports, Writer
@@ -55,7 +56,8 @@ def rescued_pieces(
             if hashlib.sha256(data).digest() != session.block_map[mib * DIGEST : (mib + 1) * DIGEST]:
                 raise VerifyError(
                     f"blocks {first} to {first + count - 1} of {disc.label} are not what they were",
-                    advice=f"Run `cedarchest audit {disc.label}`, in another drive too; then copy it again.",
+                    advice=f"Run `cedarchest audit {label_word(disc.label)}`, in another drive too;"
+                    " then copy it again.",
                     label=disc.label,
                 )
             yield first * BLOCK, data
@@ -82,8 +84,8 @@ def _step(writer: Writer, disc: DiscRecord, first: int, count: int, kept: DiscMa
     except DamagedDisc as error:
         if count == 1:
             error.advice = (
-                f"Put {disc.label} into the drive that could read these blocks, or run"
-                f" `cedarchest audit {disc.label}` there: it keeps what it can read of bad places."
+                f"Put {disc.label} into the drive that could read these blocks, or run `cedarchest audit"
+                f" {label_word(disc.label)}` there: it keeps what it can read of bad places."
             )
             raise
         return b"".join(_step(writer, disc, first + at, 1, kept, ports) for at in range(count))

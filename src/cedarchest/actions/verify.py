@@ -31,7 +31,7 @@ from cedarchest.config.model import Config
 from cedarchest.errors import CatalogError, CedarchestError, DamagedDisc, Interrupted, NoMedium, VerifyError
 from cedarchest.model.disc import FOUND_AGAIN, DiscRecord, SessionRecord, SessionStatus
 from cedarchest.model.findings import Finding
-from cedarchest.model.names import first_few
+from cedarchest.model.names import first_few, label_word
 from cedarchest.ports import Ports, Writer
 
 
@@ -151,7 +151,7 @@ def _discs_in(writer: Writer, known: Sequence[DiscRecord], ports: Ports) -> list
     if seen.identity is None and disc_named(known, seen.label) is not None:
         raise NoMedium(
             f"{writer.device} holds a disc labelled {seen.label} that does not say which one it is",
-            advice=f"If it is that disc, and damaged, name it: cedarchest audit {seen.label}",
+            advice=f"If it is that disc, and damaged, name it: cedarchest audit {label_word(seen.label)}",
             label=seen.label,
         )
     raise NoMedium(

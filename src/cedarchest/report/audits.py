@@ -9,7 +9,7 @@ from cedarchest.actions.audit_disc import AuditVerdict
 from cedarchest.actions.audits_due import CheckState
 from cedarchest.model.disc import Speed
 from cedarchest.model.media import BLOCK
-from cedarchest.model.names import first_few
+from cedarchest.model.names import first_few, label_word
 from cedarchest.model.size import shown
 from cedarchest.report.discs import NOWHERE, counted, range_figures, speed_figures
 from cedarchest.report.outcome import Outcome, Result
@@ -45,7 +45,8 @@ def audited(report: AuditReport) -> Result:
 def _unproven(verdict: AuditVerdict) -> Iterator[str]:
     if verdict.unproven:
         numbers = ", ".join(map(str, verdict.unproven))
-        yield f"{verdict.disc} session {numbers} was never proven: cedarchest verify {verdict.disc}"
+        word = label_word(verdict.disc)
+        yield f"{verdict.disc} session {numbers} was never proven: cedarchest verify {word}"
 
 
 def _verdict_lines(verdict: AuditVerdict) -> Iterator[str]:
@@ -71,7 +72,7 @@ def _verdict_lines(verdict: AuditVerdict) -> Iterator[str]:
     if verdict.lost:
         yield f"  LOST: {', '.join(verdict.lost)}: {NOWHERE}"
     if verdict.weak:
-        yield f"  {verdict.weak}; make a new copy: cedarchest copy {verdict.disc}"
+        yield f"  {verdict.weak}; make a new copy: cedarchest copy {label_word(verdict.disc)}"
 
 
 def _slow(area: Speed) -> str:
@@ -107,7 +108,8 @@ def check_lines(states: Sequence[CheckState]) -> Iterator[str]:
     """What `status` says of checks: the discs that should be copied, and those that are due."""
     for state in states:
         if state.weak:
-            yield f"{state.disc.label} {state.weak}; make a new copy: cedarchest copy {state.disc.label}"
+            label = state.disc.label
+            yield f"{label} {state.weak}; make a new copy: cedarchest copy {label_word(label)}"
     due = sorted((each.read_since, each.disc.label) for each in states if each.is_due and each.read_since)
     if due:
         labels, since = first_few([label for _, label in due], ", "), f"{due[0][0]:%Y-%m-%d}"
