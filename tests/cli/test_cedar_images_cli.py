@@ -228,3 +228,35 @@ def test_days_that_are_staged_and_due_are_stored_though_such_a_disc_has_them(
     ran = project.run("--json", "store")
     assert (ran.status, told(ran)["days"]) == (0, [THIRD])
     assert project.is_marked(THIRD)
+
+
+def test_a_disc_that_was_entered_and_verified_is_audited(
+    project: Project, source: Path, flip: Callable[[Path, int], None]
+) -> None:
+    disc = image(on_shelf(project), FIRST_LABEL, FIRST, source)
+    assert rebuilt(project).status == 0
+    ran = audited(project)
+    assert (ran.status, told(ran)["left_out"]) == (
+        11,
+        [f"{FIRST_LABEL} session 1 was never proven: cedarchest verify '{FIRST_LABEL}'"],
+    )
+    assert project.run("verify", FIRST_LABEL).status == 0
+    ran = audited(project)
+    assert (ran.status, told(ran)["verdicts"][0]["whole"]) == (0, True)
+    place = disc.read_bytes().index(TEXT) + 7
+    flip(disc, place)
+    ran = audited(project)
+    assert ran.status == 7
+    (finding,) = told(ran)["verdicts"][0]["findings"]
+    assert finding.lower().startswith(
+        f"different: /{FIRST}/mach/text.txt: its content is not what was written"
+    )
+    flip(disc, place)
+    assert audited(project).status == 0
+
+
+def audited(project: Project) -> Ran:
+    """An audit; what it tells is what the schema says."""
+    ran = project.run("--json", "audit", FIRST_LABEL)
+    jsonschema.validate(told(ran), json.loads(SCHEMA.read_text()))
+    return ran
