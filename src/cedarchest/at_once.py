@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 
 def find_backup_config(
-    explicit: Path | None, sources: Sequence[Path], device: str, exclude: Sequence[str], *, dry_run: bool
+    explicit: Path | None,
+    sources: Sequence[Path],
+    device: str,
+    exclude: Sequence[str],
+    *,
+    dry_run: bool,
+    warn: Callable[[str], None],
 ) -> tuple[Path, Config]:
     """The configuration of one backup, and the file that it rests on.
 
@@ -30,14 +36,17 @@ def find_backup_config(
         DriveMissing: no device is named anywhere and there is none, or more than one.
     """
     from cedarchest.actions.backup import BackupOptions, backup_config, own_staging
-    from cedarchest.config.load import NAME, NoConfiguration, find_config, load_config, state_folder
+    from cedarchest.config.load import NAME, NoConfiguration, find_config, load, state_folder
     from cedarchest.config.model import Config
     from cedarchest.wiring import host_name, leave_config, only_burner
 
     own = state_folder(os.environ, os.geteuid()) / NAME
     try:
         path = find_config(explicit, os.environ, cwd=Path.cwd(), uid=os.geteuid())
-        config = load_config(path)
+        loaded = load(path)
+        config = loaded.config
+        for warning in loaded.warnings:
+            warn(warning)
     except NoConfiguration:
         path = own
         config = Config.from_mapping({"options": {"state_dir": str(own.parent)}}, own.parent)

@@ -160,10 +160,14 @@ def main(
 
 def _configured(invocation: Invocation) -> tuple[Path, Config]:
     """The configuration that this run goes by, and its file; the run says which."""
-    from cedarchest.config.load import find_config, load_config
+    from cedarchest.config.load import find_config, load
 
     path = find_config(invocation.config_path, os.environ, cwd=Path.cwd(), uid=os.geteuid())
-    return _logged(invocation, path, load_config(path))
+    loaded = load(path)
+    for warning in loaded.warnings:
+        invocation.reporter.warn(warning)
+    invocation.secrets = loaded.secrets
+    return _logged(invocation, path, loaded.config)
 
 
 def _logged(invocation: Invocation, path: Path, config: Config) -> tuple[Path, Config]:
@@ -193,7 +197,7 @@ def _act(
     Its hooks are run with it, unless it sees to them itself. It is recorded in the journal of runs, unless it
     only says what it would do, or `looks` only.
     """
-    from cedarchest.wiring import wired
+    from cedarchest.wiring import keep_secrets, wired
 
     invocation: Invocation = context.obj
     path, config = configured or _configured(invocation)
@@ -207,6 +211,7 @@ def _act(
     if looks or dry_run:
         invocation.result = work()
     else:
+        keep_secrets(invocation.secrets)
         invocation.result = recorded.journalled(invocation.action, config, invocation.reporter, work)
 
 
@@ -259,7 +264,7 @@ def backup(
     invocation: Invocation = context.obj
     sources = [folder.absolute() for folder in folders]
     path, config = at_once.find_backup_config(
-        invocation.config_path, sources, device, exclude or (), dry_run=dry_run
+        invocation.config_path, sources, device, exclude or (), dry_run=dry_run, warn=invocation.reporter.warn
     )
     configured = _logged(invocation, path, config)
     _act(context, at_once.backup(full=full, dry_run=dry_run), dry_run=dry_run, configured=configured)
@@ -827,6 +832,27 @@ def schedule(
     starter = "cron" if cron else "systemd" if systemd else ""
     work = runs.schedule(path, config, user=user, starter=starter)
     invocation.result = recorded.journalled(invocation.action, config, invocation.reporter, work)
+
+
+@app.command(epilog=EXIT_STATUS)
+def migrate(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write to this file, which must not be there yet;"
+                     " else to standard output."),
+    ] = None,
+) -> None:  # fmt: skip
+    """Make a configuration of one of Cedar Backup 2 or 3, and tell what means something else now."""
+    from cedarchest.migrating import migrate
+    from cedarchest.report.migrating import asides
+
+    invocation: Invocation = context.obj
+    invocation.result, report, needed = migrate(source, output)
+    if output is None and not invocation.json and invocation.verbosity >= 0:
+        for line in asides(report, needed):
+            typer.echo(line, err=True)
 
 
 @app.command(epilog=EXIT_STATUS)

@@ -7,14 +7,19 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cedarchest.adapters.journald import JournalFormatter, is_journal, prioritized
 from cedarchest.adapters.log_file import open_log
 from cedarchest.errors import ExitCode, LoggingFailed
 from cedarchest.report.outcome import Result
 from cedarchest.report.progress import ProgressReporter
+
+if TYPE_CHECKING:
+    from cedarchest.config.cedar.draft import Secret
 
 
 @dataclass(slots=True)
@@ -27,6 +32,7 @@ class Invocation:
     action: str = ""
     reporter: ProgressReporter = field(default_factory=ProgressReporter)
     result: Result | None = None
+    secrets: Sequence[Secret] = ()
 
 
 def prepare_streams() -> None:

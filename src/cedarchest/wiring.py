@@ -6,7 +6,7 @@ import contextlib
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -39,6 +39,7 @@ from cedarchest.adapters.unpacker import StreamUnpacker
 from cedarchest.adapters.unpacking import Unpackers
 from cedarchest.adapters.workspace import StateWorkspace
 from cedarchest.adapters.xorriso import Xorriso
+from cedarchest.config.cedar.draft import Secret
 from cedarchest.config.model import Config, Peer
 from cedarchest.config.template import left_by_backup
 from cedarchest.errors import ConfigError, DiskFull
@@ -182,6 +183,30 @@ def only_burner() -> Path:
         DriveMissing: it has none, or several.
     """
     return only_one(burners())
+
+
+def keep_secrets(secrets: Iterable[Secret]) -> None:
+    """Have files with passwords as a configuration of Cedar Backup's wants them, for their owner alone.
+
+    Raises:
+        ConfigError, DiskFull: one cannot be written.
+    """
+    for secret in secrets:
+        content = secret.content.encode()
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                if secret.path.read_bytes() == content:
+                    continue
+            secret.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with durable_file(secret.path) as stream:
+                stream.write(content)
+        except DiskFull:
+            raise
+        except OSError as error:
+            raise ConfigError(
+                f"{secret.path} cannot be written: {error.strerror}",
+                advice="It is for the password of a database; `cedarchest migrate -o FILE` puts it by FILE.",
+            ) from error
 
 
 def host_name() -> str:

@@ -13,6 +13,7 @@ from tests.forked import run_program
 
 ACTIONS = (
     "init",
+    "migrate",
     "all",
     "backup",
     "collect",
@@ -37,6 +38,7 @@ ACTIONS = (
 )
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "find": ("fstab",),
+    "migrate": ("cback3.conf",),
     "history": ("etc/fstab",),
     "backup": (".",),
     "seal": ("CC_20261122_001",),

@@ -127,7 +127,7 @@ class RecordedAction(StrEnum):
 OWN_ACTIONS = frozenset(
     {
         *map(str, ActionName),
-        *("catalog", "copy", "discs", "drives", "history", "init", "schedule", "seal", "status"),
+        *("catalog", "copy", "discs", "drives", "history", "init", "migrate", "schedule", "seal", "status"),
     }
 )
 """Names that no extension may have."""

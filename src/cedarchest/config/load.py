@@ -2,22 +2,30 @@
 
 A file in the current folder counts only where nobody else could have put it, and never for root:
 a configuration names programs to run and folders to delete from. Whatever is wrong with a file ends
-in one `ConfigError` that names the file and every place in it. Nothing is written here.
+in one `ConfigError` that names the file and every place in it. A file that is XML is one of Cedar Backup's,
+and is taken as what `migrate` makes of it. Nothing is written here.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cedarchest.config.model import Config, told
 from cedarchest.errors import ConfigError
 from cedarchest.model.names import readable
+
+if TYPE_CHECKING:
+    from cedarchest.config.cedar.draft import Report, Secret
+    from cedarchest.config.cedar.translate import Migrated
 
 NAME = "cedarchest.toml"
 VARIABLE = "CEDARCHEST_CONFIG"
@@ -124,26 +132,98 @@ def _not_ours(path: Path, uid: int) -> str:
     return ""
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration, what is to be said of its file, and files that it needs and does not have yet."""
+
+    config: Config
+    warnings: tuple[str, ...] = ()
+    secrets: tuple[Secret, ...] = ()
+
+
 def load_config(path: Path) -> Config:
     """The configuration in a file; relative paths in it start from the file's folder.
 
     Raises:
         ConfigError: the file cannot be read or something in it is wrong; `problems` names every place.
     """
+    return load(path).config
+
+
+def load(path: Path) -> Loaded:
+    """The same with what is to be said of the file, which is nothing where it is one of ours.
+
+    Raises:
+        ConfigError: the file cannot be read or something in it is wrong; `problems` names every place.
+    """
     path = path.absolute()
-    mapping = _parse(path, _read(path))
+    raw = _read(path)
+    if raw.lstrip(_BEFORE_XML)[:1] == b"<":
+        return _of_cedar(path, raw)
+    mapping = _parse(path, _decoded(path, raw))
+    with _named(path):
+        return Loaded(Config.from_mapping(mapping, path.parent))
+
+
+_BEFORE_XML = b"\xef\xbb\xbf\xff\xfe \t\r\n\0"
+"""What may stand before the angle bracket that no TOML begins with: marks of an encoding, and blanks."""
+
+_TOLD = 10
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Have what is wrong with a configuration told with the name of its file."""
     try:
-        return Config.from_mapping(mapping, path.parent)
+        yield
     except ConfigError as error:
         message = f"{readable(path)}: {told(error.problems)}"
-        raise ConfigError(message, problems=error.problems, path=readable(path)) from None
+        advice = error.advice if error.advice != ConfigError.advice else ""
+        raise ConfigError(message, problems=error.problems, advice=advice, path=readable(path)) from None
+
+
+def _of_cedar(path: Path, raw: bytes) -> Loaded:
+    from cedarchest.config.cedar.translate import migrate
+
+    with _named(path):
+        folder = Config.from_mapping({}, path.parent).options.state_dir
+        made = migrate(raw, base=path.parent, secrets_dir=folder)
+        config = Config.from_mapping(made.mapping, path.parent)
+    return Loaded(config, tuple(_short(path, made.report)), made.secrets)
+
+
+def _short(path: Path, report: Report) -> Iterator[str]:
+    """What a run says of a file of Cedar Backup's: what has no effect, and where the rest is told."""
+    name = readable(path)
+    for title, lines in (("Cedar Backup ignored", report.ignored), ("is not taken over", report.untaken)):
+        yield from (f"{name}: {title}: {line}" for line in lines[:_TOLD])
+        if len(lines) > _TOLD:
+            yield f"{name}: {title}: {len(lines) - _TOLD} more"
+    yield (
+        f"{name} is one of Cedar Backup's: {len(report.changed)} things mean something else now;"
+        f" `cedarchest migrate {name}` tells which, and writes one of ours"
+    )
+
+
+def migrate_file(path: Path, *, base: Path) -> Migrated:
+    """What becomes of a file of Cedar Backup's in the folder `base`, which passwords are put in as well.
+
+    Raises:
+        ConfigError: the file cannot be read, is no XML, or something in it is wrong.
+    """
+    from cedarchest.config.cedar.translate import migrate
+
+    path = path.absolute()
+    raw = _read(path)
+    with _named(path):
+        return migrate(raw, base=base, secrets_dir=base)
 
 
 def _wrong(path: Path, problem: str, advice: str = "") -> ConfigError:
     return ConfigError(f"{readable(path)}: {problem}", problems=[problem], advice=advice, path=readable(path))
 
 
-def _read(path: Path) -> str:
+def _read(path: Path) -> bytes:
     descriptor = _open(path)
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
@@ -157,6 +237,10 @@ def _read(path: Path) -> str:
             raise _unreadable(path, error) from None
     if len(raw) > LARGEST:
         raise _wrong(path, "is larger than 1 MiB, so it is no configuration", "Name another file with -c.")
+    return raw
+
+
+def _decoded(path: Path, raw: bytes) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
