@@ -110,6 +110,7 @@ def test_the_same_members_as_by_cedar_backup(project: Project, number: int) -> N
     assert project.run("collect").status == 0
     cedar(project.root, here(theirs), here(theirs_everywhere))
     mine = members(project.root / "collect")
+    assert mine == by_its_own_file(project)
     assert mine == members(project.root / "cedar")
     assert sum(map(len, mine.values())) > 5
 
@@ -124,6 +125,17 @@ def cedar(root: Path, keys: str, everywhere: str) -> None:
         check=True,
         capture_output=True,
     )
+
+
+def by_its_own_file(project: Project) -> dict[str, set[str]]:
+    """What we collect with Cedar Backup's own file, into another folder."""
+    config = project.root / "again.xml"
+    config.write_text(
+        (project.root / "cedar.xml").read_text().replace("/cedar</collect_dir>", "/again</collect_dir>")
+    )
+    ran = project.run("-c", str(config), "collect")
+    assert ran.status == 0, ran.err
+    return members(project.root / "again")
 
 
 def members(folder: Path) -> dict[str, set[str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.cedar_xml import BASE, CEDAR_2, CEDAR_3, collect, document, migrated, ours, problems, report, store
 
+from cedarchest.config.cedar.translate import migrate
 from cedarchest.config.choices import CollectMode, HookTime, IgnoreFailures, NewDisc
 from cedarchest.config.model import Config
 from cedarchest.errors import ConfigError
@@ -291,6 +292,16 @@ def test_days_are_staged_where_the_store_looks_when_there_is_no_stage() -> None:
     both = "<stage><staging_dir>/t</staging_dir></stage>" + store()
     assert ours(both).require_stage().dir == Path("/t")
     assert told(report(both).changed, '"/s"', "is not used")
+
+
+def test_each_repository_in_a_folder_is_dumped_but_for_what_is_left_out() -> None:
+    there = {"/srv/svn/teams": ["a", "gone", "old1", "with space", "odd\nname"]}
+    made = migrate(CEDAR_3.read_bytes(), base=BASE, secrets_dir=BASE, folders=there.get)
+    commands = Config.from_mapping(made.mapping, BASE).require_collect().command
+    paths = [each.argv[-1] for each in commands if "svnadmin" in each.argv[0]]
+    assert paths == ["/srv/svn/tools", "/srv/svn/site", "/srv/svn/teams/a", "/srv/svn/teams/with space"]
+    assert told(made.report.changed, '"/srv/svn/teams"', "one by one")
+    assert told(made.report.untaken, "odd\\x0aname")
 
 
 def test_mailboxes_in_a_folder_are_those_in_the_folder_itself() -> None:

@@ -187,7 +187,7 @@ def _of_cedar(path: Path, raw: bytes) -> Loaded:
 
     with _named(path):
         folder = Config.from_mapping({}, path.parent).options.state_dir
-        made = migrate(raw, base=path.parent, secrets_dir=folder)
+        made = migrate(raw, base=path.parent, secrets_dir=folder, folders=_folders)
         config = Config.from_mapping(made.mapping, path.parent)
     return Loaded(config, tuple(_short(path, made.report)), made.secrets)
 
@@ -216,7 +216,16 @@ def migrate_file(path: Path, *, base: Path) -> Migrated:
     path = path.absolute()
     raw = _read(path)
     with _named(path):
-        return migrate(raw, base=base, secrets_dir=base)
+        return migrate(raw, base=base, secrets_dir=base, folders=_folders)
+
+
+def _folders(path: str) -> list[str] | None:
+    """The names of the folders in a folder, without links; None where it cannot be looked at."""
+    try:
+        with os.scandir(path) as items:
+            return sorted(item.name for item in items if item.is_dir(follow_symlinks=False))
+    except OSError:
+        return None
 
 
 def _wrong(path: Path, problem: str, advice: str = "") -> ConfigError:

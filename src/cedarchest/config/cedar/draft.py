@@ -7,13 +7,16 @@ they stand in the readable form, so that no name can end a line or begin another
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cedarchest.config.template import quoted
 
 WIDTH = 108
+
+Folders = Callable[[str], Sequence[str] | None]
+"""Gives the names of the folders in a folder, without links; None where that cannot be looked at."""
 
 Value = str | bool | int | float | Sequence[str]
 
@@ -46,6 +49,7 @@ class Draft:
     """A translation at work."""
 
     secrets_dir: Path
+    folders: Folders
     lines: list[str] = field(default_factory=list)
     taken: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cedarchest.config.cedar.draft import Draft, Secret
 from cedarchest.config.cedar.reading import first
@@ -164,16 +165,40 @@ def _subversion(section: Dumps, commands: Commands) -> None:
         if item.abs_path is None:
             commands.draft.missing.append("<repository> in subversion: has no <abs_path>, and is left out")
         elif item.is_dir:
-            commands.draft.say(
-                f"Not taken over: the repositories in {shown(item.abs_path)}. Each needs a"
-                ' [[collect.command]] such as argv = ["svnadmin", "dump", "--quiet", "PATH"].'
-            )
-            commands.draft.untaken.append(
-                f"<repository_dir> {shown(item.abs_path)} in subversion: which repositories are in it is"
-                " not looked up; add a [[collect.command]] for each"
-            )
+            _repositories(item, section, commands)
         else:
             _repository(item, section, commands)
+
+
+def _repositories(item: Dumped, section: Dumps, commands: Commands) -> None:
+    """The folders that are in a folder now, less what is left out."""
+    top = item.abs_path or ""
+    names = commands.draft.folders(top)
+    if names is None:
+        commands.draft.say(
+            f"Not taken over: the repositories in {shown(top)}. Each needs a [[collect.command]]."
+        )
+        commands.draft.untaken.append(
+            f"<repository_dir> {shown(top)} in subversion: cannot be looked into; add a"
+            ' [[collect.command]] for each repository, such as argv = ["svnadmin", "dump", "--quiet",'
+            ' "PATH"]'
+        )
+        return
+    left_out = {posixpath.join(top, each) for each in item.excludes.rel_paths}
+    for name in names:
+        path = posixpath.join(top, name)
+        if path in left_out or any(re.match(f"^{each}$", path) for each in item.excludes.patterns):
+            continue
+        if not name.isprintable():
+            commands.draft.untaken.append(
+                f"<repository_dir> {shown(top)}: {shown(name)} in it has no usual name"
+            )
+            continue
+        _repository(replace(item, abs_path=path), section, commands)
+    commands.draft.differs(
+        f"<repository_dir> {shown(top)}: the repositories that are in it now are named one by one; a new"
+        " one needs a [[collect.command]]. Where the XML itself is used it is looked into at each run."
+    )
 
 
 def _repository(item: Dumped, section: Dumps, commands: Commands) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cedarchest.config.cedar import parts, tree
-from cedarchest.config.cedar.draft import Draft, Report, Secret
+from cedarchest.config.cedar.draft import Draft, Folders, Report, Secret
 from cedarchest.config.cedar.reading import Notes
 from cedarchest.config.cedar.sections import Action, CedarConfig
 from cedarchest.config.cedar.to_collect import write_collect, write_sources
@@ -50,8 +50,10 @@ class Migrated:
         return tomllib.loads(self.toml)
 
 
-def migrate(raw: bytes, *, base: Path, secrets_dir: Path) -> Migrated:
+def migrate(raw: bytes, *, base: Path, secrets_dir: Path, folders: Folders = lambda _path: None) -> Migrated:
     """Our configuration for one of Cedar Backup's. `base` is where relative paths of ours start.
+
+    `folders` looks up repositories where the file names only the folder that they are in.
 
     Raises:
         ConfigError: it is no XML that is taken, or something in it is against the rules.
@@ -60,7 +62,7 @@ def migrate(raw: bytes, *, base: Path, secrets_dir: Path) -> Migrated:
     config = parts.read_config(tree.parse(raw), notes)
     if notes.problems:
         raise _wrong(notes.problems)
-    draft = Draft(secrets_dir)
+    draft = Draft(secrets_dir, folders)
     _write(config, draft)
     report = draft.report(notes.ignored)
     _write_rest(report, draft)
