@@ -206,6 +206,22 @@ def test_a_day_stored_after_its_midnight_is_warned_of_when_that_is_wished(
     assert all(SUNDAY in each and each in ran.err for each in said)
 
 
+@pytest.mark.parametrize(("least", "warned"), [("100 %", None), ("99 %", True), ("1 MiB", False)])
+def test_a_disc_with_less_room_than_is_wished_is_warned_of(
+    project: Project, least: str, warned: bool | None
+) -> None:
+    project.configure(warn_free=least, capacity="12 MiB")
+    project.stage("2026/11/22")
+    ran = project.run("store", "--json")
+    if warned is None:
+        assert ran.status == 4
+        return
+    assert ran.status == 0
+    lines = [line for line in told(ran)["warnings"] if "have another disc ready" in line]
+    assert len(lines) == (1 if warned else 0)
+    assert all("less than 99 %;" in line for line in lines)
+
+
 def supplement(project: Project, day: str) -> None:
     """Another peer is staged into a day, as stage does it: the mark is taken away."""
     path = project.staging / day / "beta/late.bin"

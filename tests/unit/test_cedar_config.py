@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.cedar_xml import BASE, CEDAR_2, CEDAR_3, collect, document, migrated,
 from cedarchest.config.cedar.translate import migrate
 from cedarchest.config.choices import CollectMode, HookTime, IgnoreFailures, NewDisc
 from cedarchest.config.model import Config
+from cedarchest.config.units import Margin
 from cedarchest.errors import ConfigError
 from cedarchest.model.media import Medium
 
@@ -63,6 +65,7 @@ def test_a_whole_configuration_of_version_3_is_ours() -> None:
     assert (disc.device, disc.media, disc.speed) == (("/dev/sr0",), Medium.DVD_PLUS_RW, 4)
     assert (disc.new_disc, disc.blank_factor, disc.retention) == (NewDisc.WEEKLY, 1.3, timedelta())
     assert (disc.check, disc.check_media, disc.warn_midnight) == ("now", True, True)
+    assert disc.warn_free == Margin(percent=Decimal("4.5"))
     assert disc.load_delay == timedelta(seconds=15)
     assert [(str(each.path), each.retain_days, each.require_stored) for each in made.purge.dir] == [
         ("/var/backups/stage", 7, True),

@@ -239,6 +239,7 @@ def test_every_key_of_every_table_is_taken() -> None:
         defect_management = true
         portable = true
         margin = "1 %"
+        warn_free = "5 %"
         [[purge.dir]]
         path = "days"
         retain_days = 7

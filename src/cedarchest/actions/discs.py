@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cedarchest.actions.audits_due import CheckState, check_state
-from cedarchest.actions.facts import days_on, disc_named
+from cedarchest.actions.facts import days_on, disc_named, free_blocks, used_blocks
 from cedarchest.actions.marks import Standing, last_digests, standing
 from cedarchest.actions.receipts import leave_receipts
 from cedarchest.actions.reuse import LOST, give_up
@@ -36,13 +36,12 @@ class DiscSummary:
     @property
     def used_blocks(self) -> int:
         """Blocks up to the end of its last session."""
-        return max((session.start + session.blocks for session in self.sessions), default=0)
+        return used_blocks(self.sessions)
 
     @property
     def free_blocks(self) -> int:
         """Blocks that sessions may still take, what they need for themselves included."""
-        writable = self.disc.accepts_sessions and not self.disc.given_up
-        return max(0, self.disc.capacity - self.used_blocks) if writable else 0
+        return free_blocks(self.disc, self.sessions)
 
     @property
     def place(self) -> DiscPlace | None:

@@ -181,3 +181,14 @@ def below(shown: Mapping[bytes, StoredEntry], day: str) -> bool:
     """Whether any of the paths lies in a day."""
     prefix = day.encode() + b"/"
     return any(path.startswith(prefix) for path in shown)
+
+
+def used_blocks(sessions: Sequence[SessionRecord]) -> int:
+    """Blocks of a disc up to the end of its last session."""
+    return max((session.start + session.blocks for session in sessions), default=0)
+
+
+def free_blocks(disc: DiscRecord, sessions: Sequence[SessionRecord]) -> int:
+    """Blocks of a disc that sessions may still take, what they need for themselves included."""
+    writable = disc.accepts_sessions and not disc.given_up
+    return max(0, disc.capacity - used_blocks(sessions)) if writable else 0

@@ -26,6 +26,7 @@ from cedarchest.actions.planning import indexes_of, plan_days, whole_days
 from cedarchest.actions.prove import prove_again, prove_session
 from cedarchest.actions.receipts import leave_receipts
 from cedarchest.actions.reuse import begin_disc
+from cedarchest.actions.room import warn_of_room
 from cedarchest.actions.settle import settle
 from cedarchest.actions.volumes import VolumeSet, with_part_digests
 from cedarchest.actions.writers import (
@@ -100,6 +101,7 @@ def execute_store(
         days = choose_days(config, options, ports)
         report = store_days(config, days, ports=ports, always_new=options.full)
         leave_receipts(config, ports=ports)
+        warn_of_room(config, report.discs, ports)
         return report
 
 

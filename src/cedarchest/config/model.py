@@ -371,6 +371,11 @@ class Store(_Table):
     warn_midnight: Flag = Field(
         default=False, description="Whether a day that is stored after its midnight is warned of."
     )
+    warn_free: Annotated[Margin, kinds.MARGIN] = Field(
+        default=Margin(),
+        description="How much of a disc must be left after a store, or else it is warned of.",
+        json_schema_extra={"default": '`"0 B"`'},
+    )
     speed: Annotated[int, kinds.whole(1, 100)] | None = Field(
         default=None,
         description="The factor of the writing speed.",

@@ -75,6 +75,8 @@ device = {device}
 #check_media = true
 # Whether a day that is stored after its midnight is warned of.
 #warn_midnight = false
+# How much of a disc must be left after a store, or else it is warned of: a size or a share.
+#warn_free = "0 B"
 # How long a drive gets to settle after its tray closed.
 #load_delay = "10 s"
 # Whether the disc is ejected at the end.

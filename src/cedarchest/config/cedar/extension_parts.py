@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cedarchest.config.cedar import reading
 from cedarchest.config.cedar.reading import Part
-from cedarchest.config.cedar.sections import AmazonS3, Databases, Dumped, Dumps, Encrypt, Excludes
+from cedarchest.config.cedar.sections import AmazonS3, Capacity, Databases, Dumped, Dumps, Encrypt, Excludes
 from cedarchest.config.choices import CollectMode
 
 _MODES = reading.one_of(*CollectMode)
@@ -74,12 +74,11 @@ def amazons3(part: Part | None) -> AmazonS3 | None:
     return AmazonS3(part.text("s3_bucket"), part.text("encrypt") is not None)
 
 
-def capacity(part: Part | None) -> bool:
-    """Whether there is a section `capacity`."""
-    if part is not None:
-        part.read("max_percentage", reading.percentage)
-        part.read("min_bytes", reading.size)
-    return part is not None
+def capacity(part: Part | None) -> Capacity | None:
+    """Section `capacity`."""
+    if part is None:
+        return None
+    return Capacity(part.read("max_percentage", reading.percentage), part.read("min_bytes", reading.size))
 
 
 def split(part: Part | None) -> bool:

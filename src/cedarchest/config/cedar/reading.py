@@ -11,6 +11,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TypeVar
 
 from cedarchest.config.cedar.tree import Element
@@ -189,12 +190,11 @@ def factor(text: str) -> float:
     return float(text)
 
 
-def percentage(text: str) -> float:
+def percentage(text: str) -> Decimal:
     """A number from 0 to 100."""
-    number = factor(text)
-    if number > 100:
+    if factor(text) > 100:
         raise Malformed(f"{shown(text)} is more than all")
-    return number
+    return Decimal(text.strip())
 
 
 def path(text: str) -> str:

@@ -6,6 +6,7 @@ Names are those of the elements, but for booleans, which are what Cedar Backup t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,14 @@ class AmazonS3:
     encrypts: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """Section `capacity`: how full a disc may be, or what has to be left."""
+
+    max_percentage: Decimal | None
+    min_bytes: int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CedarConfig:
     """All sections."""
@@ -203,7 +212,7 @@ class CedarConfig:
     mbox: Dumps | None
     encrypt: Encrypt | None
     amazons3: AmazonS3 | None
-    capacity: bool
+    capacity: Capacity | None
     split: bool
 
     def runs(self, extension: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cedarchest.config.cedar.draft import Draft
 from cedarchest.config.cedar.sections import CedarConfig, PurgeDir, Store
+from cedarchest.config.units import format_size
 from cedarchest.config.wording import shown
 
 MEDIA = {"cdr-74": "cd-r", "cdr-80": "cd-r", "cdrw-74": "cd-rw", "cdrw-80": "cd-rw"}
@@ -76,6 +77,7 @@ def write_store(config: CedarConfig, draft: Draft) -> None:
     _write_new_disc(store, draft)
     _write_checks(store, draft)
     _write_drive(store, draft)
+    _write_capacity(config, draft)
     _write_reserved(reserved, draft)
     draft.taken.append(f"<store>: to {shown(device)}")
     for line in ROWS:
@@ -142,6 +144,23 @@ def _write_drive(store: Store, draft: Draft) -> None:
             f"<target_scsi_id> {shown(store.target_scsi_id)}: is not needed; the drive is the one of"
             " target_device"
         )
+
+
+def _write_capacity(config: CedarConfig, draft: Draft) -> None:
+    """What a store is to warn of; whether a day fits is worked out in any case before anything is written."""
+    capacity = config.capacity
+    if capacity is None:
+        return
+    if capacity.max_percentage is not None and capacity.min_bytes is not None:
+        draft.untaken.append("<min_bytes> in capacity: <max_percentage> is there as well, and counts")
+    if capacity.max_percentage:
+        draft.put("warn_free", f"{100 - capacity.max_percentage:f} %")
+    elif capacity.min_bytes is not None:
+        draft.put("warn_free", format_size(capacity.min_bytes))
+    else:
+        draft.missing.append("<capacity>: says neither how full a disc may be nor what has to be left")
+        return
+    draft.differs("<capacity>: each store that writes looks at it, and warns where there is less room")
 
 
 def _reserved(config: CedarConfig, draft: Draft) -> dict[str, str]:

@@ -116,11 +116,6 @@ def _write_extensions(config: CedarConfig, draft: Draft) -> None:
             "<split>: a file is cut where a disc ends, and only then; the parts are joined by `cat`, and"
             " have digests. Nothing is to be set."
         )
-    if config.capacity or config.runs("capacity"):
-        draft.differs(
-            "<capacity>: whether a day fits is worked out before anything is written; `discs` tells what"
-            " room there is. No threshold is to be set."
-        )
     for action in config.actions or ():
         if action.module not in OWN_EXTENSIONS:
             _write_foreign(action, draft)
