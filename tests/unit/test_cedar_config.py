@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from tests.cedar_xml import BASE, CEDAR_2, CEDAR_3, collect, document, migrated, ours, problems, report, store
 
+from cedarchest.actions.collect import check_collected
+from cedarchest.config.cedar.commands import LogIn, log_in, words_of
 from cedarchest.config.cedar.translate import migrate
 from cedarchest.config.choices import CollectMode, HookTime, IgnoreFailures, NewDisc
 from cedarchest.config.model import Config
@@ -153,6 +155,8 @@ def test_nothing_at_all_is_taken_and_each_missing_section_is_a_line() -> None:
         ("<options><working_dir>/a</working_dir><working_dir>/b</working_dir></options>", "first"),
         ("<options/><options/>", "is there already"),
         ('<purge when="never"/>', "has attributes"),
+        ('<options><working_dir as="is">/a</working_dir></options>', "has attributes"),
+        ("<options><working_dir><b/></working_dir></options>", "<b>"),
         ("<purge>some text<dir/></purge>", "has text between"),
         ("<options><working_dir>/a<b/></working_dir></options>", "<b>"),
         ("<options><working_dir>/a<!-- -->/b</working_dir></options>", "what follows it"),
@@ -312,6 +316,55 @@ def test_mailboxes_in_a_folder_are_those_in_the_folder_itself() -> None:
     left_out = [path for path in ("/srv/lists/a", "/srv/lists/spam", "/srv/lists/sub/a", "/srv/lists/junk1")
                 if any(re.fullmatch(each, path) for each in lists.exclude_regex)]  # fmt: skip
     assert left_out == ["/srv/lists/spam", "/srv/lists/sub/a", "/srv/lists/junk1"]
+
+
+def test_names_of_archives_never_clash_and_are_never_too_long() -> None:
+    names = ["a/b", "a-b", "c.tar", "x" * 300, "x" * 301]
+    section = "".join(f"<database>{name}</database>" for name in names)
+    made = ours(collect("") + f"<postgresql>{section}</postgresql>").require_collect()
+    assert [each.argv[-1] for each in made.command] == names
+    assert [each.name for each in made.command][:3] == [
+        *("postgresqldump-a-b.txt", "postgresqldump-a-b-2.txt", "postgresqldump-c-tar.txt"),
+    ]
+    assert len({each.name for each in made.command}) == 5
+    assert check_collected(made) == {}
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("echo one two", ["echo", "one", "two"]),
+        ('echo "one two"', ["echo", "one two"]),
+        ('echo a="x y"', ["echo", "a=", "x y"]),
+        ("echo 'one two'", ["echo", "'one", "two'"]),
+        ('echo "" x', ["echo", "x"]),
+        ("", []),
+    ],
+)
+def test_commands_are_cut_into_words_as_cedar_backup_does(command: str, words: list[str]) -> None:
+    assert words_of(command) == words
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("scp -B", LogIn()),
+        ("/usr/bin/scp -O -B -p -q -r -v", LogIn()),
+        ("scp -P 22 -i /k", LogIn(identity="/k", port=22)),
+        ("scp -P2222 -i/k -l 800", LogIn(identity="/k", port=2222, bwlimit="100000 B")),
+        ("ssh -p 22 -4 -C", LogIn(port=22, options=["-4", "-C"])),
+        ('scp -o "Port 3" -F /f -J jump', LogIn(options=["-o", "Port 3", "-F", "/f", "-J", "jump"])),
+        ("scp -i key", LogIn(unused=["-i key"])),
+        ("scp -P x", LogIn(unused=["-P x"])),
+        ("scp -P", LogIn(unused=["-P"])),
+        ("scp -3 there", LogIn(unused=["-3", "there"])),
+        ("ssh -l other", LogIn(unused=["-l other"])),
+        ("rsh", LogIn(unused=["rsh"])),
+        ("", LogIn()),
+    ],
+)
+def test_how_to_log_in_is_taken_from_the_copy_command(command: str, expected: LogIn) -> None:
+    assert log_in(command) == expected
 
 
 @pytest.mark.parametrize("name", ["--all-databases", "a/b"])

@@ -62,13 +62,14 @@ class Part:
         return several[0] if several else None
 
     def _texts(self, name: str) -> list[tuple[Element, str]]:
-        found = [(element, element.text) for element in self._children(name) if element.text]
-        for element, _ in found:
+        elements = self._children(name)
+        for element in elements:
+            self._ignore_attributes(element)
             for child in element.children:
                 self._ignore(child, f"stands in <{readable_name(name)}>, which holds nothing but a text")
             if element.stray:
                 self._ignore(element, "has a comment or an element in its text; what follows it")
-        return found
+        return [(element, element.text) for element in elements if element.text]
 
     def read(self, name: str, rule: Callable[[str], Value]) -> Value | None:
         """The value of the first child of a name; None when it is absent or against the rule."""
@@ -104,9 +105,7 @@ class Part:
 
     def close(self) -> None:
         """Tell what was not taken from this part, and from those in it."""
-        if self.element.attributes:
-            names = ", ".join(map(shown, self.element.attributes))
-            self._ignore(self.element, f"has attributes ({names})")
+        self._ignore_attributes(self.element)
         if self.element.stray or self.element.text.strip():
             self._ignore(self.element, "has text between its elements")
         for number, child in enumerate(self.element.children):
@@ -134,6 +133,10 @@ class Part:
         own = element is self.element
         inside = f" in {self.place}" if self.place and not own else ""
         return f"line {element.line}: <{readable_name(element.name)}>{inside}"
+
+    def _ignore_attributes(self, element: Element) -> None:
+        if element.attributes:
+            self._ignore(element, f"has attributes ({', '.join(map(shown, element.attributes))})")
 
     def _ignore(self, element: Element, why: str) -> None:
         if len(self.notes.ignored) < MOST_LINES:

@@ -18,6 +18,10 @@ SYSINFO = {
     "fdisk-l.txt": ["/sbin/fdisk", "-l"],
 }
 
+TEXT = ".txt"
+LONGEST = 200
+"""Bytes of a name, so that it takes a suffix or two."""
+
 LINE = (
     "extensions mysql, postgresql, subversion, mbox and sysinfo: what they dump is collected by `collect`"
     " itself; take their names out of cron lines, and their hooks with them"
@@ -49,12 +53,12 @@ class Commands:
         return self.options.overrides.get(base, name)
 
     def _unique(self, name: str) -> str:
-        safe = re.sub(r"[/\0]", "-", name)
-        number = 1
-        made = safe
+        stem = re.sub(r"[/\0]", "-", name.removesuffix(TEXT)).replace(".tar", "-tar")
+        stem = stem.encode()[:LONGEST].decode(errors="ignore")
+        number, made = 1, f"{stem}{TEXT}"
         while made in self.names:
             number += 1
-            made = f"{safe}-{number}"
+            made = f"{stem}-{number}{TEXT}"
         self.names.add(made)
         return made
 
