@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import time
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -434,3 +436,22 @@ def test_a_thousand_unknown_elements_are_told_within_reason() -> None:
 def test_what_stands_in_comments_is_on_lines_of_its_own() -> None:
     raw = document("<reference><author>a\n[store]\ndevice = 1</author></reference>")
     assert "store" not in migrated(raw).mapping
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        "<purge>" + "<abs_pathx/>" * 40_000 + "</purge>",
+        "<peers>" + "<peer><name>a</name></peer>" * 20_000 + "</peers>",
+        collect("") + "<mysql>" + "<database>a</database>" * 40_000 + "</mysql>",
+        "<options><rcp_command>scp " + "-i " * 300_000 + "</rcp_command></options>"
+        "<peers><peer><name>a</name><type>remote</type><collect_dir>/c</collect_dir></peer></peers>",
+        collect("<exclude><pattern>" + "[[" * 100_000 + "]|b</pattern></exclude>"),
+    ],
+    ids=["unknown", "peers", "databases", "words", "brackets"],
+)
+def test_a_file_that_is_full_of_one_thing_is_read_in_a_moment(sections: str) -> None:
+    began = time.process_time()
+    with contextlib.suppress(ConfigError):
+        migrated(sections)
+    assert time.process_time() - began < 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -36,18 +37,19 @@ _ARGUMENT = frozenset("iPpoFcJlSXD")
 def log_in(command: str) -> LogIn:
     """How `scp …` or `ssh …` logs in. Other programs have no counterpart at all."""
     found = LogIn()
-    program, *words = words_of(command) or [""]
+    words = deque(words_of(command) or [""])
+    program = words.popleft()
     name = PurePosixPath(program).name
     if name not in {"scp", "ssh"}:
         if program:
             found.unused.append(program)
         return found
     while words:
-        word = words.pop(0)
+        word = words.popleft()
         if not re.fullmatch(r"-[A-Za-z0-9].*", word, re.DOTALL):
             found.unused.append(word)
         elif word[1] in _ARGUMENT and not (name == "scp" and word[1] == "p"):
-            argument = word[2:] or (words.pop(0) if words else "")
+            argument = word[2:] or (words.popleft() if words else "")
             if not _take(found, name, word[1], argument):
                 found.unused.append(f"{word[:2]} {argument}".strip())
         else:

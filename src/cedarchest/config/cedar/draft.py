@@ -52,7 +52,7 @@ class Draft:
     folders: Folders
     lines: list[str] = field(default_factory=list)
     taken: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
+    changed: dict[str, None] = field(default_factory=dict)
     untaken: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     secrets: list[Secret] = field(default_factory=list)
@@ -84,8 +84,7 @@ class Draft:
 
     def differs(self, line: str) -> None:
         """Report once that something means something else now."""
-        if line not in self.changed:
-            self.changed.append(line)
+        self.changed[line] = None
 
     def report(self, ignored: Iterable[str]) -> Report:
         """The report as it stands."""

@@ -6,6 +6,8 @@ absent stays absent: who translates it says so.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from cedarchest.config.cedar import extension_parts as extensions
 from cedarchest.config.cedar import reading
 from cedarchest.config.cedar.reading import Notes, Part
@@ -109,8 +111,8 @@ def _peers_section(part: Part | None) -> tuple[Peer, ...] | None:
 
 def _peers(part: Part) -> tuple[Peer, ...]:
     peers = [_peer(each) for each in part.parts("peer")]
-    names = [peer.name for peer in peers if peer.name]
-    for name in reading.unique(name for name in names if names.count(name) > 1):
+    names = Counter(peer.name for peer in peers if peer.name)
+    for name in (name for name, count in names.items() if count > 1):
         part.notes.problems.append(f"{part.place}: two peers are called {shown(name)}; a name for each")
     return tuple(peers)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -109,7 +110,7 @@ class Part:
         if self.element.stray or self.element.text.strip():
             self._ignore(self.element, "has text between its elements")
         for number, child in enumerate(self.element.children):
-            if number not in self._taken:
+            if number not in self._taken and len(self.notes.ignored) <= MOST_LINES:
                 self._ignore(child, self._hints.get(child.name) or self._meant(child.name))
         for part in self._parts:
             part.close()
@@ -141,6 +142,8 @@ class Part:
     def _ignore(self, element: Element, why: str) -> None:
         if len(self.notes.ignored) < MOST_LINES:
             self.notes.ignored.append(f"{self._where(element)} {why}")
+        elif len(self.notes.ignored) == MOST_LINES:
+            self.notes.ignored.append(f"line {element.line}: from here on there is more of this")
 
 
 def readable_name(name: str) -> str:
@@ -210,7 +213,8 @@ def path(text: str) -> str:
 def regex(text: str) -> str:
     """A regular expression."""
     try:
-        re.compile(text)
+        with warnings.catch_warnings(action="ignore"):
+            re.compile(text)
     except (re.error, RecursionError, OverflowError) as error:
         raise Malformed(f"{shown(text)} is not a regular expression ({error})") from None
     return text

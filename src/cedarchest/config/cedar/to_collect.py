@@ -6,9 +6,9 @@ import posixpath
 import re
 
 from cedarchest.config.cedar.draft import Draft
-from cedarchest.config.cedar.reading import first
+from cedarchest.config.cedar.reading import first, regex
 from cedarchest.config.cedar.sections import CedarConfig, Collect, Excludes, Item
-from cedarchest.config.wording import shown
+from cedarchest.config.wording import Malformed, shown
 
 ARCHIVES = {"tar": "tar", "targz": "tar.gz", "tarbz2": "tar.bz2"}
 PACKINGS = {"none": "tar", "gzip": "tar.gz", "bzip2": "tar.bz2"}
@@ -142,8 +142,8 @@ def _expression(pattern: str, place: str, draft: Draft) -> str:
 
 def _compiles(pattern: str) -> bool:
     try:
-        re.compile(pattern)
-    except (re.error, RecursionError, OverflowError):
+        regex(pattern)
+    except Malformed:
         return False
     return True
 

@@ -139,7 +139,7 @@ def _dump(
     elif not section.names:
         commands.draft.missing.append(f"<{kind}>: names no database and not all; nothing is dumped")
     else:
-        for name in section.names:
+        for name in dict.fromkeys(section.names):
             if name.startswith("-"):
                 commands.draft.untaken.append(
                     f"<database> {shown(name)} in {kind}: would be taken for an option"

@@ -49,9 +49,7 @@ def write_overrides(options: Options | None, used: set[str], draft: Draft) -> No
         if command in used:
             draft.taken.append(f"{what}: in the command that runs it")
         elif command in DISC_TOOLS:
-            draft.changed.append(
-                f"{what}: is not needed; discs are written and read by xorriso, as found on PATH"
-            )
+            draft.differs(f"{what}: is not needed; discs are written and read by xorriso, as found on PATH")
         else:
             draft.untaken.append(f"{what}: programs are found on PATH; put it there if it is needed")
 
