@@ -850,7 +850,10 @@ def migrate(
 
     invocation: Invocation = context.obj
     invocation.result, report, needed = migrate(source, output)
-    if output is None and not invocation.json and invocation.verbosity >= 0:
+    if output is None and not invocation.json:
+        if invocation.verbosity < 0:  # then no text of a result is said, but this is what was asked for
+            typer.echo("\n".join(invocation.result.text))
+            return
         for line in asides(report, needed):
             typer.echo(line, err=True)
 

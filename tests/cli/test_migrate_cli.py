@@ -57,6 +57,12 @@ def test_without_an_output_the_configuration_is_on_standard_output_and_the_repor
     assert [path.name for path in tmp_path.iterdir()] == ["made.toml"]
 
 
+def test_a_quiet_run_writes_the_configuration_and_nothing_else(tmp_path: Path) -> None:
+    loud, quiet = (program("migrate", str(CEDAR_2), *more, cwd=tmp_path) for more in ((), ("-q",)))
+    assert (quiet.out, quiet.err) == (loud.out, "")
+    assert "[store]" in quiet.out
+
+
 def test_an_output_is_written_with_its_passwords_beside_it(tmp_path: Path) -> None:
     ran = program("migrate", str(CEDAR_3), "-o", "cedarchest.toml", cwd=tmp_path)
     assert ran.status == 0

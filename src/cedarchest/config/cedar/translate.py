@@ -124,8 +124,9 @@ def _write_extensions(config: CedarConfig, draft: Draft) -> None:
 def _write_foreign(action: Action, draft: Draft) -> None:
     name, function = action.name or "", f"{action.module}.{action.function}"
     draft.untaken.append(
-        f"<action> {shown(name)} in extensions, {shown(function)}: runs when a package brings it as an"
-        f" extension of cedarchest and there is a table [extension.{name}]; it is left out"
+        f"<action> {shown(name)} in extensions, {shown(function)}: is left out, and what it did is not"
+        " done. It runs once a package brings it as an extension of cedarchest and there is a table"
+        f" [extension.{name}]"
     )
 
 
