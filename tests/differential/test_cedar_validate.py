@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import random
 import subprocess
 from pathlib import Path
 
 import pytest
 from tests.cedar_xml import document, migrated
 
+from cedarchest.config.cedar.commands import words_of
 from cedarchest.errors import ConfigError
 
 WHOLE = """<reference/>
@@ -116,6 +119,27 @@ def test_the_values_that_others_are_put_in_the_place_of_are_taken(tmp_path: Path
     (tmp_path / "c.conf").write_bytes(raw)
     assert cedar_takes(tmp_path / "c.conf")
     assert we_take(raw)
+
+
+COMMANDS = """
+import json, sys
+from CedarBackup3.util import splitCommandLine
+json.dump([splitCommandLine(each) for each in json.load(sys.stdin)], sys.stdout)
+"""
+
+
+@pytest.mark.slow
+def test_commands_are_cut_into_the_same_words() -> None:
+    dice = random.Random(6)
+    commands = ["".join(dice.choices("ab \t\n\"'=\\", k=dice.randrange(12))) for _ in range(5000)]
+    ran = subprocess.run(
+        ["/usr/bin/python3", "-c", COMMANDS],
+        input=json.dumps(commands),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert [words_of(each) for each in commands] == json.loads(ran.stdout)
 
 
 @pytest.mark.parametrize("element", VALUES)

@@ -1,4 +1,4 @@
-"""Commands as Cedar Backup writes them: one line, where double quotes keep blanks and nothing else counts."""
+"""Commands as Cedar Backup writes them: blanks part words, double quotes keep them, nothing else counts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from cedarchest.config.wording import shown
 
-_WORD = re.compile(r'"([^"]*)"|([^\s"]+)')
+_WORD = re.compile(r'"([^"]+)"|([^ "]+)')
 
 
 def words_of(command: str) -> list[str]:
