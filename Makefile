@@ -61,7 +61,7 @@ fix: setup ## format, and mend what can be mended by machine
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## measure collect, stage and store beside their floors and beside Cedar Backup, the catalog, searches in it, and plans (BENCH="--json FILE")
+bench: setup ## measure collect, stage, store and restore beside their floors and beside Cedar Backup, the catalog, searches in it, and plans (BENCH="--json FILE")
 	@scripts/need.sh $(APT_BENCH)
 	$(BIN)/python bench/store.py $(BENCH)
 	$(BIN)/python bench/catalog_bench.py
@@ -69,6 +69,7 @@ bench: setup ## measure collect, stage and store beside their floors and beside 
 	$(BIN)/python bench/plan.py
 	$(BIN)/python bench/collect.py
 	$(BIN)/python bench/stage.py
+	$(BIN)/python bench/restore.py
 
 lock: setup ## renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --upgrade --group dev --generate-hashes --no-header --universal \

@@ -68,7 +68,7 @@ def _sees_machine_and_goals(told: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["collect", "stage"])
+@pytest.mark.parametrize("name", ["collect", "stage", "restore"])
 def test_the_others_run_and_leave_nothing_behind(tmp_path: Path, name: str) -> None:
     command = [sys.executable, str(REPOSITORY / f"bench/{name}.py"), "--dir", str(tmp_path)]
     command += ["--scale", "0.002", "--runs", "1", "--json", str(tmp_path / "told.json")]
