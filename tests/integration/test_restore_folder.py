@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,9 @@ def folder(tmp_path: Path) -> Iterator[LocalRestoreFolder]:
 
 
 @pytest.fixture
-def to(tmp_path: Path) -> Path:
-    return tmp_path / "to"
+def to(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "to"
+    subprocess.run(["rm", "-rf", str(tmp_path / "to")], check=True)  # pytest fails at folders so deep
 
 
 def entry(kind: Kind = Kind.FILE, **changes: object) -> Entry:

@@ -186,11 +186,12 @@ def _told(
 ) -> RestoreReport:
     written, restoration = state.written, state.restoration
     lost = {**restoration.lost, **reader.lost, **written.failed}
-    lost = {target: why for target, why in lost.items() if target not in written.done | written.left.keys()}
+    there = written.done | written.left.keys()
+    lost = {target: why for target, why in lost.items() if target not in there}
     for name in restoration.selects.unmet():
         lost.setdefault(restoration.prefix + name, NOT_STORED)
     for target in state.wanted:
-        if target not in written.done and target not in written.left:
+        if target not in there:
             lost.setdefault(target, "it is on no disc that could be read")
     came = [target for target in written.done if state.wanted[target].kind != Kind.DIR]
     problems = list(reader.absent.values()) if lost or reader.notes else []

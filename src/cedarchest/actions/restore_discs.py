@@ -31,7 +31,6 @@ from cedarchest.errors import (
 )
 from cedarchest.model.disc import SessionRecord
 from cedarchest.model.disc_plan import Disc, DiscReading, Reading, plan_discs
-from cedarchest.model.index import Kind
 from cedarchest.model.media import BLOCK
 from cedarchest.model.names import to_text
 from cedarchest.model.restoring import Packed, Piece, Place, Restoration, Role, Source
@@ -163,11 +162,7 @@ class DiscReader:
     def _is_wanted(self, work: _Work, restorer: Restorer) -> bool:
         if work.source.role in (Role.INDEX, Role.SESSION, Role.PACKED):
             return True
-        state = restorer.state
-        return any(
-            state.wanted[target].kind == Kind.FILE or target not in state.attributes
-            for target in state.needs(work.targets)
-        )
+        return any(restorer.state.unread(work.targets))
 
     def _visit(self, reading: DiscReading, works: Iterable[_Work], restorer: Restorer) -> None:
         """Read what is wanted of one disc."""
@@ -315,7 +310,7 @@ class DiscReader:
             why = self._why(work)
             if work.source.role not in (Role.FILE, Role.ARCHIVE):
                 continue
-            for target in restorer.state.needs(work.targets):
+            for target in restorer.state.unread(work.targets):
                 self.lost.setdefault(target, f"{to_text(work.source.path)}: {why}")
                 wanted.append(restoration.wanted[target])
         found = other_sources(wanted, sought, {}, self._ports)

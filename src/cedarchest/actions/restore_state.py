@@ -97,6 +97,12 @@ class Restoring:
             if target not in written.done and target not in written.left and target not in written.failed
         ]
 
+    def unread(self, targets: Iterable[bytes]) -> Iterator[bytes]:
+        """Of some paths those of which content, or what they are, has still to be read."""
+        for target in self.needs(targets):
+            if self.wanted[target].kind == Kind.FILE or target not in self.attributes:
+                yield target
+
     @contextlib.contextmanager
     def at(self, target: bytes) -> Iterator[None]:
         """What fails at a path does not hold up the others."""

@@ -41,6 +41,7 @@ class _Gathering:
     """What was found to be wanted, by its path; what comes later takes the place of what came before."""
 
     selects: Selection
+    prefix: bytes = b""
     chosen: dict[bytes, Chosen] = field(default_factory=dict)
     above: set[bytes] = field(default_factory=set)
     heads: list[ArchiveRecord] = field(default_factory=list)
@@ -57,7 +58,7 @@ def wanted_as_of(
     Raises:
         RestoreError: nothing of it that is selected was stored up to that day.
     """
-    gathering = _Gathering(selects)
+    gathering = _Gathering(selects, prefix)
     lines = _lines(peer, until, ports)
     held = list(ports.catalog.held_of(peer, until))
     packed = PackedFiles(held, len("YYYY/MM/DD/") + len(peer) + 1)
@@ -97,7 +98,7 @@ def wanted_as_of(
             f"nothing of {to_text(peer)} that was asked for was stored up to {until}",
             advice=f"`cedarchest find` shows what was stored when. Peers that are known: {known_peers}.",
         )
-    return _restoration(gathering, prefix, ports)
+    return _restoration(gathering, ports)
 
 
 def _lines(peer: bytes, until: str, ports: Ports) -> dict[bytes, list[tuple[str, ArchiveRecord]]]:
@@ -183,7 +184,14 @@ def _choose_plain(
     entry = held[0].entry
     pieces = pieces_of(held, splits.get(sha256, ()))
     size = sum(piece.size for piece in pieces) if pieces else entry.size
-    wanted = Wanted(path, entry.kind, size, entry.mtime_ns, sha256, whole_path(entry.path) or entry.path)
+    wanted = Wanted(
+        gathering.prefix + path,
+        entry.kind,
+        size,
+        entry.mtime_ns,
+        sha256,
+        whole_path(entry.path) or entry.path,
+    )
     day = entry.path[:10].decode("ascii", "replace")
     gathering.chosen[path] = Chosen(wanted, held=tuple(held), day=day)
 
@@ -235,7 +243,7 @@ def _choose(
     before = gathering.chosen.get(path)
     if before and before.day == day and before.wanted.kind == Kind.DIR != member.kind:
         return  # of two archives of a day, a folder tells more than the link that leads to it
-    wanted = Wanted(path, member.kind, member.size, member.mtime_ns, member.sha256, path)
+    wanted = Wanted(gathering.prefix + path, member.kind, member.size, member.mtime_ns, member.sha256, path)
     gathering.chosen[path] = Chosen(wanted, holder, head=head, day=day)
 
 
@@ -275,7 +283,7 @@ def wanted_of_day(day: str, peer: bytes, selects: Selection, *, ports: Ports) ->
             + (f" that is of {to_text(peer)} and was asked for" if peer else ""),
             advice="`cedarchest status` and `cedarchest discs` show the days that are on disc.",
         )
-    return _restoration(gathering, b"", ports)
+    return _restoration(gathering, ports)
 
 
 def _since_whole(
@@ -294,20 +302,17 @@ def _since_whole(
     return (each for each in held if each.entry.path in there)
 
 
-def _restoration(gathering: _Gathering, prefix: bytes, ports: Ports) -> Restoration:
+def _restoration(gathering: _Gathering, ports: Ports) -> Restoration:
     """All of it, with the sources that it comes from."""
-    chosen = {
-        prefix + path: each._replace(wanted=each.wanted._replace(target=prefix + path))
-        for path, each in sorted(gathering.chosen.items())
-    }
+    chosen = {each.wanted.target: each for _, each in sorted(gathering.chosen.items())}
     found = sources_of(chosen, gathering.heads, ports)
     return Restoration(
         {target: each.wanted for target, each in chosen.items()},
         found.sources,
         found.lost,
         found.attributes,
-        prefix,
-        frozenset(prefix + path for path in gathering.above),
+        gathering.prefix,
+        frozenset(gathering.prefix + path for path in gathering.above),
         tuple(gathering.notes),
         tuple(gathering.packed),
         gathering.selects,

@@ -127,12 +127,7 @@ class Restorer:
         Raises:
             RestoreError: it is damaged.
         """
-        all_of_them = (target for targets in source.takes.values() for target in targets)
-        left = {
-            target
-            for target in self.state.needs(all_of_them)
-            if self.state.wanted[target].kind == Kind.FILE or target not in self.state.attributes
-        }
+        left = set(self.state.unread(target for targets in source.takes.values() for target in targets))
         members = self.state.ports.unpacker.members(name, pieces, source.size)
         with contextlib.closing(members):
             for member in members:

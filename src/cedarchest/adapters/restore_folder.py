@@ -16,6 +16,7 @@ import pwd
 import stat
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from cedarchest.adapters.scan import KINDS
@@ -249,15 +250,17 @@ class LocalRestoreFolder:
 
     def attributes(self, descriptor: int, entry: Entry) -> None:
         """Give an open file or folder owner, extended attributes, mode, ACLs and time, in this order."""
-        self._own(lambda uid, gid: os.fchown(descriptor, uid, gid), entry)
+        self._own(partial(os.fchown, descriptor), entry)
         acls = [each for each in entry.xattrs if each[0].startswith(_ACL)]
-        self._xattrs(descriptor, entry, [each for each in entry.xattrs if each not in acls])
+        if entry.xattrs:
+            self._xattrs(descriptor, entry, [each for each in entry.xattrs if each not in acls])
         mode = entry.mode & 0o7777
         if mode & _PRIVILEGED_BITS and not self._privileged:
             self._left_off["setuid or setgid bits"] += 1
             mode &= ~_PRIVILEGED_BITS
         os.fchmod(descriptor, mode)
-        self._xattrs(descriptor, entry, acls)
+        if acls:
+            self._xattrs(descriptor, entry, acls)
         try:
             os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
         except (OSError, OverflowError):

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Protocol
 
 from cedarchest.adapters.tar_stream import BLOCK, name_in, records_in, text_in
+from cedarchest.errors import RestoreError
 from cedarchest.model.index import Entry, Kind, is_plain_path
 from cedarchest.ports.restoring import Chunk, Unpacked
 
@@ -123,7 +124,7 @@ def _chunks(data: Stream, size: int, end: int) -> Iterator[Chunk]:
     while done < size <= end:
         piece = data.read(min(_PIECE, size - done))
         if not piece:
-            raise EOFError("it breaks off")
+            raise RestoreError("it breaks off in the middle of a file")
         yield Chunk(done, piece)
         done += len(piece)
 

@@ -11,13 +11,12 @@ import os
 import tarfile
 from collections.abc import Generator, Iterable, Iterator
 from functools import partial
-from itertools import chain
-from typing import Any
+from typing import Any, BinaryIO
 
 from cedarchest.adapters.archive_members import Forward, mtime_ns_of, plain_path
 from cedarchest.adapters.tar_members import usual_members
 from cedarchest.adapters.unpacking import LARGEST_RATIO, LEAST_LIMIT
-from cedarchest.errors import RestoreError
+from cedarchest.errors import CedarchestError, RestoreError
 from cedarchest.model.index import Entry, Kind, is_plain_path
 from cedarchest.model.names import to_text
 from cedarchest.ports.restoring import Chunk, Unpacked
@@ -46,9 +45,9 @@ class StreamUnpacker:
         """The members of an archive of a name, from its bytes as they come."""
         limit = max(LEAST_LIMIT, LARGEST_RATIO * size)
         with _sentences(name), self._unpacking.opened(name, pieces) as stream:
-            data = Forward(stream, limit, lambda _done: None)
-            for member in chain(usual_members(data), _members(data)):
-                yield member._replace(chunks=_said_of(name, member.chunks))
+            data = _Named(stream, limit, name)
+            yield from usual_members(data)
+            yield from _members(data)
 
 
 @contextlib.contextmanager
@@ -57,15 +56,30 @@ def _sentences(name: bytes) -> Iterator[None]:
     try:
         yield
     except (tarfile.TarError, ValueError, OverflowError, EOFError, RecursionError) as error:
-        raise RestoreError(
-            f"{to_text(name)} is damaged: {str(error) or type(error).__name__}",
-            advice=getattr(error, "advice", "") or "What is not in it any more is sought elsewhere.",
-        ) from error
+        raise _damaged(name, error) from error
 
 
-def _said_of(name: bytes, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    with _sentences(name):
-        yield from chunks
+def _damaged(name: bytes, error: Exception) -> RestoreError:
+    advice = error.advice if isinstance(error, CedarchestError) else ""
+    return RestoreError(
+        f"{to_text(name)} is damaged: {str(error) or type(error).__name__}",
+        advice=advice or "What is not in it any more is sought elsewhere.",
+    )
+
+
+class _Named(Forward):
+    """A stream that says of what is wrong with it which archive it is: whoever reads a member hears of it."""
+
+    def __init__(self, data: BinaryIO, limit: int, name: bytes) -> None:
+        super().__init__(data, limit, lambda _done: None)
+        self._name = name
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        try:
+            return super().read(size)
+        except ValueError as error:
+            raise _damaged(self._name, error) from error
 
 
 class _Archive(tarfile.TarFile):
@@ -151,6 +165,6 @@ def _chunks(data: Forward, info: tarfile.TarInfo) -> Iterator[Chunk]:
         while done < size:
             piece = data.read(min(_PIECE, size - done))
             if not piece:
-                raise EOFError("it breaks off")
+                raise RestoreError("it breaks off in the middle of a file")
             yield Chunk(offset + done, piece)
             done += len(piece)
