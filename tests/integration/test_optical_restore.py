@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -142,19 +144,62 @@ def test_a_file_in_parts_is_joined_over_two_discs_and_two_runs(project: Project,
     assert not (project.root / "back/.cedarchest-spool").exists()
 
 
+def collected(project: Project, home: Path) -> None:
+    """Have what is below `home` collected and staged as of now, again after the first time."""
+    if "[collect]" not in project.config.read_text():
+        peers(project, {"name": "here"})
+        text = project.config.read_text().replace('device = "shelf:shelf"', 'device = "/dev/sr0"')
+        text = text.replace("[store]", '[store]\nnew_disc = "daily"')
+        text += f'[collect]\ndir = "{project.root}/collect/here"\n[[collect.source]]\npath = "{home}"\n'
+        project.config.write_text(text + 'mode = "incr"\n')
+    for action in ("collect", "stage"):
+        ran = project.run(action)
+        assert ran.status == 0, ran.err
+
+
+@pytest.mark.parametrize("forgotten", [False, True], ids=["known", "rebuilt"])
+def test_a_machine_on_two_discs_comes_back_in_two_runs_of_one_disc_each(
+    project: Project, drive: Burner, *, forgotten: bool
+) -> None:
+    home = project.root / "home"
+    (home / "d").mkdir(parents=True)
+    (home / "old").write_bytes(content("old"))
+    first = Path()
+    for day in ("2026-11-23", "2026-11-24"):
+        project.environ["CEDARCHEST_NOW"] = f"{day}T22:00"
+        collected(project, home)
+        assert project.run("store", environ=drive.env()).status == 0
+        if not first.name:
+            (home / "d/new").write_bytes(content("new"))
+            (home / "d").chmod(0o750)
+            first = drive.exchange("dvd+r", blocks=DISC)
+    if forgotten:
+        shutil.rmtree(project.root / "state")
+        second = drive.exchange("dvd+r", directory=first)
+        for disc in (first, second):
+            drive.exchange("dvd+r", directory=disc)
+            ran = project.run("catalog", "rebuild", "/dev/sr0", environ=drive.env())
+            assert ran.status == 0, ran.err
+    status, told = restore(project, drive)
+    assert (status, len(told["discs"])) == (8, 1)
+    drive.exchange("dvd+r", directory=first)
+    status, told = restore(project, drive)
+    assert (status, told["lost"], told["discs"]) == (0, [], ["CC_20261123_001"])
+    top = project.root / "back/here" / str(home)[1:]
+    assert (top / "old").read_bytes() == content("old")
+    assert (top / "d/new").read_bytes() == content("new")
+    assert stat.S_IMODE((top / "d").stat().st_mode) == 0o750
+    assert not (project.root / "back/.cedarchest-spool").exists()
+
+
 def test_an_archive_in_parts_gives_its_files(project: Project, drive: Burner) -> None:
     home = project.root / "home"
     home.mkdir()
     names = [f"f{number}" for number in range(6)]
     for name in names:
         (home / name).write_bytes(hashlib.shake_256(name.encode()).digest(1_000_000))
-    peers(project, {"name": "here"})
-    text = project.config.read_text().replace('device = "shelf:shelf"', 'device = "/dev/sr0"')
-    text += f'[collect]\ndir = "{project.root}/collect/here"\n[[collect.source]]\npath = "{home}"\n'
-    project.config.write_text(text)
     project.environ["CEDARCHEST_NOW"] = "2026-11-22T22:00"
-    for action in ("collect", "stage"):
-        assert project.run(action).status == 0
+    collected(project, home)
     first = spanned(project, drive, DAYS[0])
     top = project.root / "back/here" / str(home)[1:]
     status, _ = restore(project, drive)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from cedarchest.actions.loading import known_disc
 from cedarchest.actions.prove import expected_of
+from cedarchest.actions.restore_learned import LearnedEntries
 from cedarchest.actions.restore_reading import BlockReader, Patchwork, stream
 from cedarchest.actions.restore_sources import other_sources
 from cedarchest.actions.restore_unpacking import take_packed, target_of
@@ -31,6 +32,7 @@ from cedarchest.errors import (
 )
 from cedarchest.model.disc import SessionRecord
 from cedarchest.model.disc_plan import Disc, DiscReading, Reading, plan_discs
+from cedarchest.model.index import Entry
 from cedarchest.model.media import BLOCK
 from cedarchest.model.names import to_text
 from cedarchest.model.restoring import Packed, Piece, Place, Restoration, Role, Source
@@ -69,6 +71,11 @@ class _Work:
     def is_put_together(self) -> bool:
         """Whether it cannot be taken from where it stands as it is read."""
         return self.source.role is Role.PACKED or not self.source.is_whole
+
+    @property
+    def tells_attributes(self) -> bool:
+        """Whether it is an index."""
+        return self.source.role in (Role.INDEX, Role.SESSION)
 
     @property
     def targets(self) -> Iterable[bytes]:
@@ -118,6 +125,11 @@ class DiscReader:
         packed = [(_Work(each.source), each) for each in restoration.packed]
         works += [work for work, _ in packed]
         sought: set[bytes] = {source.sha256 for source in restoration.sources}
+        learned = LearnedEntries(folder, at_most=LARGEST_INDEX)
+        for work in works:
+            if work.tells_attributes and (entries := learned.recall(work.source)):
+                restorer.learn(entries, work.source.takes)
+                work.finished = True
         with contextlib.ExitStack() as opened:
             while True:
                 left = [work for work in works if not work.finished and self._is_wanted(work, restorer)]
@@ -125,13 +137,16 @@ class DiscReader:
                     if work.spool is None and work.is_put_together:
                         self._begin_patches(work, folder, opened)
                 if plan := self._planned(left):
-                    self._visit(plan[0], left, restorer)
+                    keep = learned if len(plan) > 1 else None
+                    self._visit(plan[0], left, restorer, keep)
                 elif not self._patch(left, restorer, folder, opened):
                     others = self._elsewhere(works, restoration, restorer, sought)
                     if not others:
                         break
                     works += others
             self._unpack(packed, restorer)
+            if not self.absent:
+                learned.drop()
 
     def _unpack(self, several: Iterable[tuple[_Work, Packed]], restorer: Restorer) -> None:
         """Take what is wanted of files that had to be there in full first, the newest first.
@@ -160,12 +175,18 @@ class DiscReader:
             work.spool.drop()
 
     def _is_wanted(self, work: _Work, restorer: Restorer) -> bool:
-        if work.source.role in (Role.INDEX, Role.SESSION, Role.PACKED):
+        if work.tells_attributes or work.source.role is Role.PACKED:
             return True
         return any(restorer.state.unread(work.targets))
 
-    def _visit(self, reading: DiscReading, works: Iterable[_Work], restorer: Restorer) -> None:
-        """Read what is wanted of one disc."""
+    def _visit(
+        self,
+        reading: DiscReading,
+        works: Iterable[_Work],
+        restorer: Restorer,
+        learned: LearnedEntries | None,
+    ) -> None:
+        """Read what is wanted of one disc; what is learned of attributes is kept where others follow."""
         try:
             writer = self._loaded(reading.disc)
         except MediaError as error:
@@ -186,7 +207,7 @@ class DiscReader:
             if work.patches is not None:
                 work.patches.fill(each.piece, place, self._session(place), blocks)
             else:
-                self._deliver(work, writer, blocks, place, restorer)
+                self._deliver(work, writer, blocks, place, restorer, learned)
             blocks.passed = self._tell(blocks, each.piece)
         for work in {id(work): work for work in of_source.values()}.values():
             if work.patches is not None and all(map(work.patches.has, work.source.pieces)):
@@ -208,7 +229,13 @@ class DiscReader:
         return done
 
     def _deliver(
-        self, work: _Work, writer: Writer, blocks: BlockReader, place: Place, restorer: Restorer
+        self,
+        work: _Work,
+        writer: Writer,
+        blocks: BlockReader,
+        place: Place,
+        restorer: Restorer,
+        learned: LearnedEntries | None,
     ) -> None:
         """Take what is wanted of a source from its one piece as it is read."""
         source = work.source
@@ -216,13 +243,13 @@ class DiscReader:
         try:
             if source.role is Role.SESSION:
                 session = self._session(place)
-                restorer.learn(expected_of(writer, session, self._ports) if session else (), source.takes)
-                work.finished = True
+                entries = expected_of(writer, session, self._ports) if session else ()
+                self._told(work, restorer.learn(entries, source.takes), learned)
             elif source.role is Role.INDEX:
                 if source.size > LARGEST_INDEX:
                     raise RestoreError("it is larger than any should be")
-                restorer.take_index(source, b"".join(stream(blocks, place, source.size)))
-                work.finished = True
+                content = b"".join(stream(blocks, place, source.size))
+                self._told(work, restorer.take_index(source, content), learned)
             elif source.role is Role.FILE:
                 targets = restorer.state.needs(source.targets)
                 certain = bool(source.sha256)
@@ -236,6 +263,11 @@ class DiscReader:
             self._ports.reporter.note(
                 f"{to_text(source.path)} on {place.label}: {number} blocks cannot be read"
             )
+
+    def _told(self, work: _Work, entries: Iterable[Entry], learned: LearnedEntries | None) -> None:
+        work.finished = True
+        if learned is not None:
+            learned.keep(work.source, entries)
 
     def _take_members(
         self, source: Source, stream_again: Callable[[], Iterator[bytes]], restorer: Restorer
@@ -301,7 +333,7 @@ class DiscReader:
         """Other files and members of the contents that could not be had."""
         wanted = []
         for work in works:
-            if work.source.role in (Role.INDEX, Role.SESSION) and not work.finished:
+            if work.tells_attributes and not work.finished:
                 self.notes.append(
                     f"{to_text(work.source.path)} could not be read: modes, owners, times and links of what"
                     " it tells of are as the archives have them, or not known"

@@ -157,8 +157,8 @@ class Restorer:
                 found.setdefault(first, []).append(target)
         return {first: tuple(targets) for first, targets in found.items()}
 
-    def take_index(self, source: Source, content: bytes) -> None:
-        """Learn attributes from the index beside an archive.
+    def take_index(self, source: Source, content: bytes) -> list[Entry]:
+        """Learn attributes from the index beside an archive; the entries that were asked for.
 
         Raises:
             RestoreError: it is not what it should be.
@@ -169,20 +169,25 @@ class Restorer:
             self.state.ports.archives.head_in(content, source.path.removesuffix(INDEX_SUFFIX), source.head)
             lines = index_lines(BytesIO(content), at_most=MOST_ENTRIES)
             next(lines)
-            self.learn(map(parse_record, lines), source.takes)
+            return self.learn(map(parse_record, lines), source.takes)
         except (ValueError, OSError, EOFError, zlib.error) as error:
             raise RestoreError(f"it cannot be read: {error}") from error
 
-    def learn(self, entries: Iterable[Entry], takes: Mapping[bytes, Sequence[bytes]]) -> None:
-        """Learn attributes of what is wanted from entries, by the paths that they are asked for."""
-        for entry in entries:
-            for target in takes.get(entry.path, ()):
+    def learn(self, entries: Iterable[Entry], takes: Mapping[bytes, Sequence[bytes]]) -> list[Entry]:
+        """Learn attributes of what is wanted from entries, by the paths that they are asked for.
+
+        Those that were asked for are returned.
+        """
+        asked = [entry for entry in entries if entry.path in takes]
+        for entry in asked:
+            for target in takes[entry.path]:
                 wanted = self.state.wanted[target]
                 if entry.kind != wanted.kind or (entry.kind is Kind.FILE and _other(entry, wanted)):
                     continue
                 self.state.attributes[target] = entry
                 if target in self.state.written.done:
                     self.state.written.bare.add(target)
+        return asked
 
 
 def _other(entry: Entry, wanted: Wanted) -> bool:

@@ -63,7 +63,8 @@ def restored(report: RestoreReport, options: RestoreOptions) -> Result:
 
 
 def _done_line(report: RestoreReport, options: RestoreOptions) -> str:
-    already = f"; {counted(report.before, 'path')} of it was there already" if report.before else ""
+    was = "was" if report.before == 1 else "were"
+    already = f"; {counted(report.before, 'path')} of it {was} there already" if report.before else ""
     by = f" by {', '.join(report.read)}" if report.read else ""
     size = shown_bytes(report.size)
     return f"restored {counted(report.restored, 'path')}, {size}, to {options.to}{by}{already}"
