@@ -329,9 +329,9 @@ def test_an_audit_that_is_gone_on_with_forgets_no_session_that_it_found_bad(two:
     two.project.stage("2026/11/23", {"next": os.urandom(3 << 20)})
     assert two.run("store").status == 0
     second = two.disc()["sessions"][1]["start"]
-    slow = Fault("read", lba=second + 600, end=second + 700, times=ALWAYS, effect=Effect.SLOW, seconds=2.5)
+    slow = Fault("read", lba=second + 600, end=second + 700, times=ALWAYS, effect=Effect.SLOW, seconds=9)
     two.first.faults([*bad(1000), slow])
-    first = two.audit("--time-limit", "2s")
+    first = two.audit("--time-limit", "8s")
     assert (first["passed"], first["whole"], first["sessions"]) == (False, False, 2)
     two.first.faults(bad(1000))
     again = two.audit()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from tests.burner.burner import ALWAYS, Burner, Effect, Fault
 from tests.burner.preload import require
 from tests.conftest import Project
+from tests.terminal import Terminal
 
 from cedarchest.adapters.drives import LocalDrives
 from cedarchest.adapters.locks import HeldLocks
@@ -139,6 +141,49 @@ def test_another_disc_of_ours_is_the_wrong_one(project: Project) -> None:
         ran = project.run("store", environ=drive.env())
         assert ran.status == 8
         assert "is in use" in ran.err
+
+
+def two_discs(project: Project, drive: Burner) -> Path:
+    """Two days, a disc each; the second disc is in the drive, the first in the folder that is returned."""
+    project.configure(device="/dev/sr0", new_disc="daily")
+    project.stage(FIRST)
+    assert store(project, drive, now="2026-11-21T23:00") == 0
+    old = drive.exchange("dvd+r")
+    project.stage(SECOND)
+    assert store(project, drive, now="2026-11-22T23:00") == 0
+    return old
+
+
+@pytest.mark.parametrize("action", ["verify", "audit"])
+def test_a_check_of_a_disc_that_is_not_there_says_so_and_reads_no_other(
+    project: Project, action: str
+) -> None:
+    with Burner(profile="dvd+r") as drive:
+        two_discs(project, drive)
+        ran = project.run(action, "CC_20261121_001", environ=drive.env())
+        assert ran.status == 8
+        assert "CC_20261121_001: NOT READ" in ran.out
+        assert "/dev/sr0 holds CC_20261122_001, and CC_20261121_001 is needed" in ran.err
+        assert project.run(action, "CC_20261122_001", environ=drive.env()).status == 0
+        drive.exchange("none")
+        ran = project.run(action, "CC_20261121_001", environ=drive.env())
+        assert ran.status == 8
+        assert "there is no disc in /dev/sr0; CC_20261121_001 is needed" in ran.err
+        assert all(project.is_marked(day) for day in (FIRST, SECOND))
+
+
+@pytest.mark.parametrize("action", ["verify", "audit"])
+def test_somebody_is_asked_for_each_disc_that_is_to_be_checked(project: Project, action: str) -> None:
+    with Burner(profile="dvd+r") as drive:
+        old = two_discs(project, drive)
+        asked = Terminal(project, drive, action, "CC_20261122_001", "CC_20261121_001")
+        asked.until("Press Enter")
+        drive.exchange("dvd+r", directory=old)
+        asked.answer("\n")
+        assert asked.status() == 0
+    ran = project.run("--json", "discs")
+    kinds = [[check["kind"] for check in disc["checks"]] for disc in json.loads(ran.out)["details"]]
+    assert kinds == [["store", action], ["store", action]]
 
 
 @pytest.mark.slow

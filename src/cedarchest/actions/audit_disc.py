@@ -15,7 +15,7 @@ from pathlib import Path
 from cedarchest.actions.audit_session import SessionAudit, SessionResult, SessionTask, TimeLimit
 from cedarchest.actions.audits_due import check_state, turns_of
 from cedarchest.actions.marks import last_digests, standing
-from cedarchest.actions.prove import Reading, judge_again, same_disc
+from cedarchest.actions.prove import Reading, asked_disc, judge_again, same_disc
 from cedarchest.actions.verify import follow_session, is_replaced
 from cedarchest.config.model import Config
 from cedarchest.errors import CatalogError, CedarchestError, DamagedDisc, Interrupted, VerifyError
@@ -182,7 +182,9 @@ class _DiscAudit:
             WrongDisc, MediaError, ToolError: it is not there.
         """
         there = self._seen.sessions if self._seen else ()
-        if self._seen is None or (session.number, session.start) not in [(e.number, e.start) for e in there]:
+        if self._seen is None:
+            self._seen = asked_disc(self._writer, self._disc, session, self._ports)
+        elif (session.number, session.start) not in [(each.number, each.start) for each in there]:
             self._seen = same_disc(self._writer, self._disc, session)
         return self._seen
 

@@ -233,6 +233,16 @@ def _refuse_older(seen: Observation, disc: DiscRecord, ports: Ports) -> None:
             )
 
 
+def not_there(seen: Observation, label: str) -> NoMedium | WrongDisc:
+    """The error that a drive holds another disc than the one that is needed, or none."""
+    advice = f"Insert {label} and run the command again. {lost_advice(label)}"
+    if seen.state is DiscState.NONE:
+        return NoMedium(f"there is no disc in {seen.device}; {label} is needed", advice=advice, label=label)
+    there = seen.label or ("a blank disc" if seen.state is DiscState.BLANK else "a disc that is not ours")
+    message = f"{seen.device} holds {there}, and {label} is needed"
+    return WrongDisc(message, advice=advice, needed=label, found=seen.label)
+
+
 def lost_advice(label: str) -> str:
     """What to do when a disc will not come back."""
     return (

@@ -11,7 +11,7 @@ from cedarchest.actions.cedar_disc import survey
 from cedarchest.actions.day_claims import days_that_agree
 from cedarchest.actions.facts import visible_entries
 from cedarchest.actions.found_disc import UNKNOWN
-from cedarchest.actions.loading import current_disc, lost_advice
+from cedarchest.actions.loading import current_disc, lost_advice, not_there, with_right_disc
 from cedarchest.actions.selfcheck import expected_by_disc
 from cedarchest.config.model import Config
 from cedarchest.errors import (
@@ -19,6 +19,7 @@ from cedarchest.errors import (
     CedarchestError,
     DamagedDisc,
     Interrupted,
+    NoMedium,
     NotAppendable,
     VerifyError,
     WrongDisc,
@@ -243,7 +244,7 @@ def prove_again(writer: Writer, disc: DiscRecord, session: SessionRecord, ports:
         WrongDisc: another disc is in the drive.
         VerifyError, DamagedDisc: disc and data differ; the session counts as bad from now on.
     """
-    reading = read_session(writer, same_disc(writer, disc, session), session, ports)
+    reading = read_session(writer, asked_disc(writer, disc, session, ports), session, ports)
     judge_again(writer, disc, session, reading, ports, kind=CheckKind.VERIFY)
     return reading
 
@@ -351,16 +352,32 @@ def same_disc(writer: Writer, disc: DiscRecord, session: SessionRecord) -> Obser
     entry = next((each for each in seen.sessions if each.number == session.number), None)
     # A tree too damaged to name its disc leaves label and place to know it by.
     known = seen.identity is None or seen.identity.disc_id == disc.disc_id
-    if not seen.is_of(disc.label) or not known or entry is None or entry.start != session.start:
+    if not seen.is_of(disc.label) or not known:
+        raise not_there(seen, disc.label)
+    if entry is None or entry.start != session.start:
         raise WrongDisc(
-            f"{writer.device} does not hold {disc.label} with its session {session.number} any more",
-            advice=f"Insert {disc.label} and run the command again: the session is checked first."
-            f" {lost_advice(disc.label)}",
+            f"{writer.device} holds {disc.label} without its session {session.number}",
+            advice=f"Insert {disc.label} as it was and run the command again. {lost_advice(disc.label)}",
             needed=disc.label,
             found=seen.label,
         )
     writer.reload()
     return seen
+
+
+def is_there(disc: DiscRecord, error: CedarchestError) -> bool:
+    """Whether a disc was in the drive, for all that an error tells."""
+    elsewhere = isinstance(error, WrongDisc) and error.fields.get("found") != disc.label
+    return not elsewhere and not isinstance(error, NoMedium)
+
+
+def asked_disc(writer: Writer, disc: DiscRecord, session: SessionRecord, ports: Ports) -> Observation:
+    """The disc that was written, seen anew, after a person was asked for it where one is there.
+
+    Raises:
+        WrongDisc, MediaError, ToolError: it is not there.
+    """
+    return with_right_disc(writer, ports, lambda: same_disc(writer, disc, session))
 
 
 def _bypass(config: Config, writer: Writer, disc: DiscRecord, ports: Ports) -> None:

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cedarchest.actions.loading import is_written_here, lost_advice
+from cedarchest.actions.loading import is_written_here, lost_advice, not_there
 from cedarchest.actions.prove import conclude, read_session, same_disc
 from cedarchest.actions.writers import labels_in
 from cedarchest.config.model import Config
@@ -163,7 +163,7 @@ def _left_open(seen: Observation, session: SessionRecord) -> bool:
 def _refuse_other(writer: Writer, seen: Observation, disc: DiscRecord, session: SessionRecord) -> None:
     advice = f"Insert {disc.label} and run the command again. {lost_advice(disc.label)}"
     if seen.state is DiscState.NONE:
-        raise NoMedium(f"there is no disc in {writer.device}; {disc.label} is needed", advice=advice)
+        raise not_there(seen, disc.label)
     unseen = session.status is SessionStatus.INTENDED and session.number == 1
     if unseen and len(seen.sessions) <= 1 and not seen.label:
         return  # cut off before the disc got its label

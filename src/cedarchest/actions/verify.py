@@ -21,7 +21,7 @@ from cedarchest.actions.loading import (
     warn_of_strangers,
 )
 from cedarchest.actions.marks import follow_claims, follow_proof, last_digests, standing
-from cedarchest.actions.prove import prove_again
+from cedarchest.actions.prove import is_there, prove_again
 from cedarchest.actions.receipts import leave_receipts
 from cedarchest.actions.reuse import LOST
 from cedarchest.actions.selfcheck import check_by_itself
@@ -235,6 +235,8 @@ def verify_disc(config: Config, writer: Writer, disc: DiscRecord, ports: Ports) 
         problem = problem or error
         suspect += [content.day for content in session.days] if error else ()
         follow_session(config, session, error, ports)
+        if error is not None and not is_there(disc, error):
+            break
     if not read and problem is None:
         problem = NoMedium(f"there is nothing on {disc.label} to verify", label=disc.label)
     problem = problem or _beyond_catalog(writer, disc, ports)

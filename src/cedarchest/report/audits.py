@@ -11,7 +11,7 @@ from cedarchest.model.disc import Speed
 from cedarchest.model.media import BLOCK
 from cedarchest.model.names import first_few, label_word
 from cedarchest.model.size import shown
-from cedarchest.report.discs import NOWHERE, counted, range_figures, speed_figures
+from cedarchest.report.discs import NOWHERE, counted, failed, range_figures, speed_figures
 from cedarchest.report.outcome import Outcome, Result
 
 SHOWN_FINDINGS = 20
@@ -54,7 +54,7 @@ def _verdict_lines(verdict: AuditVerdict) -> Iterator[str]:
     drive = f"{verdict.device} ({verdict.drive_model})" if verdict.drive_model else verdict.device
     size = f"{shown(verdict.blocks)} in {drive}, {rate:.0f} MB/s"
     if not verdict.passed:
-        yield f"{verdict.disc}: FAILED ({size})"
+        yield f"{verdict.disc}: {failed(verdict.problem, verdict.blocks, size)}"
         yield from (f"  {finding}" for finding in verdict.findings[:SHOWN_FINDINGS])
     elif verdict.whole:
         known = f"; {verdict.replaced} of its sessions were known to be bad" if verdict.replaced else ""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from cedarchest.actions.discs import DiscSummary, LossReport
+from cedarchest.errors import CedarchestError, NoMedium, WrongDisc
 from cedarchest.model.disc import BlockRange, CheckRecord, SessionRecord, Speed
 from cedarchest.model.names import label_word, readable
 from cedarchest.model.size import shown
@@ -213,6 +214,12 @@ def moved(summaries: Sequence[DiscSummary]) -> Result:
     """The result of `discs move`."""
     lines = [f"{each.disc.label} is kept at {readable(each.place.place)}" for each in summaries if each.place]
     return replace(listed(summaries, detailed=False), text=lines)
+
+
+def failed(problem: CedarchestError | None, blocks: int, size: str) -> str:
+    """How a check of a disc that was not passed ended, with what was read of it."""
+    is_absent = isinstance(problem, NoMedium | WrongDisc) and not blocks
+    return "NOT READ" if is_absent else f"FAILED ({size})"
 
 
 def counted(number: int, noun: str) -> str:

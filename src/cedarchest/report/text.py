@@ -24,7 +24,7 @@ from cedarchest.model.media import BLOCK
 from cedarchest.model.plan import StorePlan
 from cedarchest.model.size import shown, shown_bytes
 from cedarchest.report.audits import check_lines, due_figures
-from cedarchest.report.discs import NOWHERE, counted
+from cedarchest.report.discs import NOWHERE, counted, failed
 from cedarchest.report.outcome import Outcome, Result, describe
 from cedarchest.report.scheduling import run_figures, run_lines
 
@@ -276,7 +276,7 @@ def verified(report: VerifyReport) -> Result:
         elif verdict.passed:
             lines.append(f"{verdict.disc}: no problems found ({size}, {rate:.0f} MB/s)")
         else:
-            lines.append(f"{verdict.disc}: FAILED ({size})")
+            lines.append(f"{verdict.disc}: {failed(verdict.problem, verdict.blocks, size)}")
             lines += [f"  {finding}" for finding in verdict.findings[:SHOWN_FINDINGS]]
         if verdict.lost:
             lines.append(f"  LOST: {', '.join(verdict.lost)}: {NOWHERE}")
