@@ -184,7 +184,7 @@ def test_a_disc_that_differs_has_the_consequences_of_a_verify(stored: Project, f
     assert not stored.is_marked(DAY)
     state = told(at(stored, "2026-11-24T13:00+00:00", "status"))
     assert (state["due"], state["copies_wanted"]) == ([DAY], [label(stored)])
-    assert f"make a new copy: cedarchest copy {label(stored)}" in stored.run("status").out
+    assert f"another drive may read it: cedarchest audit {label(stored)}" in stored.run("status").out
     (check,) = audits(stored)
     (damaged,) = check["damaged"]
     assert damaged["first_block"] <= place // 2048 <= damaged["last_block"]

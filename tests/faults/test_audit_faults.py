@@ -80,6 +80,9 @@ class Two:
     def audits(self) -> list[dict[str, Any]]:
         return [check for check in self.disc()["checks"] if check["kind"] == "audit"]
 
+    def status_text(self) -> str:
+        return self.project.run("status", environ=self.environ).out
+
     def status(self) -> str:
         return str(self.disc()["sessions"][0]["status"])
 
@@ -135,9 +138,9 @@ def test_a_disc_that_cannot_be_read_ends_with_8_and_names_drive_and_copy(two: Tw
     error = error_of(ran)
     assert (ran.status, error["kind"]) == (8, "DamagedDisc")
     assert "cannot be read in full in EMULATED TEST BURNER 1.00" in error["message"]
-    text = two.project.run("status", environ=two.environ).out
+    text = two.status_text()
     assert "failed in EMULATED TEST BURNER 1.00 on " in text
-    assert f"make a new copy: cedarchest copy {two.label}" in text
+    assert f"another drive may read it: cedarchest audit {two.label}" in text
 
 
 def test_what_is_read_only_by_trying_again_is_good_and_a_copy_is_wanted(two: Two) -> None:
@@ -204,10 +207,12 @@ def test_what_two_drives_read_together_is_copied(two: Two) -> None:
     assert not two.audit()["passed"]
     ran = two.run("copy", two.label)
     assert (ran.status, error_of(ran)["kind"]) == (8, "NotAppendable")  # some of it is missing
+    assert f"another drive may read it: cedarchest audit {two.label}" in two.status_text()
     two.hand_over()
     two.first.faults(bad(2100))
     assert two.audit()["missing_blocks"] == 0
     label = two.label
+    assert f"make a new copy: cedarchest copy {label}" in two.status_text()
     shutil.rmtree(two.project.staging / "2026")
     ran = two.run("copy", label)
     assert ran.status == 8
@@ -333,6 +338,7 @@ def test_an_audit_that_is_gone_on_with_forgets_no_session_that_it_found_bad(two:
     two.first.faults([*bad(1000), slow])
     first = two.audit("--time-limit", "8s")
     assert (first["passed"], first["whole"], first["sessions"]) == (False, False, 2)
+    assert f"make a new copy: cedarchest copy {two.label}" in two.status_text()
     two.first.faults(bad(1000))
     again = two.audit()
     assert (again["passed"], again["whole"]) == (False, True)

@@ -43,7 +43,7 @@ class AuditVerdict:
 
     `whole`: all of the disc has been read now since one moment, by this run and those that it went on with.
     `left_blocks` are still to be read of what it was to read. `map` tells what is missing of a disc, with all
-    that any drive read. `weak` says why a copy is wanted.
+    that any drive read. `weak` says why a copy is wanted, and what to do.
     """
 
     disc: str

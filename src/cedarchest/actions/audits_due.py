@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from cedarchest.config.model import Config
+from cedarchest.errors import CatalogError
 from cedarchest.model.disc import SAID, CheckRecord, DiscRecord, SessionRecord, SessionStatus
+from cedarchest.model.names import label_word
 from cedarchest.model.turns import Turns, mibs_of, proven_at
 from cedarchest.ports import Ports
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +22,8 @@ class CheckState:
     """How a disc stands with its checks.
 
     Every MiB that was ever proven was read and found good since `read_since`; None where nothing was. With
-    `is_begun` an audit of all of it did not come to its end. `weak` says why a copy of it is wanted; it is
-    empty where none is.
+    `is_begun` an audit of all of it did not come to its end. `weak` says why a copy of it is wanted, and
+    what to do; it is empty where none is.
     """
 
     disc: DiscRecord
@@ -94,16 +99,38 @@ def _weakness(
     ports: Ports,
 ) -> str:
     """The worst of what checks found of sessions of which there are not enough others; empty for none."""
+    several = list(sessions)
+    copies = config.store.copies if config.store else 1
     weak = ""
-    for session in sessions:
+    for session in several:
         found = _weak_check(session, [check for check in checks if check.session == session.number])
-        if found is None or _is_held_elsewhere(config, disc, session, ports):
+        if found is None or _is_held_elsewhere(disc, [session], ports, copies):
             continue
         said = f"{_verb(found)} in {found.drive_model or found.drive} on {found.at:%Y-%m-%d}"
+        weak = said if not found.passed else weak or said
         if not found.passed:
-            return said
-        weak = weak or said
-    return weak
+            break
+    return f"{weak}; {_remedy(disc, several, ports)}" if weak else ""
+
+
+def _remedy(disc: DiscRecord, sessions: Sequence[SessionRecord], ports: Ports) -> str:
+    """What to do about a disc of which a copy is wanted: to copy it, unless nobody can read it yet."""
+    word = label_word(disc.label)
+    written = [each for each in sessions if each.status is not SessionStatus.ABANDONED]
+    proven = any(each.status is SessionStatus.VERIFIED for each in written)
+    if proven or _is_rescued(disc, written, ports) or _is_held_elsewhere(disc, written, ports):
+        return f"make a new copy: cedarchest copy {word}"
+    return f"another drive may read it: cedarchest audit {word}"
+
+
+def _is_rescued(disc: DiscRecord, sessions: Iterable[SessionRecord], ports: Ports) -> bool:
+    """Whether drives together read all of some sessions."""
+    try:
+        merged = ports.rescues.merged(disc.label)
+    except CatalogError as error:  # the audit says so
+        log.info("%s", error.message)
+        return False
+    return merged is not None and all(merged[1].is_read(each.start, each.blocks) for each in sessions)
 
 
 def _verb(check: CheckRecord) -> str:
@@ -125,11 +152,13 @@ def _weak_check(session: SessionRecord, checks: Iterable[CheckRecord]) -> CheckR
     return weak if weak is None or weak.passed or session.status is SessionStatus.BAD else None
 
 
-def _is_held_elsewhere(config: Config, disc: DiscRecord, session: SessionRecord, ports: Ports) -> bool:
-    """Whether as many other discs as are wanted prove each of a session's days as it stands there."""
-    copies = config.store.copies if config.store else 1
+def _is_held_elsewhere(
+    disc: DiscRecord, sessions: Iterable[SessionRecord], ports: Ports, copies: int = 1
+) -> bool:
+    """Whether so many other discs prove each day of sessions as it stands there."""
     return all(
         len(set(_others(disc, content.day, content.index_digest, ports))) >= copies
+        for session in sessions
         for content in session.days
     )
 

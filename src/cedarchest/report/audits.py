@@ -72,7 +72,7 @@ def _verdict_lines(verdict: AuditVerdict) -> Iterator[str]:
     if verdict.lost:
         yield f"  LOST: {', '.join(verdict.lost)}: {NOWHERE}"
     if verdict.weak:
-        yield f"  {verdict.weak}; make a new copy: cedarchest copy {label_word(verdict.disc)}"
+        yield f"  {verdict.weak}"
 
 
 def _slow(area: Speed) -> str:
@@ -108,8 +108,7 @@ def check_lines(states: Sequence[CheckState]) -> Iterator[str]:
     """What `status` says of checks: the discs that should be copied, and those that are due."""
     for state in states:
         if state.weak:
-            label = state.disc.label
-            yield f"{label} {state.weak}; make a new copy: cedarchest copy {label_word(label)}"
+            yield f"{state.disc.label} {state.weak}"
     due = sorted((each.read_since, each.disc.label) for each in states if each.is_due and each.read_since)
     if due:
         labels, since = first_few([label for _, label in due], ", "), f"{due[0][0]:%Y-%m-%d}"

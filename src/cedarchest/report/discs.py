@@ -37,9 +37,7 @@ def listed(summaries: Sequence[DiscSummary], *, detailed: bool) -> Result:
         if each.place:
             lines.append(f"  kept at {readable(each.place.place)} since {each.place.since:%Y-%m-%d}")
         if each.state.weak:
-            lines.append(
-                f"  {each.state.weak}; make a new copy: cedarchest copy {label_word(each.disc.label)}"
-            )
+            lines.append(f"  {each.state.weak}")
         if each.disc.reason and not each.disc.given_up:
             lines.append(f"  takes no more sessions: {each.disc.reason}")
         if detailed:
