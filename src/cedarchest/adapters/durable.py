@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from cedarchest.errors import DiskFull
+from cedarchest.errors import CatalogError, CedarchestError, DiskFull
 
 
 @contextlib.contextmanager
@@ -40,6 +40,26 @@ def durable_file(path: Path, mode: int = 0o600, *, suffix: str = "") -> Iterator
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFull(f"{path} cannot be written: {error.strerror}", path=str(path)) from error
         raise
+
+
+@contextlib.contextmanager
+def written_below(root: Path) -> Iterator[None]:
+    """Says in a sentence what keeps us from writing below a folder of the state or working directory.
+
+    Raises:
+        DiskFull: there is no room for it.
+        CatalogError: something else keeps us from it.
+    """
+    try:
+        yield
+    except CedarchestError:
+        raise
+    except OSError as error:
+        problem = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else CatalogError
+        raise problem(
+            f"{root} cannot be written: {error.strerror}",
+            advice="Make room, or correct [options] state_dir or its permissions.",
+        ) from error
 
 
 def clear_unfinished(directory: Path, names: Iterable[str]) -> None:

@@ -7,17 +7,15 @@ A map is what counts, so it is written last.
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import functools
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from cedarchest.adapters.durable import durable_file
-from cedarchest.errors import CatalogError, CedarchestError, DiskFull
+from cedarchest.adapters.durable import durable_file, written_below
+from cedarchest.errors import CatalogError
 from cedarchest.model.mapfile import LARGEST_POSITION, BlockState, DiscMap, format_mapfile, parse_mapfile
 from cedarchest.model.media import BLOCK
 from cedarchest.model.names import LABEL
@@ -77,7 +75,7 @@ class StateRescues:
         """Write blocks into the image, then into its map."""
         known = self.kept(label)
         path = self._path(label, ".img")
-        with _written(self._root):
+        with written_below(self._root):
             self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
             flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(path, flags, 0o600)
@@ -116,7 +114,7 @@ class StateRescues:
 
     def drop(self, label: str) -> None:
         """Remove all files of a disc."""
-        with _written(self._root):
+        with written_below(self._root):
             for path in (
                 *self._drive_maps(label),
                 *(self._path(label, end) for end in (".map", ".img.map", ".img")),
@@ -137,7 +135,7 @@ class StateRescues:
         return self._root / f"{label if plain else hashlib.sha256(label.encode()).hexdigest()[:16]}{end}"
 
     def _write(self, path: Path, found: DiscMap, comments: Iterable[str]) -> None:
-        with _written(self._root):
+        with written_below(self._root):
             self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
             with durable_file(path) as stream:
                 stream.write(format_mapfile(found, [*comments]).encode("utf-8", "backslashreplace"))
@@ -165,18 +163,3 @@ def _unreadable(path: Path, why: str) -> CatalogError:
         advice="Take it away, or correct its permissions: the next audit makes it anew.",
         path=str(path),
     )
-
-
-@contextlib.contextmanager
-def _written(root: Path) -> Iterator[None]:
-    """Says in a sentence what keeps us from writing."""
-    try:
-        yield
-    except CedarchestError:
-        raise
-    except OSError as error:
-        problem = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else CatalogError
-        raise problem(
-            f"{root} cannot be written: {error.strerror}",
-            advice="Make room, or correct [options] state_dir or its permissions.",
-        ) from error

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
 import shutil
 import zlib
@@ -14,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cedarchest.adapters.digests import digest_file
-from cedarchest.adapters.durable import durable_file, sync_directory
+from cedarchest.adapters.durable import durable_file, sync_directory, written_below
 from cedarchest.adapters.scan import Found, scan, scan_one
-from cedarchest.errors import CatalogError, CedarchestError, DiskFull
+from cedarchest.errors import CatalogError, DiskFull
 from cedarchest.model.index import Entry, Kind, format_record, parse_record, read_index, write_index
 from cedarchest.model.session import INDEX_NAME, SUMS_NAME, session_folder, session_sums
 from cedarchest.ports import Graft, SavedSession
@@ -48,7 +46,7 @@ class StateWorkspace:
         made_at: int,
     ) -> SavedSession:
         """Write a session's files durably; see the port."""
-        with _written(self._root):
+        with written_below(self._root):
             tree = self._tree(disc_id, session)
             shutil.rmtree(tree, ignore_errors=True)
             folder = tree / session_folder(session)
@@ -96,7 +94,7 @@ class StateWorkspace:
     def keep_image(self, name: str, size: int, pieces: Iterable[tuple[int, bytes]]) -> Path:
         """Keep what was read of a disc as an image file."""
         image = self._images / f"{name}.iso"
-        with _written(self._images):
+        with written_below(self._images):
             self._images.mkdir(parents=True, exist_ok=True, mode=0o700)
             if (free := shutil.disk_usage(self._images).free) < size:
                 raise DiskFull(
@@ -116,25 +114,10 @@ class StateWorkspace:
 
     def drop_images(self, but: str = "") -> None:
         """Remove all images that are kept, but one."""
-        with _written(self._images):
+        with written_below(self._images):
             for image in self._images.glob("*") if self._images.is_dir() else ():
                 if image.name != f"{but}.iso":
                     image.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _written(root: Path) -> Iterator[None]:
-    """Says in a sentence what keeps us from writing below a folder."""
-    try:
-        yield
-    except CedarchestError:
-        raise
-    except OSError as error:
-        problem = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else CatalogError
-        raise problem(
-            f"{root} cannot be written: {error.strerror}",
-            advice="Make room, or correct [options] state_dir or its permissions.",
-        ) from error
 
 
 def _make_folders(tree: Path, files: Iterable[str]) -> None:
