@@ -19,9 +19,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from cedarchest.adapters.digests import digest_descriptor
-from cedarchest.adapters.scan import KINDS
 from cedarchest.errors import StagingError
-from cedarchest.model.index import Fingerprint, Kind
+from cedarchest.model.index import KIND_BY_FORMAT, Fingerprint, Kind
 from cedarchest.model.names import to_text
 from cedarchest.ports import FolderItem
 
@@ -238,7 +237,7 @@ def _shown(root: Path, item: FolderItem) -> str:
 
 
 def _item(path: bytes, status: os.stat_result) -> FolderItem:
-    kind = KINDS[stat.S_IFMT(status.st_mode)]
+    kind = KIND_BY_FORMAT[stat.S_IFMT(status.st_mode)]
     changed = max(status.st_mtime_ns, status.st_ctime_ns)
     size = status.st_size if kind is Kind.FILE else 0
     return FolderItem(path, kind, size, changed, Fingerprint(status.st_ino, status.st_ctime_ns))

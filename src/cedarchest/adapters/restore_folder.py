@@ -19,9 +19,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from cedarchest.adapters.scan import KINDS
 from cedarchest.errors import CedarchestError, DiskFull, RestoreError
-from cedarchest.model.index import Entry, Kind
+from cedarchest.model.index import KIND_BY_FORMAT, Entry, Kind
 from cedarchest.model.names import to_text
 from cedarchest.ports.restoring import RestoreRules, There
 
@@ -94,7 +93,7 @@ class LocalRestoreFolder:
             if error.__cause__ is not None and isinstance(error.__cause__, FileNotFoundError):
                 return None
             raise
-        kind = KINDS[stat.S_IFMT(status.st_mode)]
+        kind = KIND_BY_FORMAT[stat.S_IFMT(status.st_mode)]
         return There(kind, status.st_size, status.st_mtime_ns, target)
 
     def digest(self, path: bytes, read: Callable[[int], None]) -> bytes:

@@ -12,22 +12,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, MutableSeq
 from typing import NamedTuple
 
 from cedarchest.errors import StagingError
-from cedarchest.model.index import Entry, Fingerprint, Kind
+from cedarchest.model.index import KIND_BY_FORMAT, Entry, Fingerprint, Kind
 from cedarchest.model.names import to_text
 
 FORMAT = 0o170000
 """The bits of a mode that say what an entry is (inode(7))."""
-
-KINDS = {
-    stat.S_IFREG: Kind.FILE,
-    stat.S_IFDIR: Kind.DIR,
-    stat.S_IFLNK: Kind.LINK,
-    stat.S_IFIFO: Kind.FIFO,
-    stat.S_IFSOCK: Kind.SOCKET,
-    stat.S_IFCHR: Kind.CHAR,
-    stat.S_IFBLK: Kind.BLOCK,
-}
-
 
 _DEVICES = (Kind.CHAR, Kind.BLOCK)
 
@@ -144,7 +133,7 @@ def found_at(path: bytes, disc_path: bytes, status: os.stat_result) -> Found:
         OSError: it cannot be looked at.
     """
     mode, uid, gid = status.st_mode, status.st_uid, status.st_gid
-    kind = KINDS[mode & FORMAT]
+    kind = KIND_BY_FORMAT[mode & FORMAT]
     entry = Entry(
         disc_path,
         kind,
@@ -168,7 +157,7 @@ def is_as_it_was(status: os.stat_result, entry: Entry, fingerprint: Fingerprint)
         (status.st_ino, status.st_ctime_ns) == fingerprint
         and status.st_mtime_ns == entry.mtime_ns
         and (entry.kind is not Kind.FILE or status.st_size == entry.size)
-        and KINDS[status.st_mode & FORMAT] is entry.kind
+        and KIND_BY_FORMAT[status.st_mode & FORMAT] is entry.kind
         and (_user(status.st_uid), _group(status.st_gid)) == (entry.user, entry.group)
     )
 

@@ -13,6 +13,7 @@ import gzip
 import hashlib
 import json
 import re
+import stat
 import sys
 from array import array
 from binascii import unhexlify
@@ -37,6 +38,18 @@ class Kind(StrEnum):
     SOCKET = "socket"
     CHAR = "char"
     BLOCK = "block"
+
+
+KIND_BY_FORMAT = {
+    stat.S_IFREG: Kind.FILE,
+    stat.S_IFDIR: Kind.DIR,
+    stat.S_IFLNK: Kind.LINK,
+    stat.S_IFIFO: Kind.FIFO,
+    stat.S_IFSOCK: Kind.SOCKET,
+    stat.S_IFCHR: Kind.CHAR,
+    stat.S_IFBLK: Kind.BLOCK,
+}
+"""What an entry is by the format bits of its mode: those of inode(7), of which Rock Ridge has the same."""
 
 
 class Entry(NamedTuple):

@@ -38,7 +38,7 @@ from cedarchest.model.image.directories import (
 from cedarchest.model.image.identifiers import ISO, USUAL, Family, iso_identifier, number_families
 from cedarchest.model.image.rockridge import POSIX_LENGTH, PX, TF, BadField, Fields, read_fields
 from cedarchest.model.image.volume import Read, Report, Tree
-from cedarchest.model.index import Kind
+from cedarchest.model.index import KIND_BY_FORMAT, Kind
 from cedarchest.model.media import BLOCK
 
 
@@ -72,16 +72,6 @@ _OWN = b"\1\0\0\3\4di\0"  # an AL field that begins with device and inode
 _CHECKSUM = b"\0\3\4cx\0\4"  # and may go on with the number of a checksum (`-md5 on`)
 _WINDOW = 64
 _DOTS = (b".", b"..")
-_KINDS = {
-    0o100000: Kind.FILE,
-    0o040000: Kind.DIR,
-    0o120000: Kind.LINK,
-    0o010000: Kind.FIFO,
-    0o140000: Kind.SOCKET,
-    0o020000: Kind.CHAR,
-    0o060000: Kind.BLOCK,
-}
-
 
 _Named = tuple[bytes, bytes, bool, int]
 """Identifier without version, name, whether it is a directory, block of the record."""
@@ -156,7 +146,7 @@ class RockRidgeReader(TreeReader):
                 mtime = times.get(modified) or self.time(modified)
                 atime = times.get(accessed) or self.time(accessed)
                 ctime = times.get(changed) or self.time(changed)
-                kind = _KINDS.get(mode & 0xFFFFF000)
+                kind = KIND_BY_FORMAT.get(mode & 0xFFFFF000)
                 if kind is None or not name or b"/" in name or b"\0" in name or name in _DOTS:
                     bad("a record has an impossible name or mode")
                 path = prefix + name

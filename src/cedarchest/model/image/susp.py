@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from cedarchest.model.index import Kind
+from cedarchest.model.index import KIND_BY_FORMAT, Kind
 
 Continuation = Callable[[int, int, int], bytes]
 """Gives the bytes of a continuation area at block, offset, with length; what it raises comes through."""
@@ -21,15 +21,6 @@ _LONGEST = 1 << 17
 """Bytes of all continuation areas of one record: no name or link target needs as many."""
 
 _AREAS = 64
-_KINDS = {
-    0o100000: Kind.FILE,
-    0o040000: Kind.DIR,
-    0o120000: Kind.LINK,
-    0o010000: Kind.FIFO,
-    0o140000: Kind.SOCKET,
-    0o020000: Kind.CHAR,
-    0o060000: Kind.BLOCK,
-}
 _CREATED, _MODIFIED, _LONG = 0x01, 0x02, 0x80
 _COMPONENTS = {2: b".", 4: b"..", 8: b""}
 
@@ -96,7 +87,7 @@ def _fields(area: bytes, continuation: Continuation) -> Iterator[tuple[bytes, by
 
 def _posix(found: System, body: bytes) -> None:
     mode, _, uid, gid = struct.unpack_from("<I4xI4xI4xI", body)
-    found.kind = _KINDS.get(mode & 0o170000)
+    found.kind = KIND_BY_FORMAT.get(mode & 0o170000)
     found.mode, found.uid, found.gid = mode & 0o7777, uid, gid
 
 
