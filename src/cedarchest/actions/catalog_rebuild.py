@@ -9,6 +9,7 @@ disc may be entered again and again, and the order in which discs come changes n
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -182,33 +183,32 @@ class _Work:
                 yield _Place(claim, len(seen.sessions), partial(_loaded, writer, label), _nothing)
 
     def _enter_all(self, places: Sequence[_Place]) -> None:
-        """Enter discs by age, so that it does not matter in which order they were named."""
+        """Enter discs by age, so that it does not matter in which order they were named.
+
+        Then go on with archives in parts, of which another disc had what comes before.
+        """
         entered: list[tuple[_Place, DiscRecord]] = []
         for place in sorted(places, key=lambda each: each.age):
             self.ports.interrupts.check()
-            try:
+            with self._held(place):
                 writer, seen = place.have()
                 disc = self._enter(look_at_disc(writer, seen, place.claim, self.ports), writer)
                 if not self.dry_run:
                     entered.append((place, disc))
                     self.at_hand.add(disc.disc_id)
                     self._list(writer, disc)
-            except Interrupted:
-                raise
-            except CedarchestError as error:
-                self.problems.append(error)
-            finally:
-                place.done()
 
         while len(entered) > 1 and self.joins.went_on():
             for place, disc in entered:
-                self._look_again(place, disc)
+                with self._held(place):
+                    writer, _ = place.have()
+                    self._list(writer, disc, again=True)
 
-    def _look_again(self, place: _Place, disc: DiscRecord) -> None:
-        """Go on with archives in parts, of which another disc had what comes before."""
+    @contextlib.contextmanager
+    def _held(self, place: _Place) -> Iterator[None]:
+        """Give a disc back in the end; one that cannot be had or entered is a problem of the run."""
         try:
-            writer, _ = place.have()
-            self._list(writer, disc, again=True)
+            yield
         except Interrupted:
             raise
         except CedarchestError as error:
