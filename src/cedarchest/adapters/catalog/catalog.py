@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -20,22 +19,32 @@ from sqlalchemy.exc import ArgumentError
 
 from cedarchest.adapters.catalog import holding, members, schema, searching
 from cedarchest.adapters.catalog.database import Database, open_database
+from cedarchest.adapters.catalog.rows import (
+    INSERT_ENTRIES,
+    check_of,
+    check_values,
+    day_values,
+    disc_of,
+    disc_values,
+    entry_of,
+    entry_values,
+    session_of,
+    session_values,
+    turns_of,
+    turns_values,
+)
 from cedarchest.errors import CatalogError
 from cedarchest.model.disc import (
-    BlockRange,
-    CheckKind,
     CheckRecord,
     DayContent,
     DiscPlace,
     DiscRecord,
     SessionRecord,
     SessionStatus,
-    Speed,
     StoredEntry,
 )
-from cedarchest.model.media import Medium
 from cedarchest.model.members import ArchiveRecord, Holder, Listing, Member, Sighting
-from cedarchest.model.names import from_text, to_text
+from cedarchest.model.names import to_text
 from cedarchest.model.parts import Split, held_in_parts
 from cedarchest.model.patterns import PathPattern
 from cedarchest.model.restoring import Held
@@ -45,11 +54,6 @@ BUSY_TIMEOUT_S = 30.0
 """How long another writer is waited for: recording a million entries takes some ten seconds."""
 
 _BATCH = 4096
-_NANO = 1_000_000_000
-_INSERT_ENTRIES = (
-    "INSERT INTO entries (session_id, path, kind, size, mtime_s, mtime_ns, sha256, start, traits) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
 
 
 def open_catalog(url: str, *, read_only: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S) -> SqlCatalog:
@@ -104,7 +108,7 @@ class SqlCatalog:
         """All discs, oldest first."""
         query = select(schema.discs).order_by(schema.discs.c.created_at, schema.discs.c.id)
         with self._database.reading() as connection:
-            return tuple(_disc(row) for row in connection.execute(query))
+            return tuple(disc_of(row) for row in connection.execute(query))
 
     def put_disc(self, disc: DiscRecord) -> None:
         """Insert or update by disc id.
@@ -188,7 +192,7 @@ class SqlCatalog:
             .order_by(checks.c.at, checks.c.id)
         )
         with self._database.reading() as connection:
-            return tuple(_check(row) for row in connection.execute(query))
+            return tuple(check_of(row) for row in connection.execute(query))
 
     def turns(self, disc_id: str) -> Mapping[int, Turns]:
         """What audits have read of a disc's sessions, by their numbers; nothing of those that none read."""
@@ -200,7 +204,7 @@ class SqlCatalog:
             .order_by(sessions.c.number)
         )
         with self._database.reading() as connection:
-            return {row.number: _turns(row) for row in connection.execute(query)}
+            return {row.number: turns_of(row) for row in connection.execute(query)}
 
     def put_turns(self, disc_id: str, turns: Mapping[int, Turns]) -> None:
         """What audits have read of some sessions of a disc, in place of what was; all or nothing.
@@ -212,14 +216,7 @@ class SqlCatalog:
             for number, each in turns.items():
                 key = self._known_session(connection, disc_id, number, "what was read of it")
                 connection.execute(delete(schema.turns).where(schema.turns.c.session_id == key))
-                connection.execute(
-                    insert(schema.turns).values(
-                        session_id=key,
-                        last=each.last,
-                        times=tuple(time.astimezone(UTC).isoformat() for time in each.times),
-                        to_read=tuple(sorted(each.left)),
-                    )
-                )
+                connection.execute(insert(schema.turns).values(session_id=key, **turns_values(each)))
 
     def places(self, disc_id: str) -> tuple[DiscPlace, ...]:
         """Where a disc was and is kept, the last place last."""
@@ -275,7 +272,7 @@ class SqlCatalog:
         if of_copy:
             query = query.where(schema.discs.c.copy == of_copy)
         with self._database.reading() as connection:
-            return {_entry((0, *row[:-1])): row[-1] for row in connection.execute(query)}
+            return {entry_of((0, *row[:-1])): row[-1] for row in connection.execute(query)}
 
     def days(self) -> tuple[str, ...]:
         """Days that any session holds, oldest first."""
@@ -434,41 +431,14 @@ class SqlCatalog:
                 label=disc.label,
                 disc_id=holder,
             )
-        values = {
-            "label": disc.label,
-            "medium": disc.medium.value,
-            "capacity": disc.capacity,
-            "created_at": disc.created_at,
-            "copy": disc.copy,
-            "accepts_sessions": disc.accepts_sessions,
-            "given_up": disc.given_up,
-            "reason": disc.reason,
-        }
+        values = disc_values(disc)
         changed = connection.execute(update(table).where(table.c.disc_id == disc.disc_id).values(values))
         if changed.rowcount == 0:
             connection.execute(insert(table).values(disc_id=disc.disc_id, **values))
 
     def _add_check(self, connection: Connection, check: CheckRecord) -> None:
         key = self._known_session(connection, check.disc_id, check.session, "its check")
-        connection.execute(
-            insert(schema.checks).values(
-                session_id=key,
-                kind=check.kind.value,
-                at=check.at,
-                passed=check.passed,
-                drive=check.drive,
-                tool=check.tool,
-                blocks=check.blocks,
-                seconds=check.seconds,
-                findings=check.findings,
-                drive_model=check.drive_model,
-                whole=check.whole,
-                speeds=check.speeds,
-                slow=check.slow,
-                retries=check.retries,
-                damaged=check.damaged,
-            )
-        )
+        connection.execute(insert(schema.checks).values(session_id=key, **check_values(check)))
 
     def _known_session(self, connection: Connection, disc_id: str, number: int, what: str) -> int:
         key = _session_key(connection, disc_id, number)
@@ -485,26 +455,7 @@ class SqlCatalog:
 def _put_session(connection: Connection, session: SessionRecord) -> int:
     """Insert or update a session with its days; returns its key."""
     table = schema.sessions
-    values = {
-        "base": session.base,
-        "start": session.start,
-        "blocks": session.blocks,
-        "volume_set": session.volume_set,
-        "status": session.status.value,
-        "created_at": session.created_at,
-        "index_sha256": session.index_sha256,
-        "sums_sha256": session.sums_sha256,
-        "tool": session.tool,
-        "drive": session.drive,
-        "reason": session.reason,
-        "block_map": session.block_map,
-        "drive_model": session.drive_model,
-        "volume": session.volume,
-        "volumes": session.volumes,
-        "medium_id": session.medium_id,
-        "speed_asked": session.speed_asked,
-        "speed_used": session.speed_used,
-    }
+    values = session_values(session)
     key = _session_key(connection, session.disc_id, session.number)
     if key is None:
         query = insert(table).values(disc_id=session.disc_id, number=session.number, **values)
@@ -513,7 +464,7 @@ def _put_session(connection: Connection, session: SessionRecord) -> int:
         connection.execute(update(table).where(table.c.id == key).values(values))
         connection.execute(delete(schema.days).where(schema.days.c.session_id == key))
     if session.days:
-        connection.execute(insert(schema.days), [_day_row(key, *item) for item in enumerate(session.days)])
+        connection.execute(insert(schema.days), [day_values(key, *item) for item in enumerate(session.days)])
     return key
 
 
@@ -522,9 +473,9 @@ def _put_entries(connection: Connection, key: int, entries: Iterable[StoredEntry
     connection.execute(delete(schema.entries).where(schema.entries.c.session_id == key))
     members.forget_session(connection, key)
     held = members.SessionPaths(connection, key)
-    rows = (_entry_row(key, entry) for entry in entries)
+    rows = (entry_values(key, entry) for entry in entries)
     while batch := list(islice(rows, _BATCH)):
-        connection.exec_driver_sql(_INSERT_ENTRIES, batch)
+        connection.exec_driver_sql(INSERT_ENTRIES, batch)
         held.write(batch)
     held.finish()
 
@@ -532,34 +483,6 @@ def _put_entries(connection: Connection, key: int, entries: Iterable[StoredEntry
 def _session_key(connection: Connection, disc_id: str, number: int) -> int | None:
     table = schema.sessions
     return connection.scalar(select(table.c.id).where(table.c.disc_id == disc_id, table.c.number == number))
-
-
-def _day_row(key: int, position: int, content: DayContent) -> dict[str, object]:
-    return {
-        "session_id": key,
-        "position": position,
-        "day": content.day,
-        "index_digest": content.index_digest,
-        "entries": content.entries,
-        "data_bytes": content.data_bytes,
-        "partial": content.partial,
-        "pieces": content.pieces,
-        "rests_on": content.rests_on,
-    }
-
-
-def _entry_row(key: int, entry: StoredEntry) -> tuple[int, str, str, int, int, int, bytes, int, bytes]:
-    # `str`: the driver is slow with subclasses of it, and an enum is one.
-    return (
-        key,
-        to_text(entry.path),
-        str(entry.kind),
-        entry.size,
-        *divmod(entry.mtime_ns, _NANO),
-        entry.sha256,
-        entry.start,
-        entry.traits,
-    )
 
 
 def _entries(connection: Connection, key: int) -> Iterator[StoredEntry]:
@@ -571,12 +494,12 @@ def _entries(connection: Connection, key: int) -> Iterator[StoredEntry]:
     table = schema.entries
     query = select(table).where(table.c.session_id == key)
     escaped = table.c.path.contains("\\", autoescape=True)
-    special = [_entry(row) for row in connection.execute(query.where(escaped))]
+    special = [entry_of(row) for row in connection.execute(query.where(escaped))]
     special.sort(key=_raw_path)
     plain = connection.execute(
         query.where(~escaped).order_by(table.c.path), execution_options={"yield_per": _BATCH}
     )
-    return heapq.merge((_entry(row) for row in plain), special, key=_raw_path)
+    return heapq.merge((entry_of(row) for row in plain), special, key=_raw_path)
 
 
 def _raw_path(entry: StoredEntry) -> bytes:
@@ -621,91 +544,9 @@ def _copies_query(day: str) -> Select[*tuple[Any, ...]]:
 
 
 def _sessions(connection: Connection, query: Select[*tuple[Any, ...]]) -> tuple[SessionRecord, ...]:
-    return tuple(_session(connection, row) for row in connection.execute(query).all())
+    return tuple(session_of(row, _days(connection, row.id)) for row in connection.execute(query).all())
 
 
-def _session(connection: Connection, row: Row[*tuple[Any, ...]]) -> SessionRecord:
+def _days(connection: Connection, key: int) -> Iterable[Row[*tuple[Any, ...]]]:
     table = schema.days
-    days = connection.execute(select(table).where(table.c.session_id == row.id).order_by(table.c.position))
-    return SessionRecord(
-        disc_id=row.disc_id,
-        number=row.number,
-        base=row.base,
-        start=row.start,
-        blocks=row.blocks,
-        volume_set=row.volume_set,
-        status=SessionStatus(row.status),
-        created_at=row.created_at,
-        days=tuple(_day(day) for day in days),
-        index_sha256=row.index_sha256,
-        sums_sha256=row.sums_sha256,
-        tool=row.tool,
-        drive=row.drive,
-        reason=row.reason,
-        block_map=row.block_map,
-        drive_model=row.drive_model or "",
-        volume=row.volume or 1,
-        volumes=row.volumes or 1,
-        medium_id=row.medium_id or "",
-        speed_asked=row.speed_asked or "",
-        speed_used=row.speed_used or 0,
-    )
-
-
-def _day(row: Row[*tuple[Any, ...]]) -> DayContent:
-    return DayContent(
-        day=row.day,
-        index_digest=row.index_digest,
-        entries=row.entries,
-        data_bytes=row.data_bytes,
-        partial=row.partial,
-        pieces=row.pieces or 1,
-        rests_on=row.rests_on or (),
-    )
-
-
-def _disc(row: Row[*tuple[Any, ...]]) -> DiscRecord:
-    return DiscRecord(
-        disc_id=row.disc_id,
-        label=row.label,
-        medium=Medium(row.medium),
-        capacity=row.capacity,
-        created_at=row.created_at,
-        copy=row.copy,
-        accepts_sessions=row.accepts_sessions,
-        given_up=row.given_up,
-        reason=row.reason or "",
-    )
-
-
-def _check(row: Row[*tuple[Any, ...]]) -> CheckRecord:
-    return CheckRecord(
-        disc_id=row.disc_id,
-        session=row.number,
-        kind=CheckKind(row.kind),
-        at=row.at,
-        passed=row.passed,
-        drive=row.drive,
-        tool=row.tool,
-        blocks=row.blocks,
-        seconds=row.seconds,
-        findings=row.findings,
-        drive_model=row.drive_model or "",
-        whole=row.whole is not False,
-        speeds=tuple(Speed(*each) for each in row.speeds or ()),
-        slow=tuple(Speed(*each) for each in row.slow or ()),
-        retries=row.retries or 0,
-        damaged=tuple(BlockRange(*each) for each in row.damaged or ()),
-    )
-
-
-def _turns(row: Row[*tuple[Any, ...]]) -> Turns:
-    times = tuple(datetime.fromisoformat(time) for time in row.times)
-    if max(row.last, default=0) > len(times) or max(row.to_read, default=-1) >= len(row.last):
-        raise ValueError("turns that have no time, or are of no MiB")
-    return Turns(row.last, times, frozenset(row.to_read))
-
-
-def _entry(row: Sequence[Any]) -> StoredEntry:
-    _, path, kind, size, mtime_s, mtime_ns, sha256, start, traits = row
-    return StoredEntry(from_text(path), kind, size, mtime_s * _NANO + mtime_ns, sha256, start, traits or b"")
+    return connection.execute(select(table).where(table.c.session_id == key).order_by(table.c.position))

@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 
 from cedarchest.adapters.catalog import schema
-from cedarchest.model.disc import SessionStatus, StoredEntry
+from cedarchest.adapters.catalog.rows import entry_of
+from cedarchest.model.disc import SessionStatus
 from cedarchest.model.members import Holder
 from cedarchest.model.names import from_text, to_text
 from cedarchest.model.restoring import Held
 
 _BATCH = 4096
-_NANO = 1_000_000_000
 _THERE = (SessionStatus.VERIFIED, SessionStatus.BURNT, SessionStatus.CLAIMED, SessionStatus.BAD)
 
 
@@ -97,7 +97,5 @@ def _rows(connection: Connection, query: Select[Any]) -> Iterator[Held]:
 
 
 def _row(row: Sequence[Any]) -> Held:
-    _, path, kind, size, mtime_s, mtime_ns, sha256, start, traits, disc_id, label, number, status = row
-    mtime = mtime_s * _NANO + mtime_ns
-    entry = StoredEntry(from_text(path), kind, size, mtime, sha256, start, traits or b"")
-    return Held(entry, disc_id, label, number, SessionStatus(status))
+    *entry, disc_id, label, number, status = row
+    return Held(entry_of(entry), disc_id, label, number, SessionStatus(status))
