@@ -17,7 +17,8 @@ from cedarchest.errors import (
 from cedarchest.report.outcome import Result, failed
 
 if TYPE_CHECKING:
-    from cedarchest.config.model import Config, Ping
+    from cedarchest.config.model import Config
+    from cedarchest.config.news import Ping
     from cedarchest.ports import Reporter
     from cedarchest.report.progress import ProgressReporter
 

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.cedar_xml import BASE, CEDAR_2, CEDAR_3, migrated, ours
 
-from cedarchest.config.model import CollectSource, Config
+from cedarchest.config.collect import CollectSource
+from cedarchest.config.model import Config
 from cedarchest.errors import ConfigError
 from cedarchest.model.excludes import Excludes
 

@@ -17,8 +17,9 @@ from pydantic import ValidationError
 
 from cedarchest.config.choices import DeviceType, NewDisc, Weekday
 from cedarchest.config.load import LARGEST, load_config
-from cedarchest.config.model import Config, Store, shelf_dir
+from cedarchest.config.model import Config
 from cedarchest.config.reference import reference
+from cedarchest.config.store import Store, shelf_dir
 from cedarchest.config.template import quoted, template
 from cedarchest.config.units import MONTH
 from cedarchest.errors import ConfigError

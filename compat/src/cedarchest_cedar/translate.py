@@ -12,7 +12,8 @@ import logging
 import os
 from pathlib import Path
 
-from cedarchest.config.model import Config, shelf_dir, told
+from cedarchest.config.model import Config, told
+from cedarchest.config.store import shelf_dir
 from cedarchest.errors import ConfigError
 from cedarchest.model.media import BLOCK, Medium
 

@@ -17,7 +17,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from cedarchest.config.choices import ArchiveFormat, CollectMode
-from cedarchest.config.model import Collect, CollectSource
+from cedarchest.config.collect import Collect, CollectSource
 from cedarchest.errors import CedarchestError, Interrupted
 from cedarchest.model.archive_names import DELETED_SUFFIX, INDEX_SUFFIX, name_below
 from cedarchest.model.handover import Collected

@@ -18,7 +18,9 @@ from cedarchest.actions.loading import find_current
 from cedarchest.actions.marks import is_proven
 from cedarchest.actions.writers import create_writer, device_for
 from cedarchest.config.choices import CollectMode, DeviceType
-from cedarchest.config.model import Collect, Config, Store, shelf_dir
+from cedarchest.config.collect import Collect
+from cedarchest.config.model import Config
+from cedarchest.config.store import Store, shelf_dir
 from cedarchest.errors import CedarchestError, ConfigError, DiskFull
 from cedarchest.model.disc import SessionStatus
 from cedarchest.model.handover import is_own

@@ -23,7 +23,8 @@ from cedarchest.actions.archiving import (
 )
 from cedarchest.actions.receipts import copies_told
 from cedarchest.config.choices import AdvanceOn
-from cedarchest.config.model import Collect, CollectCommand, CollectSource, Config
+from cedarchest.config.collect import Collect, CollectCommand, CollectSource
+from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError, ConfigError, HookFailed, Interrupted
 from cedarchest.model.archive_names import archive_names
 from cedarchest.model.days import week_of

@@ -16,7 +16,8 @@ from cedarchest.actions.marks import warn_of_unproven_marks
 from cedarchest.actions.purge import refuse_dangerous
 from cedarchest.actions.writers import all_writers, copies_with_drives
 from cedarchest.config.choices import ArchiveFormat
-from cedarchest.config.model import Collect, Config, Peer, Stage
+from cedarchest.config.collect import Collect
+from cedarchest.config.model import Config, Peer, Stage
 from cedarchest.errors import (
     CedarchestError,
     CollectError,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from cedarchest.adapters.digests import digest_file
 from cedarchest.adapters.scan import FORMAT, found_at, is_as_it_was
-from cedarchest.config.model import Collect, CollectSource
+from cedarchest.config.collect import Collect, CollectSource
 from cedarchest.errors import CollectError, StagingError
 from cedarchest.model.excludes import Excludes
 from cedarchest.model.increments import Held, Seen

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cedarchest.config.choices import ArchiveFormat
-from cedarchest.config.model import Collect, CollectSource
+from cedarchest.config.collect import Collect, CollectSource
 from cedarchest.model.handover import Collected
 from cedarchest.model.increments import Held, Seen, State
 
