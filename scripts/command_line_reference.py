@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from cedarchest import cli, errors
+from cedarchest import acting, cli, errors
 from cedarchest.errors import CedarchestError, ExitCode
 
 _HEAD = """\
@@ -95,7 +95,7 @@ def _statuses() -> Iterator[str]:
     worst = ", ".join(str(code) for code in ExitCode.WORST_FIRST)
     kinds: dict[int, list[str]] = {}
     for kind in _kinds(CedarchestError):
-        if kind.__module__ in (errors.__name__, cli.__name__):
+        if kind.__module__ in (errors.__name__, acting.__name__):
             kinds.setdefault(kind.exit_code, []).append(f"`{kind.__name__}`")
     rows = [
         f"| {code} | {meaning} | {', '.join(kinds.get(code, []))} |" for code, meaning in _MEANINGS.items()
