@@ -125,14 +125,7 @@ def restore(
     from cedarchest.ports.restoring import RestoreRules
     from cedarchest.report.restoring import restored
 
-    if (to is None) == (not in_place):
-        raise UsageError("either --to DIR or --in-place has to be given")
-    if as_of and day:
-        raise UsageError("--as-of and --day cannot both be given")
-    if in_place and day:
-        raise UsageError("what was staged on a day is restored --to a folder, not --in-place")
-    if in_place and not (yes or dry_run):
-        raise UsageError("--in-place changes files where they are: say --yes as well, or --dry-run first")
+    _refuse_unclear(to, as_of, day, in_place=in_place, confirmed=yes or dry_run)
     options = RestoreOptions(
         to=to.absolute() if to else Path("/"),
         peer=os.fsencode(peer),
@@ -152,6 +145,22 @@ def restore(
         lambda _path, config, ports: restored(execute_restore(config, options, ports=ports), options),
         dry_run=dry_run,
     )
+
+
+def _refuse_unclear(to: Path | None, as_of: str, day: str, *, in_place: bool, confirmed: bool) -> None:
+    """Raise when the options of a restore leave open what is to come where.
+
+    Raises:
+        UsageError: says which to give.
+    """
+    if (to is None) == (not in_place):
+        raise UsageError("either --to DIR or --in-place has to be given")
+    if as_of and day:
+        raise UsageError("--as-of and --day cannot both be given")
+    if in_place and day:
+        raise UsageError("what was staged on a day is restored --to a folder, not --in-place")
+    if in_place and not confirmed:
+        raise UsageError("--in-place changes files where they are: say --yes as well, or --dry-run first")
 
 
 def _renamed(pairs: Sequence[str] | None, option: str) -> dict[str, str]:

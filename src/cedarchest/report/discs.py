@@ -138,43 +138,45 @@ def _disc_figures(each: DiscSummary) -> dict[str, object]:
         "given_up": each.disc.given_up,
         "reason": each.disc.reason,
         "days": list(each.days),
-        "sessions": [
-            {
-                "number": session.number,
-                "status": session.status.value,
-                "start": session.start,
-                "blocks": session.blocks,
-                "days": [content.day for content in session.days],
-                "volume": session.volume,
-                "volumes": session.volumes,
-                "reason": session.reason,
-                "drive": session.drive,
-                "drive_model": session.drive_model,
-                "medium_id": session.medium_id,
-                "speed_asked": session.speed_asked,
-                "speed_used": session.speed_used,
-            }
-            for session in each.sessions
-        ],
-        "checks": [
-            {
-                "at": check.at.isoformat(),
-                "session": check.session,
-                "kind": check.kind.value,
-                "passed": check.passed,
-                "drive": check.drive,
-                "drive_model": check.drive_model,
-                "findings": list(check.findings),
-                "whole": check.whole,
-                "blocks": check.blocks,
-                "seconds": round(check.seconds, 3),
-                "speeds": speed_figures(check.speeds),
-                "slow": speed_figures(check.slow),
-                "retries": check.retries,
-                "damaged": range_figures(check.damaged),
-            }
-            for check in each.checks
-        ],
+        "sessions": [_session_figures(session) for session in each.sessions],
+        "checks": [_check_figures(check) for check in each.checks],
+    }
+
+
+def _session_figures(session: SessionRecord) -> dict[str, object]:
+    return {
+        "number": session.number,
+        "status": session.status.value,
+        "start": session.start,
+        "blocks": session.blocks,
+        "days": [content.day for content in session.days],
+        "volume": session.volume,
+        "volumes": session.volumes,
+        "reason": session.reason,
+        "drive": session.drive,
+        "drive_model": session.drive_model,
+        "medium_id": session.medium_id,
+        "speed_asked": session.speed_asked,
+        "speed_used": session.speed_used,
+    }
+
+
+def _check_figures(check: CheckRecord) -> dict[str, object]:
+    return {
+        "at": check.at.isoformat(),
+        "session": check.session,
+        "kind": check.kind.value,
+        "passed": check.passed,
+        "drive": check.drive,
+        "drive_model": check.drive_model,
+        "findings": list(check.findings),
+        "whole": check.whole,
+        "blocks": check.blocks,
+        "seconds": round(check.seconds, 3),
+        "speeds": speed_figures(check.speeds),
+        "slow": speed_figures(check.slow),
+        "retries": check.retries,
+        "damaged": range_figures(check.damaged),
     }
 
 

@@ -16,17 +16,7 @@ SHOWN = 50
 
 def rebuilt(report: CatalogReport, *, dry_run: bool) -> Result:
     """The result of `catalog rebuild`."""
-    lines = [_line(disc, dry_run=dry_run) for disc in report.discs]
-    lines += [_without_index(disc) for disc in report.discs if set(disc.entered) & set(disc.without_index)]
-    missing = [_missing(each) for each in report.missing]
-    lines += [f"not listed: {each}" for each in _first(list(map(str, report.unindexed)))]
-    lines += [f"missing: {each}" for each in _first(missing)]
-    if report.indexed:
-        lines.append(f"listed what is in {counted(report.indexed, 'archive')}")
-    lines += [_absent(each) for each in report.absent]
     news = any(disc.entered for disc in report.discs)
-    if news and not dry_run:
-        lines.append("nothing of this counts as proven before it is read: cedarchest verify")
     return Result(
         "catalog",
         Outcome.OK if news or report.indexed else Outcome.NOTHING_TO_DO,
@@ -35,38 +25,55 @@ def rebuilt(report: CatalogReport, *, dry_run: bool) -> Result:
         left_out=[
             *(line for disc in report.discs for line in disc.wrong),
             *map(str, report.unindexed),
-            *missing,
+            *map(_missing, report.missing),
         ],
-        figures={
-            "entered": [
-                {
-                    "disc": disc.label,
-                    "sessions": list(disc.entered),
-                    "known": list(disc.known),
-                    "days": list(disc.days),
-                    "wrong": list(disc.wrong),
-                    "without_index": list(disc.without_index),
-                }
-                for disc in report.discs
-            ],
-            "missing": [
-                {
-                    "volume": each.volume,
-                    "volumes": each.volumes,
-                    "disc": each.label,
-                    "days": list(each.days),
-                }
-                for each in report.missing
-            ],
-            "indexed": report.indexed,
-            "unindexed": [
-                {"disc": each.label, "path": to_text(each.path), "why": each.why} for each in report.unindexed
-            ],
-            "absent": [{"disc": each.label, "archives": each.archives} for each in report.absent],
-        },
-        text=lines,
+        figures=_figures(report),
+        text=_lines(report, dry_run=dry_run),
         problems=report.problems,
     )
+
+
+def _lines(report: CatalogReport, *, dry_run: bool) -> list[str]:
+    lines = [_line(disc, dry_run=dry_run) for disc in report.discs]
+    lines += [_without_index(disc) for disc in report.discs if set(disc.entered) & set(disc.without_index)]
+    lines += [f"not listed: {each}" for each in _first(list(map(str, report.unindexed)))]
+    lines += [f"missing: {each}" for each in _first(list(map(_missing, report.missing)))]
+    if report.indexed:
+        lines.append(f"listed what is in {counted(report.indexed, 'archive')}")
+    lines += [_absent(each) for each in report.absent]
+    if not dry_run and any(disc.entered for disc in report.discs):
+        lines.append("nothing of this counts as proven before it is read: cedarchest verify")
+    return lines
+
+
+def _figures(report: CatalogReport) -> dict[str, object]:
+    return {
+        "entered": [
+            {
+                "disc": disc.label,
+                "sessions": list(disc.entered),
+                "known": list(disc.known),
+                "days": list(disc.days),
+                "wrong": list(disc.wrong),
+                "without_index": list(disc.without_index),
+            }
+            for disc in report.discs
+        ],
+        "missing": [
+            {
+                "volume": each.volume,
+                "volumes": each.volumes,
+                "disc": each.label,
+                "days": list(each.days),
+            }
+            for each in report.missing
+        ],
+        "indexed": report.indexed,
+        "unindexed": [
+            {"disc": each.label, "path": to_text(each.path), "why": each.why} for each in report.unindexed
+        ],
+        "absent": [{"disc": each.label, "archives": each.archives} for each in report.absent],
+    }
 
 
 def _first(lines: Sequence[str]) -> list[str]:
