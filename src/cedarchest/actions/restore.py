@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cedarchest.actions.restore_discs import DiscReader
-from cedarchest.actions.restore_finishing import finish
-from cedarchest.actions.restore_state import Restoring
-from cedarchest.actions.restore_wanted import wanted_as_of, wanted_of_day
-from cedarchest.actions.restore_writing import Restorer
+from cedarchest.actions.restoring.discs import DiscReader
+from cedarchest.actions.restoring.finishing import finish
+from cedarchest.actions.restoring.state import Restoring
+from cedarchest.actions.restoring.wanted import wanted_as_of, wanted_of_day
+from cedarchest.actions.restoring.writing import Restorer
 from cedarchest.actions.writers import all_writers
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError, RestoreError, VerifyError
@@ -90,7 +90,7 @@ def execute_restore(config: Config, options: RestoreOptions, *, ports: Ports) ->
             plan = reader.plan([*restoration.sources, *(each.source for each in restoration.packed)])
             report = RestoreReport(
                 plan,
-                {each.disc.label: reader.place(each.disc.disc_id) for each in plan},
+                {each.disc.label: reader.discs.place(each.disc.disc_id) for each in plan},
                 len(restoration.wanted),
                 sum(each.size for each in restoration.wanted.values()),
                 lost=restoration.lost,

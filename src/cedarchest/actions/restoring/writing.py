@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
 
-from cedarchest.actions.restore_state import DAMAGED, Restoring
+from cedarchest.actions.restoring.state import DAMAGED, Restoring
 from cedarchest.errors import RestoreError
 from cedarchest.model.archive_names import INDEX_SUFFIX
 from cedarchest.model.index import Entry, Kind, index_lines, parse_record

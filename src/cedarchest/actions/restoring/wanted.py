@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from cedarchest.actions.restore_packed import PackedFiles
-from cedarchest.actions.restore_sources import sources_of
+from cedarchest.actions.restoring.packed import PackedFiles
+from cedarchest.actions.restoring.sources import sources_of
 from cedarchest.errors import RestoreError
 from cedarchest.model.archive_names import DELETED_SUFFIX, INDEX_SUFFIX
 from cedarchest.model.days import parse_day

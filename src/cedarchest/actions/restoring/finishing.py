@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cedarchest.actions.restore_state import Restoring
+from cedarchest.actions.restoring.state import Restoring
 from cedarchest.model.index import Entry, Kind
 
 

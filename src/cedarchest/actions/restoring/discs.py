@@ -12,28 +12,22 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from cedarchest.actions.loading import known_disc
 from cedarchest.actions.prove import expected_of
-from cedarchest.actions.restore_learned import LearnedEntries
-from cedarchest.actions.restore_reading import BlockReader, Patchwork, stream
-from cedarchest.actions.restore_sources import other_sources
-from cedarchest.actions.restore_unpacking import take_packed, target_of
-from cedarchest.actions.restore_writing import LARGEST_INDEX, Restorer, as_chunks
-from cedarchest.actions.writers import labels_in
+from cedarchest.actions.restoring.learned import LearnedEntries
+from cedarchest.actions.restoring.needed_discs import NeededDiscs
+from cedarchest.actions.restoring.reading import BlockReader, Patchwork, stream
+from cedarchest.actions.restoring.sources import other_sources
+from cedarchest.actions.restoring.unpacking import take_packed, target_of
+from cedarchest.actions.restoring.writing import LARGEST_INDEX, Restorer, as_chunks
 from cedarchest.errors import (
     CatalogError,
     CedarchestError,
-    Interrupted,
     MediaError,
-    NoMedium,
     RestoreError,
-    ToolError,
     ToolMissing,
 )
-from cedarchest.model.disc import SessionRecord
-from cedarchest.model.disc_plan import Disc, DiscReading, Reading, plan_discs
+from cedarchest.model.disc_plan import DiscReading, Reading, plan_discs
 from cedarchest.model.index import Entry
-from cedarchest.model.media import BLOCK
 from cedarchest.model.names import to_text
 from cedarchest.model.restoring import Packed, Piece, Place, Restoration, Role, Source
 from cedarchest.ports import Ports, Writer
@@ -42,19 +36,6 @@ from cedarchest.ports.restoring import RestoreFolder, Spool
 log = logging.getLogger(__name__)
 
 DAMAGED = "it is damaged on every disc that has it"
-
-_FAR = 10
-
-
-def discs_needed(readings: Iterable[Reading], writers: Sequence[Writer], ports: Ports) -> dict[str, Disc]:
-    """The discs that are spoken of, and how far away they are: one that was put away is farther."""
-    at_hand = {label for writer in writers for label in labels_in(writer)}
-    spoken_of = {place.disc_id: place.label for each in readings for place in each.places}
-    found = {}
-    for disc_id, label in spoken_of.items():
-        away = _FAR if ports.catalog.places(disc_id) else 0
-        found[disc_id] = Disc(disc_id, label, label in at_hand, away)
-    return found
 
 
 @dataclass(slots=True)
@@ -96,18 +77,12 @@ class DiscReader:
     """Reads sources from discs, one disc after the other."""
 
     def __init__(self, writers: Sequence[Writer], ports: Ports) -> None:
-        self._writers = writers
+        self.discs = NeededDiscs(writers, ports)
         self._ports = ports
-        self._sessions: dict[str, dict[int, SessionRecord]] = {}
         self.absent: dict[str, CedarchestError] = {}
         self.labels_read: dict[str, None] = {}
         self.lost: dict[bytes, str] = {}
         self.notes: list[str] = []
-
-    def place(self, disc_id: str) -> str:
-        """Where a disc is kept, as far as that was said."""
-        places = self._ports.catalog.places(disc_id)
-        return places[-1].place if places else ""
 
     def plan(self, sources: Iterable[Source]) -> tuple[DiscReading, ...]:
         """What is read from which disc, if nothing goes wrong."""
@@ -115,7 +90,7 @@ class DiscReader:
 
     def _planned(self, works: Iterable[_Work]) -> tuple[DiscReading, ...]:
         readings = [reading for work in works for reading in work.readings()]
-        discs = discs_needed(readings, self._writers, self._ports)
+        discs = self.discs.of(readings)
         return plan_discs(readings, discs, self.absent)
 
     def read(self, restorer: Restorer) -> None:
@@ -188,7 +163,7 @@ class DiscReader:
     ) -> None:
         """Read what is wanted of one disc; what is learned of attributes is kept where others follow."""
         try:
-            writer = self._loaded(reading.disc)
+            writer = self.discs.loaded(reading.disc)
         except MediaError as error:
             self.absent[reading.disc.disc_id] = error
             return
@@ -201,26 +176,17 @@ class DiscReader:
             self._ports.interrupts.check()
             work = of_source[id(each.source)]
             work.tried.add((each.piece.offset, place))
-            if not self._may_be_there(each.piece, place):
+            if not self.discs.may_hold(each.piece, place):
                 self._ports.reporter.note(f"{to_text(place.path)} cannot be where {label} is said to have it")
                 continue
             if work.patches is not None:
-                work.patches.fill(each.piece, place, self._session(place), blocks)
+                work.patches.fill(each.piece, place, self.discs.session(place), blocks)
             else:
                 self._deliver(work, writer, blocks, place, restorer, learned)
             blocks.passed = self._tell(blocks, each.piece)
         for work in {id(work): work for work in of_source.values()}.values():
             if work.patches is not None and all(map(work.patches.has, work.source.pieces)):
                 self._from_patches(work, restorer)
-
-    def _may_be_there(self, piece: Piece, place: Place) -> bool:
-        """Whether a piece lies within the sessions of its disc, as what a disc says of itself may not."""
-        if not piece.size:
-            return True
-        self._session(place)
-        known = self._sessions[place.disc_id].values()
-        end = max((session.start + session.blocks for session in known), default=0)
-        return place.start >= 0 and place.start + -(-piece.size // BLOCK) <= end
 
     def _tell(self, blocks: BlockReader, piece: Piece) -> int:
         """Have the reporter know that a piece was read, whatever of it was needed."""
@@ -242,7 +208,7 @@ class DiscReader:
         before = blocks.unreadable
         try:
             if source.role is Role.SESSION:
-                session = self._session(place)
+                session = self.discs.session(place)
                 entries = expected_of(writer, session, self._ports) if session else ()
                 self._told(work, restorer.learn(entries, source.takes), learned)
             elif source.role is Role.INDEX:
@@ -354,54 +320,3 @@ class DiscReader:
         several = {place for piece in work.source.pieces for place in piece.places}
         absent = {place.label for place in several if place.disc_id in self.absent}
         return f"it is on {', '.join(sorted(absent))}, which is not here" if absent else DAMAGED
-
-    # -- discs ---------------------------------------------------------------------------------------
-
-    def _session(self, place: Place) -> SessionRecord | None:
-        if place.disc_id not in self._sessions:
-            several = self._ports.catalog.sessions(place.disc_id)
-            self._sessions[place.disc_id] = {session.number: session for session in several}
-        return self._sessions[place.disc_id].get(place.session)
-
-    def _loaded(self, disc: Disc) -> Writer:
-        """The drive with a disc in it, after a person was asked for it where one is there.
-
-        Raises:
-            NoMedium: it is in none.
-        """
-        for writer in self._writers:
-            if self._holds(writer, disc):
-                return writer
-        kept = f", which is kept at {place}," if (place := self.place(disc.disc_id)) else ""
-        burners = [writer for writer in self._writers if not writer.loads_itself]
-        where = burners[0].device if burners else self._writers[0].device
-        message = f"{disc.label}{kept} is needed and is not in {where}"
-        while burners and self._ports.person.is_there():
-            with contextlib.suppress(MediaError, ToolError):
-                burners[0].eject()
-            if not self._ports.person.changes_disc(message, f"Insert {disc.label}."):
-                break
-            if self._holds(burners[0], disc):
-                return burners[0]
-        raise NoMedium(
-            message,
-            advice=f"Insert {disc.label} and run the same command again: it goes on where this one stopped.",
-            label=disc.label,
-        )
-
-    def _holds(self, writer: Writer, disc: Disc) -> bool:
-        """Whether a drive has a disc, and has it loaded now."""
-        try:
-            if writer.loads_itself:
-                if disc.label not in writer.labels():
-                    return False
-                seen = writer.load(disc.label)
-            else:
-                seen = writer.observe()
-            known = known_disc(seen, self._ports)
-        except Interrupted:
-            raise
-        except (MediaError, ToolError) as error:
-            log.info("%s", error.message)
-            return False
-        return known is not None and known.disc_id == disc.disc_id

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from cedarchest.actions.restore_packed import plain_name
-from cedarchest.actions.restore_state import Restoring
-from cedarchest.actions.restore_writing import Restorer
+from cedarchest.actions.restoring.packed import plain_name
+from cedarchest.actions.restoring.state import Restoring
+from cedarchest.actions.restoring.writing import Restorer
 from cedarchest.errors import RestoreError, StagingError
 from cedarchest.model.index import Kind
 from cedarchest.model.names import to_text
