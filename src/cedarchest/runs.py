@@ -27,12 +27,19 @@ Run = Callable[[Path, "Config", "Ports"], Result]
 """What an action does with a configuration, its file, and the ports."""
 
 
-def collect(*, full: bool, dry_run: bool, by_path: bool = False) -> Run:
-    """Archive what this machine has; `by_path` under names that depend on nothing but the path."""
+def collect(
+    *,
+    full: bool,
+    dry_run: bool,
+    by_path: bool = False,
+    only: frozenset[str] | None = None,
+    part: bool = False,
+) -> Run:
+    """Archive what this machine has, as `CollectOptions` say."""
     from cedarchest.actions.collect import CollectOptions, execute_collect
     from cedarchest.report import text
 
-    options = CollectOptions(full=full, dry_run=dry_run, by_path=by_path)
+    options = CollectOptions(full=full, dry_run=dry_run, by_path=by_path, only=only, part=part)
     return lambda _path, config, ports: text.collected(
         execute_collect(config, options, ports=ports), dry_run=dry_run
     )

@@ -25,6 +25,7 @@ from cedarchest.actions.receipts import copies_told
 from cedarchest.config.choices import AdvanceOn
 from cedarchest.config.collect import Collect, CollectCommand, CollectSource
 from cedarchest.config.model import Config
+from cedarchest.config.wording import command_place
 from cedarchest.errors import CedarchestError, ConfigError, HookFailed, Interrupted
 from cedarchest.model.archive_names import archive_names
 from cedarchest.model.days import week_of
@@ -35,11 +36,21 @@ from cedarchest.ports import Ports
 
 @dataclass(frozen=True, slots=True)
 class CollectOptions:
-    """What the caller asks: everything whole, only the plan, names that depend on nothing but the path."""
+    """What the caller asks: everything whole, only the plan, names that depend on nothing but the path.
+
+    `only` are paths of sources, and places of commands; the others are passed over. A `part` is added to what
+    an earlier collect left, and says of no collect that it has ended.
+    """
 
     full: bool = False
     dry_run: bool = False
     by_path: bool = False
+    only: frozenset[str] | None = None
+    part: bool = False
+
+    def wants(self, what: str) -> bool:
+        """Whether a source or command is to be collected."""
+        return self.only is None or what in self.only
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +80,14 @@ def execute_collect(config: Config, options: CollectOptions, *, ports: Ports) ->
     names = check_collected(collect, by_path=options.by_path)
     if options.dry_run:
         night = _night(config, collect, options, ports)
-        return CollectReport(tuple(_all(night, names)))
+        return CollectReport(tuple(_all(night, names, options)))
     with ports.locks.hold(config.options.state_dir):
-        ports.collect_dir.begin(collect.dir)
+        was_marked = ports.collect_dir.begin(collect.dir)
         night = _night(config, collect, options, ports)
-        report = CollectReport(tuple(_all(night, names)))
-        if report.worked:
+        report = CollectReport(tuple(_all(night, names, options)))
+        if options.part:
+            ports.collect_dir.add(collect.dir, night.files, marked=was_marked)
+        elif report.worked:
             ports.collect_dir.finish(collect.dir, night.files)
         return report
 
@@ -139,13 +152,15 @@ def _night(config: Config, collect: Collect, options: CollectOptions, ports: Por
     )
 
 
-def _all(night: Night, names: Mapping[bytes, bytes]) -> Iterator[CollectedArchive]:
+def _all(night: Night, names: Mapping[bytes, bytes], options: CollectOptions) -> Iterator[CollectedArchive]:
     for source in night.collect.source:
         night.ports.interrupts.check()
-        yield from _source(night, source, names)
+        if options.wants(str(source.path)):
+            yield from _source(night, source, names)
     for command in night.collect.command:
         night.ports.interrupts.check()
-        yield _command(night, command)
+        if options.wants(command_place(command.name)):
+            yield _command(night, command)
 
 
 def _source(night: Night, source: CollectSource, names: Mapping[bytes, bytes]) -> Iterator[CollectedArchive]:
@@ -183,7 +198,7 @@ def _after(night: Night, source: CollectSource) -> tuple[str, ...]:
 
 def _command(night: Night, command: CollectCommand) -> CollectedArchive:
     """The output of a program."""
-    shown = f"command {command.name}"
+    shown = command_place(command.name)
     own = os.fsencode(command.name)
     form = command.archive or night.collect.archive
     name = packed_name(own, form)

@@ -18,7 +18,13 @@ from cedarchest.adapters.durable import clear_unfinished, durable_file, sync_dir
 from cedarchest.adapters.packing import pack_members, pack_output, packing
 from cedarchest.config.choices import ArchiveFormat
 from cedarchest.errors import CedarchestError, CollectError, ConfigError, DiskFull
-from cedarchest.model.handover import COLLECTED_LIST, COLLECTED_MARK, Collected, write_collected
+from cedarchest.model.handover import (
+    COLLECTED_LIST,
+    COLLECTED_MARK,
+    Collected,
+    read_collected,
+    write_collected,
+)
 from cedarchest.model.increments import Seen, State, read_state, write_state
 from cedarchest.model.names import readable
 from cedarchest.ports import Packed
@@ -35,17 +41,19 @@ class LocalCollectDir:
         """Files are made for these owners, by name, when we may give them away."""
         self._user, self._group = user, group
 
-    def begin(self, root: Path) -> None:
-        """Make the folder, take the mark away, and what killed runs left."""
+    def begin(self, root: Path) -> bool:
+        """Make the folder, take the mark away, and what killed runs left; whether the mark was there."""
         with _sentences(root):
             if not root.is_dir():
                 root.mkdir(parents=True, mode=0o700)
                 self._give(root)
+            was_marked = (root / COLLECTED_MARK).exists()
             (root / COLLECTED_MARK).unlink(missing_ok=True)
             sync_directory(root)
             for path in root.iterdir():
                 if _UNFINISHED.fullmatch(path.name):
                     path.unlink()
+        return was_marked
 
     @contextlib.contextmanager
     def packing(
@@ -87,8 +95,24 @@ class LocalCollectDir:
 
     def finish(self, root: Path, files: Mapping[bytes, Collected]) -> None:
         """Say what this collect left, and that it has ended."""
+        self._list(root, files)
+        self._mark(root)
+
+    def add(self, root: Path, files: Mapping[bytes, Collected], *, marked: bool) -> None:
+        """Say what was added to what a collect left; the mark is there again if it was."""
+        path, listed = root / COLLECTED_LIST, {}
+        with _sentences(root), contextlib.suppress(ValueError):  # a damaged one says nothing
+            listed = read_collected(path.read_bytes()) if path.is_file() else {}
+        there = {name: each for name, each in listed.items() if (root / os.fsdecode(name)).is_file()}
+        self._list(root, {**there, **files})
+        if marked:
+            self._mark(root)
+
+    def _list(self, root: Path, files: Mapping[bytes, Collected]) -> None:
         with self._file(root, COLLECTED_LIST.encode()) as stream:
             stream.write(write_collected(files))
+
+    def _mark(self, root: Path) -> None:
         with self._file(root, COLLECTED_MARK.encode()):
             pass
 

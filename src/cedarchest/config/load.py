@@ -139,6 +139,8 @@ class Loaded:
     config: Config
     warnings: tuple[str, ...] = ()
     secrets: tuple[Secret, ...] = ()
+    cedar: Migrated | None = None
+    """What became of the file, where it is one of Cedar Backup's."""
 
 
 def load_config(path: Path) -> Config:
@@ -189,7 +191,7 @@ def _of_cedar(path: Path, raw: bytes) -> Loaded:
         folder = Config.from_mapping({}, path.parent).options.state_dir
         made = migrate(raw, base=path.parent, secrets_dir=folder, folders=_folders)
         config = Config.from_mapping(made.mapping, path.parent)
-    return Loaded(config, tuple(_short(path, made.report)), made.secrets)
+    return Loaded(config, tuple(_short(path, made.report)), made.secrets, made)
 
 
 def _short(path: Path, report: Report) -> Iterator[str]:

@@ -54,3 +54,8 @@ def dotted(place: tuple[int | str, ...]) -> str:
             name = part if _BARE_KEY.fullmatch(part) and len(part) <= _LONGEST else shown(part)
             text += f".{name}" if text else name
     return text
+
+
+def command_place(name: str) -> str:
+    """How a `[[collect.command]]` is told apart from sources, which are paths."""
+    return f"command {name}"

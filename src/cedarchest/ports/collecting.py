@@ -73,8 +73,11 @@ class CollectDir(Protocol):
         """
         ...
 
-    def begin(self, root: Path) -> None:
-        """Make the folder where it is absent, take the mark away, and what killed runs left."""
+    def begin(self, root: Path) -> bool:
+        """Make the folder where it is absent, take the mark away, and what killed runs left.
+
+        Whether the mark was there.
+        """
         ...
 
     def packing(
@@ -114,6 +117,10 @@ class CollectDir(Protocol):
 
     def finish(self, root: Path, files: Mapping[bytes, Collected]) -> None:
         """Say what this collect left, and that it has ended."""
+        ...
+
+    def add(self, root: Path, files: Mapping[bytes, Collected], *, marked: bool) -> None:
+        """Say what was added to what a collect left; the mark is there again if it was."""
         ...
 
 

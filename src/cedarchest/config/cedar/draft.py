@@ -56,6 +56,12 @@ class Draft:
     untaken: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     secrets: list[Secret] = field(default_factory=list)
+    dumped: dict[str, list[str]] = field(default_factory=dict)
+    """By extension of Cedar Backup's what `collect` does for it."""
+
+    def dumps(self, extension: str, what: str) -> None:
+        """Keep that a source or command is there for an extension."""
+        self.dumped.setdefault(extension, []).append(what)
 
     def table(self, name: str, *comments: str, several: bool = False) -> None:
         """Begin a table."""

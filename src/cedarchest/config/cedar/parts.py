@@ -51,6 +51,7 @@ def read_config(root: Element, notes: Notes) -> CedarConfig:
     if root.name != ROOT:
         raise refused(f"its root is <{reading.readable_name(root.name)}>, that of Cedar Backup <{ROOT}>")
     part = Part(root, "", notes)
+    extending = part.part("extensions")
     config = CedarConfig(
         reference=_reference(part.part("reference")),
         options=_options(part.part("options")),
@@ -59,7 +60,8 @@ def read_config(root: Element, notes: Notes) -> CedarConfig:
         stage=_stage(part.part("stage")),
         store=_store(part.part("store")),
         purge=_purge(part.part("purge")),
-        actions=_actions(part.part("extensions")),
+        actions=_actions(extending),
+        order_mode=extending.read("order_mode", reading.one_of("index", "dependency")) if extending else None,
         mysql=extensions.databases(part.part("mysql"), has_password=True),
         postgresql=extensions.databases(part.part("postgresql"), has_password=False),
         subversion=extensions.subversion(part.part("subversion")),
@@ -260,15 +262,16 @@ def _purge(part: Part | None) -> tuple[PurgeDir, ...] | None:
 def _actions(part: Part | None) -> tuple[Action, ...] | None:
     if part is None:
         return None
-    part.read("order_mode", reading.one_of("index", "dependency"))
     return tuple(_action(each) for each in part.parts("action"))
 
 
 def _action(part: Part) -> Action:
-    part.read("index", reading.whole())
-    if depends := part.part("depends"):
-        depends.read("run_before", ACTIONS)
-        depends.read("run_after", ACTIONS)
+    depends = part.part("depends")
     return Action(
-        part.read("name", ACTION), part.read("module", IDENTIFIER), part.read("function", IDENTIFIER)
+        name=part.read("name", ACTION),
+        module=part.read("module", IDENTIFIER),
+        function=part.read("function", IDENTIFIER),
+        index=part.read("index", reading.whole()),
+        before=(depends.read("run_before", ACTIONS) or ()) if depends else None,
+        after=(depends.read("run_after", ACTIONS) or ()) if depends else None,
     )

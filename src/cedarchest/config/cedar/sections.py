@@ -132,11 +132,14 @@ class PurgeDir:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """An extension that is named in `extensions`."""
+    """An extension that is named in `extensions`; its index, or what it comes before and after."""
 
     name: str | None
     module: str | None
     function: str | None
+    index: int | None = None
+    before: tuple[str, ...] | None = None
+    after: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +209,7 @@ class CedarConfig:
     store: Store | None
     purge: tuple[PurgeDir, ...] | None
     actions: tuple[Action, ...] | None
+    order_mode: str | None = None
     mysql: Databases | None
     postgresql: Databases | None
     subversion: Dumps | None

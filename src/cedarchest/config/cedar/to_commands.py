@@ -11,7 +11,7 @@ from cedarchest.config.cedar.draft import Draft, Secret
 from cedarchest.config.cedar.reading import first
 from cedarchest.config.cedar.sections import CedarConfig, Databases, Dumped, Dumps, Options
 from cedarchest.config.cedar.to_collect import PACKINGS
-from cedarchest.config.wording import shown
+from cedarchest.config.wording import command_place, shown
 
 SYSINFO = {
     "dpkg-selections.txt": ["/usr/bin/dpkg", "--get-selections"],
@@ -37,10 +37,14 @@ class Commands:
     names: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
 
-    def add(self, name: str, argv: Sequence[str], *, mode: str | None, compress: str | None) -> None:
-        """Write a command."""
+    def add(
+        self, extension: str, name: str, argv: Sequence[str], *, mode: str | None, compress: str | None
+    ) -> None:
+        """Write a command that does what an extension did."""
+        unique = self._unique(name)
+        self.draft.dumps(extension, command_place(unique))
         self.draft.table("collect.command", several=True)
-        self.draft.put("name", self._unique(name))
+        self.draft.put("name", unique)
         self.draft.put("argv", [self.program(argv[0]), *argv[1:]])
         self.draft.put("mode", mode)
         self.draft.put("archive", PACKINGS[compress or "none"])
@@ -116,7 +120,8 @@ def _postgresql(section: Databases, commands: Commands) -> None:
     user = [f"--username={section.user}"] if section.user else []
     rest = [*user, "--no-password"]
     if section.all:
-        commands.add("postgresqldump.txt", ["pg_dumpall", *rest], mode="daily", compress=section.compress)
+        argv = ["pg_dumpall", *rest]
+        commands.add("postgresql", "postgresqldump.txt", argv, mode="daily", compress=section.compress)
         commands.draft.taken.append("<postgresql>: all databases")
         return
     _dump("postgresql", section, ["pg_dump", *rest], [], [], commands)
@@ -132,7 +137,7 @@ def _dump(
 ) -> None:
     file = f"{kind}dump"
     if section.all:
-        commands.add(f"{file}.txt", [*start, *for_all], mode="daily", compress=section.compress)
+        commands.add(kind, f"{file}.txt", [*start, *for_all], mode="daily", compress=section.compress)
         commands.draft.taken.append(f"<{kind}>: all databases")
         if section.names:
             commands.draft.untaken.append(f"<database> in {kind}: <all> is Y, which has them all")
@@ -146,7 +151,7 @@ def _dump(
                 )
                 continue
             argv = [*start, *for_one, name]
-            commands.add(f"{file}-{name}.txt", argv, mode="daily", compress=section.compress)
+            commands.add(kind, f"{file}-{name}.txt", argv, mode="daily", compress=section.compress)
             commands.draft.taken.append(f"<{kind}>: the database {shown(name)}")
 
 
@@ -210,9 +215,8 @@ def _repository(item: Dumped, section: Dumps, commands: Commands) -> None:
     mode = first(item.mode, section.mode)
     name = f"svndump-{re.sub('[^A-Za-z0-9._+-]', '_', path.strip('/').replace('/', '-')) or '_'}.txt"
     argv = ["svnadmin", "dump", "--quiet", path]
-    commands.add(
-        name, argv, mode="daily" if mode == "incr" else mode, compress=first(item.compress, section.compress)
-    )
+    compress = first(item.compress, section.compress)
+    commands.add("subversion", name, argv, mode="daily" if mode == "incr" else mode, compress=compress)
     if mode == "incr":
         commands.draft.differs(
             'subversion, mode "incr": a repository is dumped whole every day; pieces are worthless without'
@@ -234,6 +238,7 @@ def _mbox(section: Dumps, draft: Draft, sources: set[str]) -> None:
         mode = first(item.mode, section.mode)
         draft.table("collect.source", several=True)
         draft.put("path", path)
+        draft.dumps("mbox", path)
         draft.put("mode", mode)
         draft.put("archive", PACKINGS[first(item.compress, section.compress) or "none"])
         if item.is_dir:
@@ -259,7 +264,7 @@ def _mail_folder(item: Dumped, path: str, draft: Draft) -> None:
 
 def _sysinfo(commands: Commands) -> None:
     for name, argv in SYSINFO.items():
-        commands.add(name, argv, mode="daily", compress="bzip2")
+        commands.add("sysinfo", name, argv, mode="daily", compress="bzip2")
     commands.draft.taken.append("sysinfo: packages and partitions")
     commands.draft.differs(
         "sysinfo: `ls -laR /` is not run; the index beside each archive has all paths with size, times,"

@@ -8,8 +8,8 @@ model before it is given away; only the reserved keys, which are there to be ref
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cedarchest.config.cedar import parts, tree
@@ -42,7 +42,10 @@ class Migrated:
 
     toml: str
     report: Report
+    config: CedarConfig
     secrets: tuple[Secret, ...] = ()
+    dumped: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By extension of Cedar Backup's the sources and commands that `collect` does for it."""
 
     @property
     def mapping(self) -> Mapping[str, object]:
@@ -66,7 +69,7 @@ def migrate(raw: bytes, *, base: Path, secrets_dir: Path, folders: Folders = lam
     _write(config, draft)
     report = draft.report(notes.ignored)
     _write_rest(report, draft)
-    migrated = Migrated("\n".join(draft.lines) + "\n", report, tuple(draft.secrets))
+    migrated = Migrated("\n".join(draft.lines) + "\n", report, config, tuple(draft.secrets), draft.dumped)
     try:
         Config.from_mapping(without_reserved(migrated.mapping), base)
     except ConfigError as error:

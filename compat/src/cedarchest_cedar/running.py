@@ -1,0 +1,365 @@
+"""A run of `cback3`: actions of ours, extensions between them, hooks round them, in Cedar Backup's order.
+
+Our actions do the work, with what `-c` makes of the XML. What they leave to be decided here is what Cedar
+Backup's words mean: which of them run, when a failure stops the rest, and which exit status that is.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from cedarchest import recorded, runs
+from cedarchest.actions.initialize import InitializeOptions, execute_initialize
+from cedarchest.actions.managed import SAID_LINES
+from cedarchest.actions.rebuild import execute_rebuild
+from cedarchest.actions.room import warn_of_room
+from cedarchest.actions.store import StoreOptions
+from cedarchest.actions.validate import execute_validate
+from cedarchest.adapters.hooks import HookPrograms
+from cedarchest.config.cedar.commands import words_of
+from cedarchest.config.cedar.reading import first
+from cedarchest.config.cedar.sections import CedarConfig, Peer
+from cedarchest.config.cedar.translate import OWN_EXTENSIONS, Migrated
+from cedarchest.config.choices import ManagedAction
+from cedarchest.config.load import Loaded
+from cedarchest.config.wording import command_place
+from cedarchest.errors import (
+    CedarchestError,
+    ConfigError,
+    ExitCode,
+    ExtensionFailed,
+    Interrupted,
+    MediaError,
+    PeerError,
+    UnexpectedFailure,
+)
+from cedarchest.model.names import readable
+from cedarchest.ports import Ports
+from cedarchest.report import text
+from cedarchest.report.outcome import Outcome, Result
+from cedarchest.report.progress import ProgressReporter
+from cedarchest.wiring import keep_secrets, wired
+from cedarchest_cedar.config import Config
+from cedarchest_cedar.options import Options
+from cedarchest_cedar.ordering import Extension, extensions_of, in_order
+from cedarchest_cedar.util import PathResolverSingleton, getFunctionReference
+
+log = logging.getLogger(__name__)
+
+Function = Callable[[str, Options, Config], object]
+
+ANSWERED_ELSEWHERE = ("<action> ", "<pre_action_hook> ", "<post_action_hook> ", "<override> ")
+"""Beginnings of what a translation cannot take over, and this run does."""
+
+SECTIONS = {"collect": "collect", "stage": "stage", "store": "store", "rebuild": "store", "purge": "purge"}
+"""The section that an action cannot do without."""
+
+
+class CedarRun:
+    """The actions of a command line, with one configuration."""
+
+    def __init__(self, options: Options, config_path: str, loaded: Loaded) -> None:
+        """See that all that is asked for can be run; nothing is run yet.
+
+        Raises:
+            ConfigError: something cannot.
+        """
+        if loaded.cedar is None:
+            raise ConfigError(
+                f"{readable(config_path)} is no XML of Cedar Backup's",
+                advice="Give a file of cedarchest's own to `cedarchest -c`.",
+            )
+        self._options, self._config_path = options, config_path
+        self._made: Migrated = loaded.cedar
+        self._secrets = loaded.secrets
+        self._ours = loaded.config.model_copy(update={"hook": ()})
+        self._reporter = ProgressReporter(quiet=True)
+        self._cedar: CedarConfig = loaded.cedar.config
+        self._facade = Config()
+        self._facade.take(self._cedar)
+        self._facade.validate()
+        self._extensions = extensions_of(self._cedar)
+        self.order = in_order(options.actions, self._cedar)
+        self._functions = self._loaded_functions()
+        overrides = self._cedar.options.overrides if self._cedar.options else {}
+        PathResolverSingleton.getInstance().fill(overrides)
+        self._unwell = False
+
+    def warnings(self) -> list[str]:
+        """What is to be said of the XML: what has no effect."""
+        report = self._made.report
+        untaken = (line for line in report.untaken if not line.startswith(ANSWERED_ELSEWHERE))
+        return [
+            *(f"Cedar Backup ignored: {line}" for line in report.ignored),
+            *(f"is not taken over: {line}" for line in untaken),
+        ]
+
+    def run(self) -> bool:
+        """Run all actions; whether nothing was left out.
+
+        Raises:
+            CedarchestError: an action failed, and those after it were not run.
+        """
+        keep_secrets(self._secrets)
+        for word in self.order:
+            if not self._options.managedOnly:
+                self._here(word)
+            if self._options.managed or self._options.managedOnly:
+                self._on_peers(word)
+        return not self._unwell
+
+    # -- here -------------------------------------------------------------------------------------
+
+    def _here(self, word: str) -> None:
+        self._run_hooks(word, before=True)
+        log.info("%s begins", word)
+        extension = self._extensions.get(word)
+        if extension is None:
+            self._run_ours(word)
+        elif word in self._functions:
+            self._run_foreign(extension)
+        else:
+            self._run_native(extension)
+        self._run_hooks(word, before=False)
+
+    def _run_hooks(self, word: str, *, before: bool) -> None:
+        """Run the commands that go with an action; one that fails ends the run, one after it as well."""
+        for hook in self._cedar.options.hooks if self._cedar.options else ():
+            argv = words_of(hook.command or "")
+            if hook.action == word and hook.is_before is before and argv:
+                when = "before" if before else "after"
+                HookPrograms().run(argv, {"CEDARCHEST_ACTION": word, "CEDARCHEST_WHEN": when})
+
+    def _run_ours(self, word: str) -> None:
+        section = SECTIONS.get(word)
+        if section and getattr(self._cedar, section) is None:
+            raise ConfigError(
+                f"{readable(self._config_path)} has no <{section}>, so there is nothing to {word}",
+                advice=f"Add the section, or leave {word} out of the command.",
+            )
+        full = self._options.full
+        acts: Mapping[str, Callable[[], Result]] = {
+            "collect": lambda: self._act(
+                word, runs.collect(full=full, dry_run=False, only=self._left_to_collect()), reads=True
+            ),
+            "stage": lambda: self._act(word, runs.stage(full=full, dry_run=False), reads=True),
+            "store": lambda: self._act(word, runs.store(full=full, dry_run=False)),
+            "purge": lambda: self._act(word, runs.purge(dry_run=False), reads=True),
+            "rebuild": lambda: self._act(
+                word,
+                lambda path, config, ports: text.stored(
+                    word, execute_rebuild(path, StoreOptions(), config, ports=ports), dry_run=False
+                ),
+            ),
+            "validate": lambda: self._act(
+                word,
+                lambda path, config, ports: text.validated(path, execute_validate(config, ports=ports)),
+                reads=True,
+                recorded_too=False,
+            ),
+            "initialize": lambda: self._act(
+                word,
+                lambda _path, config, ports: text.initialized(
+                    execute_initialize(
+                        config, InitializeOptions(confirmed=True), ports=ports, confirm=lambda _question: True
+                    )
+                ),
+            ),
+        }
+        result = acts[word]()
+        self._tell(result)
+        if word == "store" and result.outcome is Outcome.NOTHING_TO_DO and not result.left_out:
+            raise MediaError(
+                "there is nothing to store: no staged day waits",
+                advice="Stage a day first; it is staged when it holds cback.stage.",
+            )
+
+    def _act(self, word: str, run: runs.Run, *, reads: bool = False, recorded_too: bool = True) -> Result:
+        path = Path(self._config_path).absolute()
+        needs_catalog = word not in {"collect", *self._extensions}
+
+        def work() -> Result:
+            with wired(self._ours, self._reporter, read_only=reads, needs_catalog=needs_catalog) as ports:
+                return run(path, self._ours, ports)
+
+        if not recorded_too:
+            return work()
+        return recorded.journalled(word, self._ours, self._reporter, work)
+
+    def _tell(self, result: Result) -> None:
+        """Log what came of an action.
+
+        Raises:
+            CedarchestError: it failed.
+        """
+        for line in result.text:
+            log.info("%s", line)
+        for line in result.left_out:
+            log.error("%s: %s", result.action, line)
+            self._unwell = True
+        for problem in result.problems[1:]:
+            log.error("%s", problem.message)
+        if result.problems:
+            raise _first(result)
+        if result.exit_code and not result.left_out:
+            raise UnexpectedFailure(f"{result.action} ended with {result.exit_code}")
+
+    # -- extensions -------------------------------------------------------------------------------
+
+    def _loaded_functions(self) -> dict[str, Function]:
+        """The functions of extensions that others wrote and that are to be run."""
+        found: dict[str, Function] = {}
+        for word in self.order:
+            extension = self._extensions.get(word)
+            if extension is None or extension.module in OWN_EXTENSIONS:
+                continue
+            try:
+                found[word] = getFunctionReference(extension.module, extension.function)
+            except Exception as error:
+                raise ConfigError(
+                    f"the extension {word} cannot be loaded from {extension.module}.{extension.function}:"
+                    f" {type(error).__name__}: {error}",
+                    advice="Install its module where this Python finds it, or name its folder in PYTHONPATH.",
+                ) from error
+        return found
+
+    def _run_foreign(self, extension: Extension) -> None:
+        function = self._functions[extension.name]
+        before = dict(os.environ)
+        os.environ["LANG"] = "C"
+        try:
+            function(self._config_path, self._options, self._facade)
+        except (Exception, SystemExit) as error:
+            if isinstance(error, CedarchestError):
+                raise
+            raise ExtensionFailed(
+                f"the extension {extension.name} failed: {error}",
+                advice="--stack shows where it failed.",
+            ) from error
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+    def _dumped_by(self, extension: Extension) -> frozenset[str]:
+        """Sources and commands that `collect` has for an extension of Cedar Backup's own."""
+        several = self._made.dumped.get(extension.module.rpartition(".")[2], ())
+        return frozenset(str(Path(each)) if each.startswith("/") else each for each in several)
+
+    def _left_to_collect(self) -> frozenset[str] | None:
+        """What `collect` does itself: all that no word of its own does."""
+        own = [each for each in self._extensions.values() if each.module in OWN_EXTENSIONS]
+        elsewhere = frozenset().union(*map(self._dumped_by, own))
+        if not elsewhere or self._ours.collect is None:
+            return None
+        collect = self._ours.collect
+        everything = {
+            *(str(source.path) for source in collect.source),
+            *(command_place(command.name) for command in collect.command),
+        }
+        for each in own:
+            if each.name not in self.order and self._dumped_by(each):
+                log.warning("%s is not run: its name is not in the command", each.name)
+        return frozenset(everything - elsewhere)
+
+    def _run_native(self, extension: Extension) -> None:
+        """Do what an extension of Cedar Backup's own did, where no action does it by itself."""
+        kind = extension.module.rpartition(".")[2]
+        if kind == "split":
+            log.info("%s: nothing is to be done; store cuts what no disc takes", extension.name)
+        elif kind == "capacity":
+            self._check_room(extension.name)
+        elif dumped := self._dumped_by(extension):
+            run = runs.collect(full=self._options.full, dry_run=False, only=dumped, part=True)
+            self._tell(self._act(extension.name, run, reads=True))
+        else:
+            raise ConfigError(
+                f"{extension.name} has nothing to do: {readable(self._config_path)} has no <{kind}> that says"
+                " what, or no <collect>",
+                advice="Add the section, or leave the word out of the command.",
+            )
+
+    def _check_room(self, name: str) -> None:
+        """Have it seen on the screen where a disc has less room than is wished."""
+        with wired(self._ours, self._reporter, read_only=True) as ports:
+            heard = _Hearing()
+            labels = [disc.label for disc in ports.catalog.discs()]
+            warn_of_room(self._ours, labels, replace(ports, reporter=heard))
+        for line in heard.warnings:
+            log.error("%s: %s", name, line)
+
+    # -- peers ------------------------------------------------------------------------------------
+
+    def _on_peers(self, word: str) -> None:
+        peers = [peer for peer in self._managed_peers() if word in self._wanted(peer)]
+        if not peers:
+            log.info("no managed peer is there for %s", word)
+        elif word in set(ManagedAction):
+            run = runs.reaching(
+                ManagedAction(word), _nothing, runs.Where.PEERS, full=self._options.full, dry_run=False
+            )
+            self._tell_of_peers(self._act(word, run, reads=True))
+        else:
+            for peer in peers:
+                self._on_peer(peer, word)
+
+    def _tell_of_peers(self, result: Result) -> None:
+        """Log what came of an action on peers, which stops nothing."""
+        for line in (*result.text, *result.left_out):
+            log.info("%s", line)
+        for problem in result.problems:
+            if isinstance(problem, Interrupted):
+                raise problem
+            log.error("%s", problem.message)
+        self._unwell = self._unwell or bool(result.exit_code)
+
+    def _managed_peers(self) -> list[Peer]:
+        own = self._cedar.stage.peers if self._cedar.stage else ()
+        peers = own or self._cedar.peers or ()
+        return [peer for peer in peers if peer.managed and peer.name and peer.collect_dir]
+
+    def _wanted(self, peer: Peer) -> tuple[str, ...]:
+        general = self._cedar.options.managed_actions if self._cedar.options else None
+        return first(peer.managed_actions, general) or ()
+
+    def _on_peer(self, peer: Peer, word: str) -> None:
+        """Run an action there that the master of ours has no part in."""
+        general = self._cedar.options.cback_command if self._cedar.options else None
+        command = words_of(first(peer.cback_command, general) or "")
+        argv = [*command, *(["--full"] if self._options.full else []), word]
+        problem = "" if command else f"no <cback_command> says how {word} is run on {peer.name}"
+        if command:
+            try:
+                with wired(self._ours, self._reporter, read_only=True, needs_catalog=False) as ports:
+                    came = ports.peers.act(peer.name or "", argv)
+                if came.status != ExitCode.OK:
+                    said = " / ".join(readable(line.strip()) for line in came.said[-SAID_LINES:])
+                    problem = f"{word} on {peer.name} ended with {came.status}: {said}"
+            except PeerError as error:
+                problem = error.message
+        if problem:
+            log.error("%s", problem)
+            self._unwell = True
+
+
+class _Hearing(ProgressReporter):
+    """Keeps warnings, and logs none."""
+
+    def __init__(self) -> None:
+        super().__init__(quiet=True)
+
+    def warn(self, message: str) -> None:
+        """Something to know."""
+        self.warnings.append(message)
+
+
+def _first(result: Result) -> CedarchestError:
+    """The failure that a run ends with: an interrupt before all others."""
+    return next((each for each in result.problems if isinstance(each, Interrupted)), result.problems[0])
+
+
+def _nothing(_path: Path, _config: object, _ports: Ports) -> Result:
+    raise AssertionError("this is not run here")

@@ -1,0 +1,392 @@
+"""`cback3` of ours where it is not Cedar Backup's, and what it does with our own actions."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+import pytest
+from tests.burner.burner import Burner
+from tests.burner.preload import require
+from tests.cedar_runs import EXTENSIONS, CedarPool, extension, extensions, hook
+
+TODAY, YESTERDAY = "2026/11/24", "2026/11/23"
+SAY = "#!/bin/sh\necho dumped >> {root}/dumps\necho a dump\n"
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> CedarPool:
+    return CedarPool(tmp_path)
+
+
+def native(name: str, index: int = 99) -> str:
+    return extension(name, index, "executeAction", f"CedarBackup3.extend.{name}")
+
+
+def dumping(pool: CedarPool, rest: str = "", options: str = "") -> None:
+    """A configuration with a repository that something else than svnadmin dumps."""
+    program = pool.root / "svnadmin"
+    program.write_text(SAY.format(root=pool.root))
+    program.chmod(0o755)
+    pool.configure(
+        extensions(native("subversion"))
+        + "<subversion><collect_mode>daily</collect_mode><compress_mode>none</compress_mode>"
+        f"<repository><abs_path>/srv/repo</abs_path></repository></subversion>{rest}",
+        options=f"<override><command>svnadmin</command><abs_path>{escape(str(program))}</abs_path></override>"
+        + options,
+    )
+
+
+def dumps(pool: CedarPool) -> int:
+    counted = pool.root / "dumps"
+    return len(counted.read_text().splitlines()) if counted.exists() else 0
+
+
+def collected(pool: CedarPool) -> set[str]:
+    return {
+        path.name for path in (pool.root / "collect").iterdir() if "home" in path.name or "svn" in path.name
+    }
+
+
+# Extensions of Cedar Backup's own
+
+
+def test_collect_leaves_to_a_word_what_it_does(pool: CedarPool) -> None:
+    dumping(pool)
+    assert pool.run("collect").status == 0
+    assert (dumps(pool), "svndump-srv-repo.txt" in collected(pool)) == (0, False)
+    assert "subversion is not run" in pool.log.read_text()
+
+
+def test_a_word_with_collect_is_run_once(pool: CedarPool) -> None:
+    dumping(pool)
+    ran = pool.run("collect", "subversion")
+    assert ran.status == 0, ran.out
+    assert dumps(pool) == 1
+    assert {"svndump-srv-repo.txt"} < collected(pool)
+    assert (pool.root / "collect" / "cback.collect").exists()
+
+
+@pytest.mark.parametrize("was_marked", [False, True])
+def test_a_word_by_itself_leaves_the_mark_as_it_was(pool: CedarPool, was_marked: bool) -> None:
+    dumping(pool)
+    if was_marked:
+        assert pool.run("collect").status == 0
+    before = collected(pool)
+    assert pool.run("subversion").status == 0
+    assert collected(pool) == before | {"svndump-srv-repo.txt"}
+    assert (pool.root / "collect" / "cback.collect").exists() is was_marked
+
+
+def test_what_a_word_adds_after_collect_is_staged_by_its_digest(pool: CedarPool) -> None:
+    peer = (
+        f"<stage><staging_dir>{pool.root}/staging</staging_dir><peer><name>here</name><type>local</type>"
+        f"<collect_dir>{pool.root}/collect</collect_dir></peer></stage>"
+    )
+    dumping(pool, peer)
+    for words in (["collect"], ["subversion"], ["subversion"], ["stage"]):
+        ran = pool.run(*words)
+        assert ran.status == 0, ran.out
+    assert (pool.root / "staging" / TODAY / "here" / "svndump-srv-repo.txt").read_text() == "a dump\n"
+    assert "svndump-srv-repo.txt" in (pool.root / "collect" / "cback.collect.jsonl").read_text()
+
+
+def test_hooks_of_a_word_are_round_what_it_does(pool: CedarPool) -> None:
+    dumping(pool, options="".join(hook(pool, when, "subversion", when) for when in ("pre", "post")))
+    assert pool.run("subversion").status == 0
+    assert (pool.traced(), dumps(pool)) == (["pre", "post"], 1)
+
+
+def test_a_dump_that_fails_ends_with_6_and_stops_what_comes_later(pool: CedarPool) -> None:
+    dumping(pool)
+    (pool.root / "svnadmin").write_text("#!/bin/sh\nexit 3\n")
+    ran = pool.run("subversion", "collect")
+    assert ran.status == 6
+    assert "svnadmin" in ran.out
+    assert collected(pool) == set()
+
+
+@pytest.mark.parametrize(("name", "status"), [("split", 0), ("mysql", 6), ("mbox", 6)])
+def test_a_word_with_nothing_to_do_says_so(pool: CedarPool, name: str, status: int) -> None:
+    pool.configure(extensions(native(name)))
+    ran = pool.run(name)
+    assert ran.status == status
+    assert ("nothing to do" in ran.out) is bool(status)
+    assert "nothing" in pool.log.read_text()
+
+
+@pytest.mark.parametrize("name", ["encrypt", "amazons3"])
+def test_nothing_is_collected_where_something_secret_could_not_be_kept(pool: CedarPool, name: str) -> None:
+    pool.configure(extensions(native(name, 299)))
+    assert pool.run("collect").status == 4
+    assert collected(pool) == set()
+
+
+# Extensions of others
+
+
+def test_an_extension_that_is_not_named_need_not_be_there(pool: CedarPool) -> None:
+    pool.configure(extensions(extension("gone", 1, "f", "nosuch_module")))
+    assert pool.run("collect").status == 0
+    ran = pool.run("gone", "collect")
+    assert ran.status == 4
+    assert "nosuch_module" in ran.out
+
+
+def test_an_extension_may_not_take_the_name_of_an_action(pool: CedarPool) -> None:
+    pool.configure(extensions(extension("collect", 1)))
+    assert pool.run("collect").status == 4
+
+
+def test_an_interrupt_ends_with_5(pool: CedarPool) -> None:
+    (pool.root / "sleeping.py").write_text(
+        "import pathlib, time\ndef act(path, options, config):\n"
+        "    pathlib.Path(config.options.workingDir, 'begun').touch()\n    time.sleep(60)\n"
+    )
+    pool.configure(extensions(extension("sleeping", 1, "act", "sleeping")))
+    with subprocess.Popen(
+        [Path(sys.executable).with_name("cback3"), "-c", pool.config, "-l", pool.log, "sleeping", "collect"],
+        env={**os.environ, "PYTHONPATH": f"{pool.root}:{EXTENSIONS}"},
+        stdout=subprocess.PIPE,
+    ) as process:
+        for _ in range(600):
+            if (pool.root / "work" / "begun").exists():
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 5
+    assert b"interrupted" in out
+    assert collected(pool) == set()
+
+
+# Peers
+
+
+def peers(pool: CedarPool, managed_actions: str) -> str:
+    """A remote peer that is reached by a program that says what it was told."""
+    ssh = pool.root / "bin" / "ssh"
+    ssh.parent.mkdir()
+    ssh.write_text(
+        f'#!/bin/sh\nfor last; do :; done\necho "$last" >> "{pool.trace}"\ntest ! -e {pool.root}/down\n'
+    )
+    ssh.chmod(0o755)
+    pool.environ["PATH"] = f"{ssh.parent}:{os.environ['PATH']}"
+    return (
+        f"<peers><peer><name>far</name><type>remote</type><collect_dir>/far</collect_dir>"
+        f"<rsh_command>ssh</rsh_command><cback_command>/usr/bin/cback3 -q</cback_command>"
+        f"<managed>Y</managed><managed_actions>{managed_actions}</managed_actions></peer></peers>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("switches", "words", "there", "here"),
+    [
+        (["-N"], ["collect"], ["/usr/bin/cback3 -q collect"], False),
+        (["-M"], ["collect"], ["/usr/bin/cback3 -q collect"], True),
+        (["-N", "-f"], ["collect"], ["/usr/bin/cback3 -q --full collect"], False),
+        (["-N"], ["zzz", "collect"], ["/usr/bin/cback3 -q collect", "/usr/bin/cback3 -q zzz"], False),
+        (["-N"], ["purge"], [], False),
+        ([], ["collect"], [], True),
+    ],
+)
+def test_managed_peers_run_what_they_are_managed_for(
+    pool: CedarPool, switches: list[str], words: list[str], there: list[str], here: bool
+) -> None:
+    pool.configure(peers(pool, "collect,zzz") + extensions(extension("zzz", 150)))
+    ran = pool.run(*switches, *words)
+    assert ran.status == 0, ran.out
+    assert pool.traced() == there
+    assert bool(collected(pool)) is here
+
+
+@pytest.mark.parametrize("word", ["collect", "zzz"])
+def test_a_managed_peer_that_fails_stops_nothing_and_ends_with_6(pool: CedarPool, word: str) -> None:
+    pool.configure(peers(pool, "collect,zzz") + extensions(extension("zzz", 50), extension("last", 400)))
+    (pool.root / "down").touch()
+    ran = pool.run("-N", word)
+    assert ran.status == 6
+    assert "far" in ran.out
+    assert pool.run("-M", word, "last").status == 6
+    assert pool.traced()[-1].startswith("note")
+
+
+def test_a_peer_that_is_not_ready_stops_nothing_and_ends_with_6(pool: CedarPool) -> None:
+    pool.configure(
+        f"<stage><staging_dir>{pool.root}/staging</staging_dir><peer><name>late</name><type>local</type>"
+        f"<collect_dir>{pool.root}/nowhere</collect_dir></peer><peer><name>here</name><type>local</type>"
+        f"<collect_dir>{pool.root}/collect</collect_dir></peer></stage>" + extensions(extension("last", 400))
+    )
+    ran = pool.run("collect", "stage", "last")
+    assert ran.status == 6
+    assert "late" in ran.out
+    assert (pool.root / "staging" / TODAY / "here").is_dir()
+    assert len(pool.traced()) == 1
+
+
+# Discs
+
+
+STORE = (
+    "<stage><staging_dir>{root}/staging</staging_dir><peer><name>here</name><type>local</type>"
+    "<collect_dir>{root}/collect</collect_dir></peer></stage><store><source_dir>{root}/staging</source_dir>"
+    "<media_type>dvd+rw</media_type><device_type>dvdwriter</device_type>"
+    "<target_device>/dev/sr0</target_device><check_data>Y</check_data></store>"
+)
+
+
+def stored(pool: CedarPool, day: str) -> bool:
+    return (pool.root / "staging" / day / "cback.store").exists()
+
+
+def test_a_whole_night_comes_to_a_disc(pool: CedarPool) -> None:
+    require()
+    purge = f"<purge><dir><abs_path>{pool.root}/collect</abs_path><retain_days>0</retain_days></dir></purge>"
+    pool.configure(STORE.format(root=pool.root) + purge)
+    with Burner(profile="dvd+rw") as drive:
+        pool.environ |= drive.env()
+        assert pool.run("initialize").status == 0
+        ran = pool.run("all")
+        assert (ran.status, ran.out, ran.err) == (0, "", "")
+        assert stored(pool, TODAY)
+        again = pool.run("store")
+        assert again.status == 6
+        assert "nothing to store" in again.out
+        assert pool.run("--full", "store").status == 0
+        assert pool.run("rebuild").status == 0
+        assert pool.run("-q", "validate").status == 0
+
+
+def test_the_word_capacity_tells_of_room_that_is_left(pool: CedarPool) -> None:
+    require()
+    section = "<capacity><min_bytes>4 GB</min_bytes></capacity>"
+    pool.configure(STORE.format(root=pool.root) + extensions(native("capacity", 301)) + section)
+    pool.stage(TODAY, {"large": bytes(600 * 1024**2)})
+    with Burner(profile="dvd+rw") as drive:
+        pool.environ |= drive.env()
+        assert pool.run("store").out == ""
+        ran = pool.run("capacity")
+    assert ran.status == 0
+    assert "have another disc ready" in ran.out
+
+
+def test_a_foreign_disc_is_not_given_up(pool: CedarPool) -> None:
+    require()
+    pool.configure(STORE.format(root=pool.root))
+    pool.stage(TODAY, {"a": b"1"})
+    with Burner(profile="dvd+rw") as drive:
+        pool.environ |= drive.env()
+        subprocess.run(
+            [
+                "xorriso",
+                "-no_rc",
+                "-outdev",
+                "/dev/sr0",
+                "-volid",
+                "PHOTOS",
+                "-map",
+                str(pool.root / "home"),
+                "/h",
+            ],
+            env={**os.environ, **drive.env()},
+            check=True,
+            capture_output=True,
+        )
+        for word in ("initialize", "store"):
+            ran = pool.run(word)
+            assert ran.status == 6
+            assert "PHOTOS" in ran.out
+    assert not stored(pool, TODAY)
+
+
+def test_a_configuration_with_nothing_behind_it_is_not_valid(pool: CedarPool) -> None:
+    pool.configure(STORE.format(root=pool.root).replace("/dev/sr0", "/dev/nosuch"))
+    ran = pool.run("validate")
+    assert ran.status == 6
+    assert "/dev/nosuch" in ran.out
+
+
+# What is said
+
+
+def test_a_log_that_is_made_has_mode_and_owner_of_the_command(pool: CedarPool) -> None:
+    pool.configure()
+    assert pool.run("-m", "604", "-o", "root:adm", "collect").status == 0
+    status = pool.log.stat()
+    assert stat.S_IMODE(status.st_mode) == 0o604
+    pool.log.chmod(0o600)
+    assert pool.run("-m", "644", "collect").status == 0
+    assert stat.S_IMODE(pool.log.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("switches", "on_screen", "in_log"),
+    [
+        ([], [], ["the order of actions"]),
+        (["-b"], ["the order of actions"], ["the order of actions"]),
+        (["-q"], [], ["the order of actions"]),
+        (["-O"], [], ["tells a tool"]),
+        (["-d"], [], ["tells a tool", "[DEBUG"]),
+        (["-b", "-d"], ["the order of actions", "tells a tool"], ["tells a tool"]),
+    ],
+)
+def test_the_switches_say_what_is_told_where(
+    pool: CedarPool, switches: list[str], on_screen: list[str], in_log: list[str]
+) -> None:
+    (pool.root / "hook").write_text("#!/bin/sh\necho tells a tool\n")
+    pool.configure(options=hook(pool, "pre", "collect", "x"))
+    ran = pool.run(*switches, "collect")
+    assert (ran.status, ran.err) == (0, "")
+    log = pool.log.read_text()
+    for text in ("the order of actions", "tells a tool", "[DEBUG"):
+        assert (text in ran.out) is (text in on_screen) or text == "[DEBUG"
+        assert text not in in_log or text in log
+    assert bool(ran.out) is bool(on_screen)
+    assert ("tells a tool" in log) is ("tells a tool" in in_log)
+    assert ("[DEBUG" in log) is (switches in (["-O"], ["-d"], ["-b", "-d"]))
+
+
+def test_what_cedar_backup_ignored_is_in_the_log(pool: CedarPool) -> None:
+    pool.configure("<stagee/>" + extensions(extension("zzz", 1)))
+    assert pool.run("collect", "zzz").status == 0
+    log = pool.log.read_text()
+    assert "<stagee>" in log
+    assert "what it did is not done" not in log
+
+
+def test_a_configuration_of_ours_is_for_our_own_command(pool: CedarPool) -> None:
+    pool.config.write_text("[options]\n")
+    ran = pool.run("collect")
+    assert ran.status == 4
+    assert "cedarchest -c" in ran.out
+
+
+@pytest.mark.parametrize(
+    "sections", ["<options/>", "<options/><collect></collect>", "<collect/>", "<options/><peers/>"]
+)
+def test_options_and_one_action_have_to_be_there(pool: CedarPool, sections: str) -> None:
+    pool.config.write_text(f"<cb_config>{sections}</cb_config>")
+    assert (pool.run("collect").status == 4) is ("<options/><collect>" not in sections)
+
+
+@pytest.mark.parametrize(
+    ("command", "config", "log"),
+    [
+        ("cback", "/etc/cback.conf", "/var/log/cback.log"),
+        ("cback3", "/etc/cback3.conf", "/var/log/cback3.log"),
+    ],
+)
+def test_each_command_has_the_files_of_its_version(
+    pool: CedarPool, command: str, config: str, log: str
+) -> None:
+    ran = pool.run("--help", command=command)
+    assert ran.status == 0
+    assert config in ran.out
+    assert log in ran.out
+    assert command in pool.run("--version", command=command).out
