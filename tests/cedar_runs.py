@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -71,19 +71,19 @@ class CedarPool:
             path.write_bytes(content)
         (folder / "cback.stage").touch()
 
-    def run(self, *arguments: str, command: str = "cback3", stdin: str | None = None) -> Ran:
+    def run(self, *arguments: str, command: str = "cback3", config: bool = True) -> Ran:
         """Run our command of a name with the configuration and the log."""
-        return self._run(Path(sys.executable).with_name(command), arguments, stdin)
+        given = ["-c", str(self.config), *arguments] if config else list(arguments)
+        return self._run(Path(sys.executable).with_name(command), given)
 
-    def run_theirs(self, *arguments: str, command: str = "cback3", stdin: str | None = None) -> Ran:
+    def run_theirs(self, *arguments: str) -> Ran:
         """Run Cedar Backup's."""
-        return self._run(Path("/usr/bin", command), arguments, stdin)
+        return self._run(Path("/usr/bin/cback3"), ["-c", str(self.config), *arguments])
 
-    def _run(self, program: Path, arguments: tuple[str, ...], stdin: str | None) -> Ran:
-        given = ["-c", str(self.config), "-l", str(self.log), *arguments]
+    def _run(self, program: Path, arguments: Sequence[str]) -> Ran:
         done = subprocess.run(
-            [str(program), *given],
-            input="" if stdin is None else stdin,
+            [str(program), "-l", str(self.log), *arguments],
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             cwd=self.root,

@@ -8,19 +8,24 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 from tests.burner.burner import Burner
+from tests.cedar_runs import CedarPool
 from tests.conftest import Project
 
 
 class Terminal:
     """A run of an action, a store unless it is said, with somebody at its terminal."""
 
-    def __init__(self, project: Project, drive: Burner, *arguments: str) -> None:
+    def __init__(
+        self, project: Project | CedarPool, drive: Burner, *arguments: str, command: Sequence[str] = ()
+    ) -> None:
+        ours = [sys.executable, "-m", "cedarchest"]
         self._terminal, inner = pty.openpty()
         self._text = ""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "cedarchest", "-c", str(project.config), *(arguments or ("store",))],
+            [*(command or ours), "-c", str(project.config), *(arguments or ("store",))],
             stdin=inner,
             stdout=inner,
             stderr=inner,

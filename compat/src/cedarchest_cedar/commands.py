@@ -109,8 +109,8 @@ def usage(program: Program, switches: Sequence[Switch]) -> str:
     for each in switches:
         name = f"-{each.letter}, --{each.name}" + (" VALUE" if each.has_value else "")
         lines.append(f"  {name:<28}{each.purpose.format(config=program.config, logfile=program.logfile)}")
-    told = "\n".join(lines)
-    return textwrap.dedent(f"""{told}
+    listed = "\n".join(lines)
+    return textwrap.dedent(f"""{listed}
 
 Exit status: 0 done; 2 usage; 3 logging; 4 configuration; 5 interrupted; 6 failed, or something left out.
 """)
@@ -132,7 +132,7 @@ def _logged(options: Options, program: Program, work: Callable[[Options, Program
 
 def _run_actions(options: Options, program: Program) -> int:
     config_path = options.config or str(program.config)
-    with _told(options) as reading:
+    with told(options) as reading:
         run = CedarRun(options, config_path, load(Path(config_path)))
     if reading.failed:
         return ExitCode.CONFIG
@@ -140,7 +140,7 @@ def _run_actions(options: Options, program: Program) -> int:
         log.warning("%s: %s", config_path, line)
     log.info("the order of actions: %s", ", ".join(run.order))
     well = False
-    with _told(options) as running:
+    with told(options) as running:
         well = run.run()
     return ExitCode.OK if well and not running.failed else ExitCode.FAILED
 
@@ -158,19 +158,19 @@ class Told:
 
 
 @contextlib.contextmanager
-def _told(options: Options) -> Iterator[Told]:
+def told(options: Options) -> Iterator[Told]:
     """Have a failure logged, or with `--stack` shown as Python shows it."""
-    told = Told()
+    kept = Told()
     try:
-        yield told
+        yield kept
     except Interrupted:
         raise
     except Exception as error:
         if options.stacktrace:
             raise
-        told.error = error
+        kept.error = error
         log.debug("where", exc_info=True)
-    if (failure := told.error) is not None:
+    if (failure := kept.error) is not None:
         log.error("%s", failure if str(failure) else type(failure).__name__)
         if isinstance(failure, CedarchestError) and failure.advice and failure.advice != ConfigError.advice:
             log.error("  %s", failure.advice)

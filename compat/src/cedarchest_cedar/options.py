@@ -46,7 +46,10 @@ SYNC_SWITCHES = (
     Switch("u", "uploadOnly", "uploadOnly", "remove nothing there"),
     Switch("w", "ignoreWarnings", "ignoreWarnings", "go on with names that are encoded badly"),
 )
-SPAN_SWITCHES = tuple(each for each in SWITCHES if each.letter not in "qfMN")
+SPAN_SWITCHES = (
+    *(each for each in SWITCHES if each.letter not in "qfMN"),
+    Switch("y", "yes", "yes", "ask nothing"),
+)
 
 
 class Options:
@@ -155,9 +158,10 @@ class Options:
 
 
 class SpanOptions(Options):
-    """What `cback3-span` takes: no actions."""
+    """What `cback3-span` takes: no actions, and one switch more."""
 
     switches = SPAN_SWITCHES
+    yes = False
 
     def _check_words(self) -> None:
         if self.actions:
@@ -175,8 +179,6 @@ class SyncOptions(Options):
     def _check_words(self) -> None:
         if len(self.actions) != 2:
             raise ValueError("a folder and the address of a bucket have to be named")
-        if self.verifyOnly and self.uploadOnly:
-            raise ValueError("--verifyOnly and --uploadOnly cannot both be given")
 
 
 def _owner(text: str) -> tuple[str, str]:

@@ -26,6 +26,7 @@ from cedarchest.config.cedar.sections import CedarConfig, Peer
 from cedarchest.config.cedar.translate import OWN_EXTENSIONS, Migrated
 from cedarchest.config.choices import ManagedAction
 from cedarchest.config.load import Loaded
+from cedarchest.config.model import Config as OurConfig
 from cedarchest.config.wording import command_place
 from cedarchest.errors import (
     CedarchestError,
@@ -59,7 +60,66 @@ SECTIONS = {"collect": "collect", "stage": "stage", "store": "store", "rebuild":
 """The section that an action cannot do without."""
 
 
-class CedarRun:
+def cedar_file(config_path: str, loaded: Loaded) -> Loaded:
+    """What was read, if it is of Cedar Backup.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if loaded.cedar is None:
+        raise ConfigError(
+            f"{readable(config_path)} is no XML of Cedar Backup's",
+            advice="Give a file of cedarchest's own to `cedarchest -c`.",
+        )
+    return loaded
+
+
+class Acting:
+    """Runs our actions with a configuration whose hooks are not run, and tells what came of them."""
+
+    def __init__(self, config_path: str, config: OurConfig) -> None:
+        self.path = Path(config_path).absolute()
+        self.config = config.model_copy(update={"hook": ()})
+        self.reporter = ProgressReporter(quiet=True)
+        self.is_well = True
+
+    def act(
+        self,
+        word: str,
+        run: runs.Run,
+        *,
+        reads: bool = False,
+        needs_catalog: bool = True,
+        recorded_too: bool = True,
+    ) -> Result:
+        """Run an action, recorded in the journal."""
+
+        def work() -> Result:
+            with wired(self.config, self.reporter, read_only=reads, needs_catalog=needs_catalog) as ports:
+                return run(self.path, self.config, ports)
+
+        return recorded.journalled(word, self.config, self.reporter, work) if recorded_too else work()
+
+    def tell(self, result: Result) -> None:
+        """Log what came of an action.
+
+        Raises:
+            CedarchestError: it failed.
+        """
+        for line in result.text:
+            log.info("%s", line)
+        for line in result.left_out:
+            log.error("%s: %s", result.action, line)
+            self.is_well = False
+        for problem in result.problems[1:]:
+            log.error("%s", problem.message)
+        if result.problems:
+            raise _first(result)
+        if result.exit_code and not result.left_out:
+            raise UnexpectedFailure(f"{result.action} ended with {result.exit_code}")
+
+
+class CedarRun(Acting):
     """The actions of a command line, with one configuration."""
 
     def __init__(self, options: Options, config_path: str, loaded: Loaded) -> None:
@@ -68,16 +128,11 @@ class CedarRun:
         Raises:
             ConfigError: something cannot.
         """
-        if loaded.cedar is None:
-            raise ConfigError(
-                f"{readable(config_path)} is no XML of Cedar Backup's",
-                advice="Give a file of cedarchest's own to `cedarchest -c`.",
-            )
+        super().__init__(config_path, cedar_file(config_path, loaded).config)
+        assert loaded.cedar is not None
         self._options, self._config_path = options, config_path
         self._made: Migrated = loaded.cedar
         self._secrets = loaded.secrets
-        self._ours = loaded.config.model_copy(update={"hook": ()})
-        self._reporter = ProgressReporter(quiet=True)
         self._cedar: CedarConfig = loaded.cedar.config
         self._facade = Config()
         self._facade.take(self._cedar)
@@ -87,7 +142,6 @@ class CedarRun:
         self._functions = self._loaded_functions()
         overrides = self._cedar.options.overrides if self._cedar.options else {}
         PathResolverSingleton.getInstance().fill(overrides)
-        self._unwell = False
 
     def warnings(self) -> list[str]:
         """What is to be said of the XML: what has no effect."""
@@ -110,7 +164,7 @@ class CedarRun:
                 self._here(word)
             if self._options.managed or self._options.managedOnly:
                 self._on_peers(word)
-        return not self._unwell
+        return self.is_well
 
     # -- here -------------------------------------------------------------------------------------
 
@@ -143,70 +197,27 @@ class CedarRun:
             )
         full = self._options.full
         acts: Mapping[str, Callable[[], Result]] = {
-            "collect": lambda: self._act(
-                word, runs.collect(full=full, dry_run=False, only=self._left_to_collect()), reads=True
+            "collect": lambda: self._collects(
+                word, runs.collect(full=full, dry_run=False, only=self._left_to_collect())
             ),
-            "stage": lambda: self._act(word, runs.stage(full=full, dry_run=False), reads=True),
-            "store": lambda: self._act(word, runs.store(full=full, dry_run=False)),
-            "purge": lambda: self._act(word, runs.purge(dry_run=False), reads=True),
-            "rebuild": lambda: self._act(
-                word,
-                lambda path, config, ports: text.stored(
-                    word, execute_rebuild(path, StoreOptions(), config, ports=ports), dry_run=False
-                ),
-            ),
-            "validate": lambda: self._act(
-                word,
-                lambda path, config, ports: text.validated(path, execute_validate(config, ports=ports)),
-                reads=True,
-                recorded_too=False,
-            ),
-            "initialize": lambda: self._act(
-                word,
-                lambda _path, config, ports: text.initialized(
-                    execute_initialize(
-                        config, InitializeOptions(confirmed=True), ports=ports, confirm=lambda _question: True
-                    )
-                ),
-            ),
+            "stage": lambda: self.act(word, runs.stage(full=full, dry_run=False), reads=True),
+            "store": lambda: self.act(word, runs.store(full=full, dry_run=False)),
+            "purge": lambda: self.act(word, runs.purge(dry_run=False), reads=True),
+            "rebuild": lambda: self.act(word, _rebuild),
+            "validate": lambda: self.act(word, _validate, reads=True, recorded_too=False),
+            "initialize": lambda: self.act(word, _initialize),
         }
         result = acts[word]()
-        self._tell(result)
+        self.tell(result)
         if word == "store" and result.outcome is Outcome.NOTHING_TO_DO and not result.left_out:
             raise MediaError(
                 "there is nothing to store: no staged day waits",
                 advice="Stage a day first; it is staged when it holds cback.stage.",
             )
 
-    def _act(self, word: str, run: runs.Run, *, reads: bool = False, recorded_too: bool = True) -> Result:
-        path = Path(self._config_path).absolute()
-        needs_catalog = word not in {"collect", *self._extensions}
-
-        def work() -> Result:
-            with wired(self._ours, self._reporter, read_only=reads, needs_catalog=needs_catalog) as ports:
-                return run(path, self._ours, ports)
-
-        if not recorded_too:
-            return work()
-        return recorded.journalled(word, self._ours, self._reporter, work)
-
-    def _tell(self, result: Result) -> None:
-        """Log what came of an action.
-
-        Raises:
-            CedarchestError: it failed.
-        """
-        for line in result.text:
-            log.info("%s", line)
-        for line in result.left_out:
-            log.error("%s: %s", result.action, line)
-            self._unwell = True
-        for problem in result.problems[1:]:
-            log.error("%s", problem.message)
-        if result.problems:
-            raise _first(result)
-        if result.exit_code and not result.left_out:
-            raise UnexpectedFailure(f"{result.action} ended with {result.exit_code}")
+    def _collects(self, word: str, run: runs.Run) -> Result:
+        """Run what needs no catalog."""
+        return self.act(word, run, reads=True, needs_catalog=False)
 
     # -- extensions -------------------------------------------------------------------------------
 
@@ -253,9 +264,9 @@ class CedarRun:
         """What `collect` does itself: all that no word of its own does."""
         own = [each for each in self._extensions.values() if each.module in OWN_EXTENSIONS]
         elsewhere = frozenset().union(*map(self._dumped_by, own))
-        if not elsewhere or self._ours.collect is None:
+        if not elsewhere or self.config.collect is None:
             return None
-        collect = self._ours.collect
+        collect = self.config.collect
         everything = {
             *(str(source.path) for source in collect.source),
             *(command_place(command.name) for command in collect.command),
@@ -274,7 +285,7 @@ class CedarRun:
             self._check_room(extension.name)
         elif dumped := self._dumped_by(extension):
             run = runs.collect(full=self._options.full, dry_run=False, only=dumped, part=True)
-            self._tell(self._act(extension.name, run, reads=True))
+            self.tell(self._collects(extension.name, run))
         else:
             raise ConfigError(
                 f"{extension.name} has nothing to do: {readable(self._config_path)} has no <{kind}> that says"
@@ -284,10 +295,10 @@ class CedarRun:
 
     def _check_room(self, name: str) -> None:
         """Have it seen on the screen where a disc has less room than is wished."""
-        with wired(self._ours, self._reporter, read_only=True) as ports:
+        with wired(self.config, self.reporter, read_only=True) as ports:
             heard = _Hearing()
             labels = [disc.label for disc in ports.catalog.discs()]
-            warn_of_room(self._ours, labels, replace(ports, reporter=heard))
+            warn_of_room(self.config, labels, replace(ports, reporter=heard))
         for line in heard.warnings:
             log.error("%s: %s", name, line)
 
@@ -301,7 +312,7 @@ class CedarRun:
             run = runs.reaching(
                 ManagedAction(word), _nothing, runs.Where.PEERS, full=self._options.full, dry_run=False
             )
-            self._tell_of_peers(self._act(word, run, reads=True))
+            self._tell_of_peers(self._collects(word, run))
         else:
             for peer in peers:
                 self._on_peer(peer, word)
@@ -314,7 +325,7 @@ class CedarRun:
             if isinstance(problem, Interrupted):
                 raise problem
             log.error("%s", problem.message)
-        self._unwell = self._unwell or bool(result.exit_code)
+        self.is_well = self.is_well and not result.exit_code
 
     def _managed_peers(self) -> list[Peer]:
         own = self._cedar.stage.peers if self._cedar.stage else ()
@@ -333,7 +344,7 @@ class CedarRun:
         problem = "" if command else f"no <cback_command> says how {word} is run on {peer.name}"
         if command:
             try:
-                with wired(self._ours, self._reporter, read_only=True, needs_catalog=False) as ports:
+                with wired(self.config, self.reporter, read_only=True, needs_catalog=False) as ports:
                     came = ports.peers.act(peer.name or "", argv)
                 if came.status != ExitCode.OK:
                     said = " / ".join(readable(line.strip()) for line in came.said[-SAID_LINES:])
@@ -342,7 +353,7 @@ class CedarRun:
                 problem = error.message
         if problem:
             log.error("%s", problem)
-            self._unwell = True
+            self.is_well = False
 
 
 class _Hearing(ProgressReporter):
@@ -359,6 +370,21 @@ class _Hearing(ProgressReporter):
 def _first(result: Result) -> CedarchestError:
     """The failure that a run ends with: an interrupt before all others."""
     return next((each for each in result.problems if isinstance(each, Interrupted)), result.problems[0])
+
+
+def _rebuild(path: Path, config: OurConfig, ports: Ports) -> Result:
+    report = execute_rebuild(path, StoreOptions(), config, ports=ports)
+    return text.stored("rebuild", report, dry_run=False)
+
+
+def _validate(path: Path, config: OurConfig, ports: Ports) -> Result:
+    return text.validated(path, execute_validate(config, ports=ports))
+
+
+def _initialize(_path: Path, config: OurConfig, ports: Ports) -> Result:
+    """Whoever starts this is not asked again; a disc that is not ours is refused all the same."""
+    options = InitializeOptions(confirmed=True)
+    return text.initialized(execute_initialize(config, options, ports=ports, confirm=lambda _question: True))
 
 
 def _nothing(_path: Path, _config: object, _ports: Ports) -> Result:
