@@ -341,12 +341,12 @@ def nullDevice() -> str:
 
 def deriveDayOfWeek(dayName: str) -> int:
     """The number of a day of the week, monday being 0; -1 for anything else."""
-    return DAYS.index(dayName) if dayName in DAYS else -1
+    return DAYS.index(dayName.lower()) if dayName.lower() in DAYS else -1
 
 
 def isStartOfWeek(startingDay: str) -> bool:
     """Whether today is a day of the week."""
-    return SystemClock().now().weekday() == deriveDayOfWeek(startingDay.lower())
+    return SystemClock().now().weekday() == deriveDayOfWeek(startingDay)
 
 
 def parseCommaSeparatedString(commaString: str | None) -> list[str] | None:
