@@ -22,6 +22,7 @@ SIGNATURES = {
     "executeStore": ["configPath", "options", "config"],
     "createWriter": ["config"],
     "writeImage": ["config", "newDisc", "stagingDirs"],
+    "writeImageBlankSafe": ["config", "rebuildMedia", "todayIsStart", "blankBehavior", "stagingDirs"],
     "writeStoreIndicator": ["config", "stagingDirs"],
     "consistencyCheck": ["config", "stagingDirs"],
 }
@@ -161,6 +162,41 @@ def test_an_image_on_a_new_disc_leaves_the_disc_before_it_as_it_is(
     names.writeImage(config, True, {str(project.stage(DAY)): DAY})
     assert len(project.images()) == 2
     assert project.images()[0].read_bytes() == before
+
+
+BLANK = SimpleNamespace
+
+
+@pytest.mark.parametrize(
+    ("rebuild", "start", "behavior", "is_new"),
+    [
+        (False, False, None, False),
+        (False, True, None, True),
+        (True, False, None, True),
+        (True, False, BLANK(blankMode="daily", blankFactor="0"), True),
+        (False, False, BLANK(blankMode="daily", blankFactor="1e9"), True),
+        (False, False, BLANK(blankMode="daily", blankFactor="1.3"), False),
+        (False, False, BLANK(blankMode="weekly", blankFactor="1e9"), False),
+        (False, True, BLANK(blankMode="weekly", blankFactor="1e9"), True),
+        (False, True, BLANK(blankMode="weekly", blankFactor=1.3), False),
+    ],
+)
+def test_a_disc_is_begun_where_it_is_wanted_and_little_room_is_left(
+    names: Names, config: Config, project: Project, rebuild: bool, start: bool, behavior: object, is_new: bool
+) -> None:
+    names.writeImage(config, True, {str(project.stage(YESTERDAY)): YESTERDAY})
+    names.writeImageBlankSafe(config, rebuild, start, behavior, {str(project.stage(DAY)): DAY})
+    assert len(project.images()) == (2 if is_new else 1)
+
+
+@pytest.mark.parametrize("factor", [None, "much", "-1"])
+def test_a_blanking_factor_that_is_none_is_refused(
+    names: Names, config: Config, project: Project, factor: object
+) -> None:
+    staged = {str(project.stage(DAY)): DAY}
+    with pytest.raises(ValueError, match="blankFactor"):
+        names.writeImageBlankSafe(config, False, True, BLANK(blankMode="daily", blankFactor=factor), staged)
+    assert project.images() == []
 
 
 def test_a_stage_section_is_not_needed_where_directories_are_named(

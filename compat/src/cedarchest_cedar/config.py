@@ -16,6 +16,7 @@ from cedarchest.config.cedar import sections as read
 from cedarchest.config.cedar.reading import Notes
 from cedarchest.config.model import told
 from cedarchest.errors import ConfigError
+from cedarchest_cedar.as_xml import as_xml
 from cedarchest_cedar.quantities import (
     UNIT_BYTES,
     UNIT_GBYTES,
@@ -344,6 +345,21 @@ class Config:
             if found.purge is None
             else PurgeConfig(_some(PurgeDir(each.abs_path, each.retain_days) for each in found.purge))
         )
+
+    def extractXml(self, xmlPath: str | Path | None = None, validate: bool = True) -> str | None:
+        """The configuration as XML: in a file, or else as a text.
+
+        Raises:
+            ValueError: a section that is needed is absent.
+            OSError: the file cannot be written.
+        """
+        if validate:
+            self.validate()
+        written = as_xml(self)
+        if xmlPath is None:
+            return written
+        Path(xmlPath).write_text(written, encoding="utf-8")
+        return None
 
     def validate(
         self,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from cedarchest.config.wording import shown
+from cedarchest.model.names import readable
 from cedarchest_cedar import knapsack
 from cedarchest_cedar.util import calculateFileAge
 
@@ -68,7 +69,7 @@ class FilesystemList(list[str]):
         several = list(paths or ())
         for path in several:
             if not path.startswith("/"):
-                raise ValueError(f"{shown(path)} is no absolute path")
+                raise ValueError(f"{readable(path)} is no absolute path")
         self._paths = several
 
     @property
@@ -98,7 +99,7 @@ class FilesystemList(list[str]):
             ValueError: there is no such file.
         """
         if not Path(path).is_file():
-            raise ValueError(f"{shown(path)} is no file, or is not there")
+            raise ValueError(f"{readable(path)} is no file, or is not there")
         return self._add(path, self.excludeFiles)
 
     def addDir(self, path: str) -> int:
@@ -268,7 +269,7 @@ class BackupFileList(FilesystemList):
         left = self.generateSizeMap()
         for path, size in left.items():
             if size > capacity:
-                raise ValueError(f"{shown(path)} is larger than a disc of {capacity} bytes")
+                raise ValueError(f"{readable(path)} is larger than a disc of {capacity} bytes")
         discs = []
         while left:
             chosen, used = _fitted(left, capacity, algorithm)
@@ -393,13 +394,13 @@ def compareDigestMaps(digest1: Mapping[str, str], digest2: Mapping[str, str], ve
     """
     differing = sorted(path for path in {*digest1, *digest2} if digest1.get(path) != digest2.get(path))
     if differing:
-        paths = f": {', '.join(map(shown, differing))}" if verbose else ""
+        paths = f": {', '.join(map(readable, differing))}" if verbose else ""
         raise ValueError(f"{len(differing)} files differ, or are in one place only{paths}")
 
 
 def _directory(path: str) -> str:
     if not Path(path).is_dir():
-        raise ValueError(f"{shown(path)} is no directory, or is not there")
+        raise ValueError(f"{readable(path)} is no directory, or is not there")
     return normalizeDir(path)
 
 
@@ -455,10 +456,10 @@ def _archive(archive: tarfile.TarFile, path: str, name: str | None, ignore: bool
     except OSError as error:
         if not ignore:
             raise
-        log.warning("%s was left out: %s", shown(path), error.strerror)
+        log.warning("%s was left out: %s", readable(path), error.strerror)
         return
     with file:
         whole = _Whole(file, member.size)
         archive.addfile(member, whole)
     if whole.missing:
-        log.warning("%s got shorter while it was read; zeros are in the place of its end", shown(path))
+        log.warning("%s got shorter while it was read; zeros are in the place of its end", readable(path))

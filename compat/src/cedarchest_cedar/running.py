@@ -122,7 +122,7 @@ class Acting:
 class CedarRun(Acting):
     """The actions of a command line, with one configuration."""
 
-    def __init__(self, options: Options, config_path: str, loaded: Loaded) -> None:
+    def __init__(self, options: Options, config_path: str, loaded: Loaded, *, hooks: bool = True) -> None:
         """See that all that is asked for can be run; nothing is run yet.
 
         Raises:
@@ -130,7 +130,7 @@ class CedarRun(Acting):
         """
         super().__init__(config_path, cedar_file(config_path, loaded).config)
         assert loaded.cedar is not None
-        self._options, self._config_path = options, config_path
+        self._options, self._config_path, self._has_hooks = options, config_path, hooks
         self._made: Migrated = loaded.cedar
         self._secrets = loaded.secrets
         self._cedar: CedarConfig = loaded.cedar.config
@@ -182,7 +182,8 @@ class CedarRun(Acting):
 
     def _run_hooks(self, word: str, *, before: bool) -> None:
         """Run the commands that go with an action; one that fails ends the run, one after it as well."""
-        for hook in self._cedar.options.hooks if self._cedar.options else ():
+        options = self._cedar.options if self._has_hooks else None
+        for hook in options.hooks if options else ():
             argv = words_of(hook.command or "")
             if hook.action == word and hook.is_before is before and argv:
                 when = "before" if before else "after"

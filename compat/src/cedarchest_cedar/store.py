@@ -16,13 +16,15 @@ from datetime import timedelta
 from pathlib import Path
 
 from cedarchest.actions import store, writers
+from cedarchest.actions.loading import find_current
 from cedarchest.adapters.locks import HeldLocks
 from cedarchest.config.model import Config
 from cedarchest.errors import ConfigError, Interrupted, MediaError
 from cedarchest.model.days import format_day, parse_day
+from cedarchest.model.media import BLOCK
 from cedarchest.ports import Ports, Writer
 from cedarchest.wiring import wired
-from cedarchest_cedar.translate import flag, path_text, section, translate
+from cedarchest_cedar.translate import blank_factor, flag, path_text, section, translate
 
 _lent: weakref.WeakKeyDictionary[Writer, HeldLocks] = weakref.WeakKeyDictionary()
 """Writers that callers hold, each with the lock of its device."""
@@ -129,6 +131,49 @@ class StoreAction:
             # A session that is not proven yet would not be in the tree that the next one builds on.
             store.settle_earlier(ours, store.StoreOptions(full=bool(newDisc)), ports)
             store.write_image(ours, bool(newDisc), directories, ports=ports)
+
+    def writeImageBlankSafe(
+        self,
+        config: object,
+        rebuildMedia: bool,
+        todayIsStart: bool,
+        blankBehavior: object,
+        stagingDirs: Mapping[str, str],
+    ) -> None:
+        """Write staging directories to the disc, or to a new one where that is wanted. Proves nothing yet.
+
+        A new one is begun for a rebuild, and else on the first day of the week; or, with a blanking
+        behaviour, on the days that it says and only where too little room is left.
+
+        Args:
+            config: the configuration.
+            rebuildMedia: whether a new disc is begun in any case.
+            todayIsStart: whether today is the first day of the week.
+            blankBehavior: an object with `blankMode` and `blankFactor`, or None.
+            stagingDirs: for each directory its date as YYYY/MM/DD.
+
+        Raises:
+            ValueError: the arguments are of no use, or what is staged changed meanwhile.
+            IOError: it could not be written to disc.
+        """
+        is_new = bool(rebuildMedia)
+        if not is_new and blankBehavior is None:
+            is_new = bool(todayIsStart)
+        elif not is_new and (todayIsStart or getattr(blankBehavior, "blankMode", None) == "daily"):
+            is_new = self._has_little_room(config, blank_factor(blankBehavior), _directories(stagingDirs))
+        self.writeImage(config, is_new, stagingDirs)
+
+    def _has_little_room(self, config: object, factor: float, directories: Mapping[Path, str]) -> bool:
+        """Whether what is left on the disc is, for what is to be written, no more than a factor."""
+        with self._locked(config) as (ours, ports):
+            days = [ports.staging.index(path, day) for path, day in directories.items()]
+            required = sum(day.data_bytes for day in days)
+            writer = writers.create_writer(ours, ports=ports)
+            try:
+                current = find_current(ours, writer, ports)
+            finally:
+                writer.close()
+        return current is None or current.room.free * BLOCK / (1 + required) <= factor
 
     def writeStoreIndicator(self, config: object, stagingDirs: Mapping[str, str]) -> None:
         """Mark staging directories stored, each only where it is proven that it is.

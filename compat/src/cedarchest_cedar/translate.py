@@ -182,6 +182,18 @@ def flag(holder: object, place: str) -> bool:
     raise _wrong(f"{place} is {value!r}, which is neither true nor false")
 
 
+def blank_factor(behavior: object) -> float:
+    """The factor of a blanking behaviour.
+
+    Raises:
+        ConfigError: there is none, or it is no number.
+    """
+    factor = _number(_attribute(behavior, "blankFactor"))
+    if isinstance(factor, int | float) and factor >= 0:
+        return float(factor)
+    raise _wrong(f"the blankFactor {factor!r} is no number from 0 up")
+
+
 def _number(value: object) -> object:
     """A number that may stand as text; what is none is left as it is, to be refused where it is read."""
     if isinstance(value, str):

@@ -10,7 +10,16 @@ _action = StoreAction(logger)
 executeStore = _action.executeStore
 createWriter = _action.createWriter
 writeImage = _action.writeImage
+writeImageBlankSafe = _action.writeImageBlankSafe
 writeStoreIndicator = _action.writeStoreIndicator
 consistencyCheck = _action.consistencyCheck
 
-__all__ = ["consistencyCheck", "createWriter", "executeStore", "logger", "writeImage", "writeStoreIndicator"]
+__all__ = [
+    "consistencyCheck",
+    "createWriter",
+    "executeStore",
+    "logger",
+    "writeImage",
+    "writeImageBlankSafe",
+    "writeStoreIndicator",
+]

@@ -1,0 +1,5 @@
+"""The standard collect action, done by cedarchest."""
+
+from cedarchest_cedar.executing import executeCollect
+
+__all__ = ["executeCollect"]

@@ -1,0 +1,5 @@
+"""The standard initialize action, done by cedarchest."""
+
+from cedarchest_cedar.executing import executeInitialize
+
+__all__ = ["executeInitialize"]

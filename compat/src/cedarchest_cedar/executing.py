@@ -1,0 +1,110 @@
+"""The other standard actions under their names: `executeCollect(configPath, options, config)` and its like.
+
+The configuration object is what counts; from the path comes only which catalog and journal are meant, those
+of `cback3` with that file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NoReturn
+
+from cedarchest.config.cedar.translate import migrate
+from cedarchest.config.load import Loaded
+from cedarchest.config.model import Config as OurConfig
+from cedarchest.errors import CedarchestError, Interrupted, UnexpectedFailure
+from cedarchest_cedar.as_xml import as_xml
+from cedarchest_cedar.options import Options
+from cedarchest_cedar.running import CedarRun
+from cedarchest_cedar.translate import path_text
+
+__all__ = [
+    "executeCollect",
+    "executeInitialize",
+    "executePurge",
+    "executeRebuild",
+    "executeStage",
+    "executeValidate",
+]
+
+
+def executeCollect(configPath: str | Path, options: object, config: object) -> None:
+    """Archive what this machine has.
+
+    Raises:
+        ValueError, OSError: the configuration is of no use; something could not be collected.
+    """
+    _execute("collect", configPath, options, config)
+
+
+def executeStage(configPath: str | Path, options: object, config: object) -> None:
+    """Bring what peers collected into today's day.
+
+    Raises:
+        ValueError, OSError: the configuration is of no use; a peer is not ready.
+    """
+    _execute("stage", configPath, options, config)
+
+
+def executePurge(configPath: str | Path, options: object, config: object) -> None:
+    """Delete what is old and proven to be on disc.
+
+    Raises:
+        ValueError, OSError: the configuration is of no use; something could not be deleted.
+    """
+    _execute("purge", configPath, options, config)
+
+
+def executeRebuild(configPath: str | Path, options: object, config: object) -> None:
+    """Store the days of this week on a new disc.
+
+    Raises:
+        ValueError, OSError: the configuration is of no use; the week could not be stored.
+    """
+    _execute("rebuild", configPath, options, config)
+
+
+def executeValidate(configPath: str | Path, options: object, config: object) -> None:
+    """See that all is there that the configuration wants.
+
+    Raises:
+        ValueError, OSError: it is not.
+    """
+    _execute("validate", configPath, options, config)
+
+
+def executeInitialize(configPath: str | Path, options: object, config: object) -> None:
+    """Make the disc in the drive one that can be begun, if it is ours or blank.
+
+    Raises:
+        ValueError, OSError: the configuration is of no use; the disc may not be given up.
+    """
+    _execute("initialize", configPath, options, config)
+
+
+def _execute(word: str, config_path: str | Path, options: object, config: object) -> None:
+    path = Path(path_text(config_path, "configPath")).absolute()
+    state = OurConfig.from_mapping({}, path.parent).options.state_dir
+    made = migrate(as_xml(config).encode(), base=path.parent, secrets_dir=state)
+    loaded = Loaded(OurConfig.from_mapping(made.mapping, path.parent), (), made.secrets, made)
+    asked = Options([*(["--full"] if getattr(options, "full", False) else []), word])
+    run = CedarRun(asked, str(path), loaded, hooks=False)
+    try:
+        well = run.run()
+    except Interrupted as error:
+        raise KeyboardInterrupt(error.message) from error
+    except CedarchestError as error:
+        _raise(error)
+    if not well:
+        raise LeftOut(f"{word} is done, but something was left out; the log says what")
+
+
+class LeftOut(CedarchestError, OSError):
+    """An action is done but for something that was left out."""
+
+
+def _raise(error: CedarchestError) -> NoReturn:
+    """Raise what is documented: a ValueError or an OSError."""
+    if isinstance(error, UnexpectedFailure):
+        raise OSError(error.message) from error
+    raise error

@@ -1,0 +1,300 @@
+"""What extensions find under the names of Cedar Backup, and what is done with our actions behind them."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from tests.burner.burner import Burner
+from tests.burner.preload import require
+from tests.cedar_runs import CedarPool, extension, extensions, hook
+from tests.cedar_xml import CEDAR_2, CEDAR_3
+
+from cedarchest_cedar.config import Config, LocalPeer, PurgeDir
+from cedarchest_cedar.options import Options
+
+TODAY = "2026/11/24"
+ACTIONS = ("collect", "stage", "purge", "rebuild", "validate", "initialize")
+
+
+@pytest.fixture
+def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CedarPool:
+    monkeypatch.setenv("CEDARCHEST_NOW", "2026-11-24T01:00")
+    made = CedarPool(tmp_path)
+    made.configure(
+        f"<stage><staging_dir>{tmp_path}/staging</staging_dir><peer><name>here</name><type>local</type>"
+        f"<collect_dir>{tmp_path}/collect</collect_dir></peer></stage><store>"
+        f"<source_dir>{tmp_path}/staging</source_dir><media_type>dvd+rw</media_type>"
+        "<device_type>dvdwriter</device_type><target_device>/dev/sr0</target_device></store>"
+        f"<purge><dir><abs_path>{tmp_path}/collect</abs_path><retain_days>0</retain_days></dir></purge>"
+        + extensions(extension("zzz", 1)),
+        options=hook(made, "pre", "collect", "never"),
+    )
+    return made
+
+
+@pytest.fixture(params=["CedarBackup2", "CedarBackup3"])
+def package(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+def execute(
+    action: str, pool: CedarPool, config: Config, *switches: str, package: str = "CedarBackup3"
+) -> None:
+    module = importlib.import_module(f"{package}.actions.{action}")
+    getattr(module, f"execute{action.capitalize()}")(str(pool.config), Options([*switches, action]), config)
+
+
+def test_each_module_is_there_in_both_packages(package: str) -> None:
+    names = (
+        "cli",
+        "config",
+        "filesystem",
+        "knapsack",
+        "util",
+        "xmlutil",
+        "actions.util",
+        "actions.constants",
+    )
+    for name in (*names, *(f"actions.{each}" for each in (*ACTIONS, "store"))):
+        module: ModuleType = importlib.import_module(f"{package}.{name}")
+        assert module.__doc__
+        assert [each for each in vars(module) if not each.startswith("_")]
+
+
+def test_a_collect_and_a_stage_are_done_without_hooks(pool: CedarPool, package: str) -> None:
+    config = Config(xmlPath=pool.config)
+    for action in ("collect", "stage"):
+        execute(action, pool, config, package=package)
+    (staged,) = (pool.root / "staging" / TODAY / "here").glob("*home.tar")
+    assert staged.stat().st_size
+    assert pool.traced() == []
+
+
+def test_what_an_extension_sets_counts_and_not_what_the_file_says(pool: CedarPool) -> None:
+    config = Config(xmlPath=pool.config)
+    (pool.root / "elsewhere").mkdir()
+    assert config.collect is not None
+    assert config.collect.collectDirs is not None
+    config.collect.targetDir = str(pool.root / "elsewhere")
+    config.collect.archiveMode = "targz"
+    config.collect.collectDirs[0].excludePatterns = [".*/letter"]
+    (pool.root / "home" / "kept & <seen>").touch()
+    execute("collect", pool, config, "--full")
+    assert [path.name for path in (pool.root / "elsewhere").glob("*.tar.gz")]
+    assert not list((pool.root / "collect").iterdir())
+
+
+def test_what_is_left_out_is_an_error(pool: CedarPool) -> None:
+    config = Config(xmlPath=pool.config)
+    assert config.stage is not None
+    assert config.stage.localPeers is not None
+    config.stage.localPeers.append(LocalPeer("late", str(pool.root / "nowhere")))
+    execute("collect", pool, config)
+    with pytest.raises(OSError, match=r"late|left out"):
+        execute("stage", pool, config)
+    assert (pool.root / "staging" / TODAY / "here").is_dir()
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_an_action_without_its_section_is_refused(pool: CedarPool, action: str) -> None:
+    config = Config(xmlPath=pool.config)
+    assert config.purge is not None
+    config.collect = config.stage = config.store = config.purge = None
+    with pytest.raises(ValueError, match="one is needed"):
+        execute(action, pool, config)
+
+
+@pytest.mark.parametrize("path", [None, "", 3])
+def test_a_path_is_needed_for_catalog_and_journal(pool: CedarPool, path: Any) -> None:
+    module = importlib.import_module("CedarBackup3.actions.collect")
+    with pytest.raises(ValueError, match="configPath"):
+        module.executeCollect(path, Options(), Config(xmlPath=pool.config))
+
+
+def test_days_are_rebuilt_and_purged_by_what_is_proven(pool: CedarPool) -> None:
+    require()
+    config = Config(xmlPath=pool.config)
+    assert config.purge is not None
+    config.purge.purgeDirs = [PurgeDir(str(pool.root / "staging"), 0)]
+    pool.stage(TODAY, {"a": b"1"})
+    with Burner(profile="dvd+rw") as drive, drive.attached():
+        for action in ("validate", "initialize", "purge"):
+            execute(action, pool, config)
+        assert (pool.root / "staging" / TODAY / "here" / "a").exists()
+        execute("rebuild", pool, config)
+        assert (pool.root / "staging" / TODAY / "cback.store").exists()
+
+
+def test_what_is_not_valid_is_an_error(pool: CedarPool) -> None:
+    config = Config(xmlPath=pool.config)
+    assert config.store is not None
+    config.store.devicePath = "/dev/nosuch"
+    with pytest.raises(OSError, match="nosuch"):
+        execute("validate", pool, config)
+
+
+# The configuration as XML again
+
+
+@pytest.mark.parametrize("path", [CEDAR_2, CEDAR_3])
+def test_a_configuration_that_is_written_is_read_again(path: Path, tmp_path: Path) -> None:
+    first = Config(xmlPath=path, validate=False)
+    written = first.extractXml(validate=False)
+    assert written is not None
+    again = Config(xmlData=written, validate=False)
+    assert vars(again) == vars(first)
+    assert first.extractXml(tmp_path / "made", validate=False) is None
+    assert vars(Config(xmlPath=tmp_path / "made", validate=False)) == vars(first)
+
+
+def test_dependencies_of_extensions_are_written_as_well() -> None:
+    xml = extensions(
+        extension("a", "<run_before>b,c</run_before><run_after>d</run_after>"), mode="dependency"
+    )
+    first = Config(xmlData=f"<cb_config>{xml}</cb_config>", validate=False)
+    again = Config(xmlData=first.extractXml(validate=False), validate=False)
+    assert again.extensions is not None
+    assert again.extensions.actions is not None
+    assert again.extensions == first.extensions
+    assert again.extensions.actions[0].dependencies is not None
+    assert again.extensions.actions[0].dependencies.beforeList == ["b", "c"]
+
+
+def test_what_is_not_whole_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="options"):
+        Config().extractXml(tmp_path / "made")
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ("<options/>", "one is needed"),
+        ("<collect/>", "options"),
+        ("<options><starting_day>someday</starting_day></options><collect/>", "someday"),
+        ("<options><working_dir>here</working_dir></options><collect/>", "absolute"),
+    ],
+)
+def test_a_configuration_against_the_rules_is_refused(sections: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Config(xmlData=f"<cb_config>{sections}</cb_config>")
+
+
+def test_one_source_of_a_configuration_is_meant() -> None:
+    with pytest.raises(ValueError, match="both"):
+        Config(xmlData="<cb_config/>", xmlPath="/etc/cback3.conf")
+
+
+# Indicators and days
+
+
+def test_days_without_an_indicator_are_found(pool: CedarPool, package: str) -> None:
+    util = importlib.import_module(f"{package}.actions.util")
+    for day in ("2026/11/22", "2026/11/23", "2026/11/24", "lost+found/a/b"):
+        pool.stage(day, {"a": b"1", "deep/cback.own": b""})
+    staging = str(pool.root / "staging")
+    util.writeIndicatorFile(f"{staging}/2026/11/23", util.STORE_INDICATOR, "root", "root")
+    assert util.findDailyDirs(staging, "cback.store") == [f"{staging}/2026/11/{day}" for day in (22, 24)]
+    assert util.getBackupFiles(f"{staging}/{TODAY}") == [f"{staging}/{TODAY}/here/a"]
+    with pytest.raises(ValueError, match="nowhere"):
+        util.findDailyDirs(f"{staging}/nowhere", "cback.store")
+
+
+def test_an_indicator_writes_through_no_link(pool: CedarPool) -> None:
+    util = importlib.import_module("CedarBackup3.actions.util")
+    secret = pool.root / "secret"
+    secret.write_text("secret")
+    (pool.root / "collect" / "cback.own").symlink_to(secret)
+    with pytest.raises(OSError, match=r"cback\.own"):
+        util.writeIndicatorFile(str(pool.root / "collect"), "cback.own", "root", "root")
+    assert secret.read_text() == "secret"
+
+
+# Command lines and lists
+
+
+def test_a_command_line_is_read_and_written_again() -> None:
+    options = Options(argumentString='-f -c "/a b/c" --mode 600 --owner root:adm -d collect stage')
+    assert (options.full, options.config, options.mode, options.owner) == (
+        True,
+        "/a b/c",
+        0o600,
+        ("root", "adm"),
+    )
+    assert (options.debug, options.output, options.actions) == (True, True, ["collect", "stage"])
+    again = Options(argumentList=options.buildArgumentList())
+    assert vars(again) == vars(options)
+    assert options.buildArgumentString().endswith('--debug "collect" "stage" ')
+
+
+def test_a_command_line_that_cannot_be_run_may_still_be_looked_at() -> None:
+    options = Options(["--managed", "--managed-only"], validate=False)
+    assert options.managed
+    assert options.managedOnly
+    with pytest.raises(ValueError, match="no action"):
+        options.validate()
+    assert Options().actions == []
+
+
+def test_a_file_that_gets_shorter_while_it_is_archived_damages_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import tarfile
+
+    from cedarchest_cedar.filesystem import BackupFileList
+
+    files = BackupFileList()
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(name.encode() * 5000)
+        files.addFile(str(tmp_path / name))
+    looks = tarfile.TarFile.gettarinfo
+
+    def shortened(self: tarfile.TarFile, name: str, arcname: str | None = None) -> tarfile.TarInfo:
+        found = looks(self, name, arcname)
+        if name.endswith("a"):
+            (tmp_path / "a").write_bytes(b"a" * 10)
+        return found
+
+    monkeypatch.setattr(tarfile.TarFile, "gettarinfo", shortened)
+    with caplog.at_level(logging.WARNING):
+        files.generateTarfile(str(tmp_path / "made.tar"), ignore=True, flat=True)
+    with tarfile.open(tmp_path / "made.tar") as archive:
+        found = {each.name: archive.extractfile(each) for each in archive}
+        content = {name: file.read() for name, file in found.items() if file is not None}
+    assert content == {"a": b"a" * 10 + bytes(4990), "b": b"b" * 5000}
+    assert "got shorter" in caplog.text
+
+
+def test_an_archive_that_breaks_off_leaves_the_one_before(tmp_path: Path) -> None:
+    from cedarchest_cedar.filesystem import BackupFileList
+
+    (tmp_path / "a").touch()
+    made = tmp_path / "made.tar"
+    made.write_text("the one before")
+    files = BackupFileList()
+    files.addFile(str(tmp_path / "a"))
+    (tmp_path / "a").unlink()
+    with pytest.raises(FileNotFoundError):
+        files.generateTarfile(str(made))
+    assert made.read_text() == "the one before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made.tar"]
+
+
+def test_names_that_look_like_ways_out_of_a_folder_are_names(tmp_path: Path) -> None:
+    from cedarchest_cedar.filesystem import PurgeItemList
+
+    (tmp_path / "purged").mkdir()
+    (tmp_path / "victim").touch()
+    (tmp_path / "purged" / "..\\victim").touch()
+    (tmp_path / "purged" / "a" / "b").mkdir(parents=True)
+    (tmp_path / "purged" / "gone").symlink_to("nothing")
+    items = PurgeItemList()
+    items.addDirContents(str(tmp_path / "purged"))
+    assert items.purgeItems() == (1, 2)
+    assert (tmp_path / "victim").exists()
