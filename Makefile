@@ -12,7 +12,7 @@ JOBS ?= $(shell expr 4 \* $$(nproc))
 APT_SETUP := xorriso rsync zstd bzip2 xz-utils
 APT_BENCH := cedar-backup3 genisoimage
 APT_TEST := gcc genisoimage gnupg libc6-dev libarchive-tools acl attr coreutils openssh-client openssh-server cedar-backup3 systemd cron \
-  postgresql mariadb-server-core mariadb-client subversion liblockfile-bin btrfs-progs fdisk busybox gawk mawk gddrescue
+  postgresql mariadb-server-core mariadb-client subversion liblockfile-bin btrfs-progs fdisk busybox gawk mawk gddrescue growisofs
 
 .PHONY: help setup setup-test demo test quick test-burner check format lint types layers fix bench clean lock
 

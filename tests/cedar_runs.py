@@ -69,6 +69,7 @@ class CedarPool:
             path = folder / "here" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "cback.stage").touch()
 
     def run(self, *arguments: str, command: str = "cback3", config: bool = True) -> Ran:

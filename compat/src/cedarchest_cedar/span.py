@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cedarchest import runs
 from cedarchest.config.load import Loaded, load
-from cedarchest.config.model import Store
+from cedarchest.config.store import Store
 from cedarchest.errors import ExitCode
 from cedarchest.report.outcome import Outcome
 from cedarchest.wiring import keep_secrets
