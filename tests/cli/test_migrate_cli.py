@@ -199,6 +199,33 @@ def test_nothing_secret_is_written_in_plain(project: Project, section: str) -> N
     assert not project.images()
 
 
+def test_what_cedar_backup_left_is_told_until_there_was_a_collect_of_ours(here: Path) -> None:
+    (here / "cback3.conf").write_text(small(here).replace(">daily<", ">incr<"))
+    assert "left by the last runs" not in program("migrate", "cback3.conf", cwd=here).err
+    name = str(here / "home").strip("/").replace("/", "-")
+    (here / "work").mkdir()
+    (here / f"work/{name}.sha").write_bytes(b"cos\nsystem\n(S'touch made'\ntR.")
+    ran = program("migrate", "cback3.conf", cwd=here)
+    assert "left by the last runs of Cedar Backup:\n" in ran.err
+    assert "it wants a program to be run" in ran.err
+    figures = program("--json", "migrate", "cback3.conf", cwd=here)
+    assert len(told(figures)["report"]["left"]) == 1
+    assert_described(figures)
+    for arguments, times in ((("collect", "--dry-run"), 1), (("collect",), 1), (("collect",), 0)):
+        warnings = told(program("--json", "-c", "cback3.conf", *arguments, cwd=here))["warnings"]
+        assert len([line for line in warnings if "the first collect is whole" in line]) == times
+    assert not (here / "made").exists()
+
+
+def test_a_working_folder_that_cannot_be_looked_into_is_told_by_migrate_and_stops_no_run(here: Path) -> None:
+    (here / "cback3.conf").write_text(small(here).replace(">daily<", ">incr<"))
+    (here / "work").symlink_to("work")
+    ran = program("--json", "migrate", "cback3.conf", cwd=here)
+    assert "cannot be looked into: too many levels" in told(ran)["report"]["left"][0]
+    assert program("-c", "cback3.conf", "collect", cwd=here).status == 0
+    assert (here / "collect/cback.collect").exists()
+
+
 def test_backup_takes_the_xml_as_well(here: Path) -> None:
     ran = program("--json", "-c", "cback3.conf", "backup", "home", "--device", "shelf:discs", cwd=here)
     assert ran.status == 0, ran.err

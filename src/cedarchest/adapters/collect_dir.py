@@ -17,6 +17,7 @@ from typing import BinaryIO
 from cedarchest.adapters.durable import clear_unfinished, durable_file, sync_directory
 from cedarchest.adapters.packing import pack_members, pack_output, packing
 from cedarchest.config.choices import ArchiveFormat
+from cedarchest.config.load import COLLECT_STATES
 from cedarchest.errors import CedarchestError, CollectError, ConfigError, DiskFull
 from cedarchest.model.handover import (
     COLLECTED_LIST,
@@ -143,7 +144,7 @@ class StateFolder:
     """States below `state_dir/collect`, numbered, in a folder for each archive."""
 
     def __init__(self, state_dir: Path) -> None:
-        self._root = state_dir / "collect"
+        self._root = state_dir / COLLECT_STATES
 
     def heads(self, name: bytes) -> Mapping[int, State | None]:
         """The states by number, newest first, without what they hold; None for a damaged one."""

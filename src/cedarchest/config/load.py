@@ -15,7 +15,7 @@ import re
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,8 @@ VARIABLE = "CEDARCHEST_CONFIG"
 SYSTEM = Path("/etc/cedarchest") / NAME
 SYSTEM_STATE = Path("/var/lib/cedarchest")
 LARGEST = 1 << 20
+COLLECT_STATES = "collect"
+"""The folder in `state_dir` that has what collects found."""
 
 _PLACE = re.compile(r"^(?P<what>.*) \(at (?P<place>line \d+, column \d+|end of document)\)$", re.DOTALL)
 
@@ -191,7 +193,8 @@ def _of_cedar(path: Path, raw: bytes) -> Loaded:
         folder = Config.from_mapping({}, path.parent).options.state_dir
         made = migrate(raw, base=path.parent, secrets_dir=folder, folders=_folders)
         config = Config.from_mapping(made.mapping, path.parent)
-    return Loaded(config, tuple(_short(path, made.report)), made.secrets, made)
+    warnings = (*_short(path, made.report), *_left(path, made, config))
+    return Loaded(config, warnings, made.secrets, made)
 
 
 def _short(path: Path, report: Report) -> Iterator[str]:
@@ -207,18 +210,40 @@ def _short(path: Path, report: Report) -> Iterator[str]:
     )
 
 
+def _left(path: Path, made: Migrated, config: Config) -> Iterator[str]:
+    """What a run says of what Cedar Backup's last runs left, until the first collect of ours."""
+    from cedarchest.config.cedar.left_behind import files_left
+
+    try:
+        if not made.left or (config.options.state_dir / COLLECT_STATES).exists():
+            return
+        found = files_left(made.working_dir, made.left)
+    except OSError:  # somebody else's folders: who collects may look into them
+        return
+    if found:
+        name = readable(path)
+        yield (
+            f"{name}: the first collect is whole, and does not go on from what Cedar Backup's last runs left"
+            f" in {readable(made.working_dir)}; `cedarchest migrate {name}` tells why"
+        )
+
+
 def migrate_file(path: Path, *, base: Path) -> Migrated:
     """What becomes of a file of Cedar Backup's in the folder `base`, which passwords are put in as well.
+
+    What its last runs left is looked at for the report.
 
     Raises:
         ConfigError: the file cannot be read, is no XML, or something in it is wrong.
     """
+    from cedarchest.config.cedar.left_behind import told_of
     from cedarchest.config.cedar.translate import migrate
 
     path = path.absolute()
     raw = _read(path)
     with _named(path):
-        return migrate(raw, base=base, secrets_dir=base, folders=_folders)
+        made = migrate(raw, base=base, secrets_dir=base, folders=_folders)
+    return replace(made, report=replace(made.report, left=tuple(told_of(made.working_dir, made.left))))
 
 
 def _folders(path: str) -> list[str] | None:

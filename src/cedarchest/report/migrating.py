@@ -15,6 +15,7 @@ TITLES: Mapping[str, str] = {
     "ignored": "Cedar Backup ignored without a word",
     "untaken": "cannot be taken over",
     "missing": "is not there",
+    "left": "left by the last runs of Cedar Backup",
 }
 
 

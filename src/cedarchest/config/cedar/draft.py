@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cedarchest.config.cedar.left_behind import Left
 from cedarchest.config.template import quoted
 
 WIDTH = 108
@@ -42,6 +43,8 @@ class Report:
     """What cannot be taken over."""
     missing: tuple[str, ...] = ()
     """What Cedar Backup wants and the file does not have."""
+    left: tuple[str, ...] = ()
+    """What becomes of what its last runs left in its working folder."""
 
 
 @dataclass(slots=True)
@@ -58,6 +61,7 @@ class Draft:
     secrets: list[Secret] = field(default_factory=list)
     dumped: dict[str, list[str]] = field(default_factory=dict)
     """By extension of Cedar Backup's what `collect` does for it."""
+    left: list[Left] = field(default_factory=list)
 
     def dumps(self, extension: str, what: str) -> None:
         """Keep that a source or command is there for an extension."""

@@ -6,6 +6,7 @@ import posixpath
 import re
 
 from cedarchest.config.cedar.draft import Draft
+from cedarchest.config.cedar.left_behind import Left, Suffix
 from cedarchest.config.cedar.reading import first, regex
 from cedarchest.config.cedar.sections import CedarConfig, Collect, Excludes, Item
 from cedarchest.config.wording import Malformed, shown
@@ -88,6 +89,7 @@ def _write_source(item: Item, collect: Collect, path: str, draft: Draft) -> None
     draft.put("archive", ARCHIVES.get(item.archive or ""))
     if "incr" in {item.mode, collect.mode if item.mode is None else None}:
         draft.differs(INCREMENTS)
+        draft.left.append(Left(item.abs_path or path, Suffix.DIGESTS, below=item.recursion_level != 0))
     for name, own, of_all in (("mode", item.mode, collect.mode), ("archive", item.archive, collect.archive)):
         if first(own, of_all) is None:
             element = f"<{'collect' if name == 'mode' else 'archive'}_mode>"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from cedarchest.config.cedar.draft import Draft, Secret
+from cedarchest.config.cedar.left_behind import Left, Suffix
 from cedarchest.config.cedar.reading import first
 from cedarchest.config.cedar.sections import CedarConfig, Databases, Dumped, Dumps, Options
 from cedarchest.config.cedar.to_collect import PACKINGS
@@ -222,6 +223,7 @@ def _repository(item: Dumped, section: Dumps, commands: Commands) -> None:
             'subversion, mode "incr": a repository is dumped whole every day; pieces are worthless without'
             " all those before. For a large one see `hotcopy` in the recipes."
         )
+        commands.draft.left.append(Left(path, Suffix.REVISION))
     commands.draft.taken.append(f"<repository> {shown(path)}: dumped by svnadmin")
 
 
@@ -248,6 +250,7 @@ def _mbox(section: Dumps, draft: Draft, sources: set[str]) -> None:
                 'mbox, mode "incr": a mailbox that changed is archived whole; grepmail, which took out the'
                 " new messages, is not needed"
             )
+            draft.left.append(Left(item.abs_path, Suffix.MAIL))
         draft.taken.append(f"<mbox> {shown(path)}: a source")
 
 

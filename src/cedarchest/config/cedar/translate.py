@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cedarchest.config.cedar import parts, tree
 from cedarchest.config.cedar.draft import Draft, Folders, Report, Secret
+from cedarchest.config.cedar.left_behind import Left
 from cedarchest.config.cedar.reading import Notes
 from cedarchest.config.cedar.sections import Action, CedarConfig
 from cedarchest.config.cedar.to_collect import write_collect, write_sources
@@ -38,7 +39,10 @@ ADVICE = "Correct the XML, or name another file; nothing was taken over."
 
 @dataclass(frozen=True, slots=True)
 class Migrated:
-    """What an XML became: TOML, the report on it, and files that it names and that hold what is secret."""
+    """What an XML became: TOML, the report on it, and files that it names and that hold what is secret.
+
+    `left` is what runs of Cedar Backup may have left in its `working_dir`.
+    """
 
     toml: str
     report: Report
@@ -46,6 +50,8 @@ class Migrated:
     secrets: tuple[Secret, ...] = ()
     dumped: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """By extension of Cedar Backup's the sources and commands that `collect` does for it."""
+    working_dir: str = ""
+    left: tuple[Left, ...] = ()
 
     @property
     def mapping(self) -> Mapping[str, object]:
@@ -69,7 +75,16 @@ def migrate(raw: bytes, *, base: Path, secrets_dir: Path, folders: Folders = lam
     _write(config, draft)
     report = draft.report(notes.ignored)
     _write_rest(report, draft)
-    migrated = Migrated("\n".join(draft.lines) + "\n", report, config, tuple(draft.secrets), draft.dumped)
+    working_dir = config.options.working_dir if config.options else None
+    migrated = Migrated(
+        "\n".join(draft.lines) + "\n",
+        report,
+        config,
+        tuple(draft.secrets),
+        draft.dumped,
+        working_dir or "",
+        tuple(draft.left) if working_dir else (),
+    )
     try:
         Config.from_mapping(without_reserved(migrated.mapping), base)
     except ConfigError as error:
