@@ -19,7 +19,7 @@ from cedarchest.model.days import parse_day
 from cedarchest.model.disc import DayContent, SessionRecord
 from cedarchest.model.index import Kind
 from cedarchest.model.members import ArchiveRecord, Listing, Member, is_archive_name
-from cedarchest.model.names import to_text
+from cedarchest.model.names import first_few, to_text
 from cedarchest.model.parts import Split, whole_path
 from cedarchest.model.patterns import Selection
 from cedarchest.model.restoring import (
@@ -72,6 +72,7 @@ def wanted_as_of(
 
     gathering.packed += packed.wanted(selects, since, in_place=not prefix)
     listed: list[Listed] = []
+    unlisted: list[tuple[str, ArchiveRecord]] = []
     for line, dated in lines.items():
         known = [each for each in dated if each[1].listing in (Listing.INDEX, Listing.TAR)]
         if not known or known[-1] != dated[-1]:
@@ -83,6 +84,7 @@ def wanted_as_of(
             gathering.heads.append(known[-1][1])
         else:
             _gather_held(gathering, [each for each in known if each[0] >= since(line)], ports)
+            unlisted.append(next(each for each in known if each[1].sha256 == known[-1][1].sha256))
 
     def before(archive: bytes, day: str) -> Listed | None:
         """What the same source as that of an archive listed on a day, or last before it."""
@@ -92,6 +94,7 @@ def wanted_as_of(
 
     for each in sorted(still_there(listed, before), key=lambda each: each.day):
         _gather_listed(gathering, each)
+    _note_last(gathering, unlisted, max((each.day for each in listed), default=""))
     if not gathering.chosen and not gathering.packed:
         known_peers = ", ".join(map(to_text, ports.catalog.peers())) or "none"
         raise RestoreError(
@@ -259,6 +262,24 @@ def _gather_held(gathering: _Gathering, dated: Sequence[tuple[str, ArchiveRecord
         gathering.notes.append(
             f"{name} has no index: what its archives from {first} to {last} hold is put over each other, and"
             " what was deleted meanwhile comes back, too"
+        )
+
+
+def _note_last(gathering: _Gathering, unlisted: Iterable[tuple[str, ArchiveRecord]], listed: str) -> None:
+    """Say of which archives without an index nobody knows whether what they hold was there on a later day.
+
+    After a machine came over from Cedar Backup they are those of folders that had gone by then.
+    """
+    used = {each.archive for each in gathering.chosen.values()}
+    names = [
+        f"{to_text(archive.stands[0].line)} ({day})"
+        for day, archive in unlisted
+        if day < listed and archive.sha256 in used and archive.stands
+    ]
+    if names:
+        gathering.notes.append(
+            f"archives without an index that nothing came after, up to {listed}: what they hold comes back,"
+            f" though it may have been deleted since: {first_few(sorted(names), ', ')}"
         )
 
 
