@@ -221,6 +221,46 @@ def _left(pool: CedarPool) -> dict[str, Any]:
     return left
 
 
+LATE = (
+    "<stage><staging_dir>{root}/staging</staging_dir><peer><name>late</name><type>local</type>"
+    "<collect_dir>{root}/work</collect_dir></peer></stage>"
+)
+NOT_VALID = (
+    LATE + "<store><source_dir>{root}/staging</source_dir><media_type>dvd+rw</media_type>"
+    "<device_type>dvdwriter</device_type><target_device>/dev/nosuch</target_device></store>"
+)
+FAR = (
+    "<peers><peer><name>far.invalid</name><type>remote</type><collect_dir>/c</collect_dir><managed>Y</managed>"
+    "<rsh_command>/bin/false</rsh_command><cback_command>cback3</cback_command>"
+    "<managed_actions>collect</managed_actions></peer></peers>"
+)
+
+
+@pytest.mark.parametrize(
+    ("sections", "arguments", "theirs", "ours"),
+    [
+        (LATE, ["stage"], 0, 6),
+        (FAR, ["-M", "collect"], 0, 6),
+        (NOT_VALID, ["validate"], 0, 6),
+        (extensions(extension("gone", 1, "f", "nosuch_module")), ["collect"], 4, 0),
+        (extensions(extension("collect", 1)), ["collect"], 0, 4),
+    ],
+)
+def test_where_the_end_is_another_than_that_of_cedar_backup(
+    pool: CedarPool, sections: str, arguments: list[str], theirs: int, ours: int
+) -> None:
+    pool.configure(sections.format(root=pool.root))
+    assert (pool.run_theirs(*arguments).status, pool.run(*arguments).status) == (theirs, ours)
+
+
+def test_what_is_required_and_has_a_default_of_ours_may_be_absent(pool: CedarPool) -> None:
+    pool.configure(
+        collect=f"<collect><collect_dir>{pool.root}/collect</collect_dir>"
+        f"<dir><abs_path>{pool.root}/home</abs_path></dir></collect>"
+    )
+    assert (pool.run_theirs("collect").status, pool.run("collect").status) == (4, 0)
+
+
 DUMP = """
 import json, sys
 from CedarBackup3.config import Config

@@ -56,6 +56,7 @@ def test_each_module_is_there_in_both_packages(package: str) -> None:
         "config",
         "filesystem",
         "knapsack",
+        "peer",
         "util",
         "xmlutil",
         "actions.util",
