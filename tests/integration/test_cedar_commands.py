@@ -139,6 +139,21 @@ def test_an_extension_that_is_not_named_need_not_be_there(pool: CedarPool) -> No
     assert "nosuch_module" in ran.out
 
 
+def test_an_extension_that_is_not_there_is_not_valid(pool: CedarPool) -> None:
+    pool.configure(extensions(extension("gone", 1, "f", "nosuch_module"), extension("zzz", 2)))
+    ran = pool.run("validate")
+    assert ran.status == 6
+    assert "nosuch_module" in ran.out
+    pool.configure(extensions(extension("zzz", 2)))
+    assert pool.run("validate").status == 0
+
+
+def test_an_extension_that_is_run_on_peers_only_need_not_be_here(pool: CedarPool) -> None:
+    pool.configure(peers(pool, "gone") + extensions(extension("gone", 1, "f", "nosuch_module")))
+    assert pool.run("-N", "gone").status == 0
+    assert pool.traced() == ["/usr/bin/cback3 -q gone"]
+
+
 def test_an_extension_may_not_take_the_name_of_an_action(pool: CedarPool) -> None:
     pool.configure(extensions(extension("collect", 1)))
     assert pool.run("collect").status == 4
@@ -261,6 +276,29 @@ def test_a_whole_night_comes_to_a_disc(pool: CedarPool) -> None:
         assert pool.run("--full", "store").status == 0
         assert pool.run("rebuild").status == 0
         assert pool.run("-q", "validate").status == 0
+
+
+def test_what_an_extension_makes_of_a_staged_day_is_what_is_stored(pool: CedarPool) -> None:
+    require()
+    collect = pool.root / "collect"
+    purge = f"<purge><dir><abs_path>{collect}</abs_path><retain_days>0</retain_days></dir></purge>"
+    packing = extensions(extension("packing", 250, "pack", "packing"))
+    pool.configure(STORE.format(root=pool.root) + purge + packing)
+    with Burner(profile="dvd+rw") as drive:
+        pool.environ |= drive.env()
+        ran = pool.run("collect", "stage", "packing", "store", "purge")
+        assert (ran.status, ran.out) == (0, "")
+        found = subprocess.run(
+            ["xorriso", "-no_rc", "-indev", "/dev/sr0", "-find", f"/{TODAY}/here", "-type", "f"],
+            env={**os.environ, **drive.env()},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+    assert "home.tar.gz" in found
+    assert "home.tar'" not in found
+    assert stored(pool, TODAY)
+    assert [path.suffix for path in collect.glob("*home.tar")] == [".tar"]  # that is on no disc as it is
 
 
 def test_the_word_capacity_tells_of_room_that_is_left(pool: CedarPool) -> None:

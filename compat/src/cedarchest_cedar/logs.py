@@ -38,7 +38,7 @@ def logging_as(options: Options, logfile: Path) -> Iterator[None]:
     to_screen.setLevel(_screen_level(options))
     handlers = (to_log, to_screen)
     for name in LOGGED:
-        _attach(name, logging.DEBUG, handlers)
+        _attach(name, logging.DEBUG if options.debug else logging.INFO, handlers)
     for name in SAID:
         _attach(name, logging.DEBUG if options.output else logging.INFO, handlers)
     if options.output and not options.debug:

@@ -6,6 +6,7 @@ Backup's words mean: which of them run, when a failure stops the rest, and which
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -98,7 +99,11 @@ class Acting:
             with wired(self.config, self.reporter, read_only=reads, needs_catalog=needs_catalog) as ports:
                 return run(self.path, self.config, ports)
 
-        return recorded.journalled(word, self.config, self.reporter, work) if recorded_too else work()
+        gc.disable()  # as for `cedarchest`: entries by the hundred thousand, and hardly a cycle among them
+        try:
+            return recorded.journalled(word, self.config, self.reporter, work) if recorded_too else work()
+        finally:
+            gc.enable()
 
     def tell(self, result: Result) -> None:
         """Log what came of an action.
@@ -196,6 +201,8 @@ class CedarRun(Acting):
                 f"{readable(self._config_path)} has no <{section}>, so there is nothing to {word}",
                 advice=f"Add the section, or leave {word} out of the command.",
             )
+        if word == "validate":
+            self._check_extensions()
         full = self._options.full
         acts: Mapping[str, Callable[[], Result]] = {
             "collect": lambda: self._collects(
@@ -225,19 +232,20 @@ class CedarRun(Acting):
     def _loaded_functions(self) -> dict[str, Function]:
         """The functions of extensions that others wrote and that are to be run."""
         found: dict[str, Function] = {}
-        for word in self.order:
+        for word in () if self._options.managedOnly else self.order:
             extension = self._extensions.get(word)
-            if extension is None or extension.module in OWN_EXTENSIONS:
-                continue
-            try:
-                found[word] = getFunctionReference(extension.module, extension.function)
-            except Exception as error:
-                raise ConfigError(
-                    f"the extension {word} cannot be loaded from {extension.module}.{extension.function}:"
-                    f" {type(error).__name__}: {error}",
-                    advice="Install its module where this Python finds it, or name its folder in PYTHONPATH.",
-                ) from error
+            if extension is not None and extension.module not in OWN_EXTENSIONS:
+                found[word] = _loaded(extension)
         return found
+
+    def _check_extensions(self) -> None:
+        """Tell which extensions could not be loaded."""
+        for extension in self._extensions.values():
+            if extension.module in OWN_EXTENSIONS:
+                continue
+            if problem := _why_not_loaded(extension):
+                log.error("%s", problem)
+                self.is_well = False
 
     def _run_foreign(self, extension: Extension) -> None:
         function = self._functions[extension.name]
@@ -320,8 +328,10 @@ class CedarRun(Acting):
 
     def _tell_of_peers(self, result: Result) -> None:
         """Log what came of an action on peers, which stops nothing."""
-        for line in (*result.text, *result.left_out):
+        for line in result.text:
             log.info("%s", line)
+        for line in result.left_out:
+            log.error("%s", line)
         for problem in result.problems:
             if isinstance(problem, Interrupted):
                 raise problem
@@ -366,6 +376,30 @@ class _Hearing(ProgressReporter):
     def warn(self, message: str) -> None:
         """Something to know."""
         self.warnings.append(message)
+
+
+def _loaded(extension: Extension) -> Function:
+    """The function of an extension that somebody else wrote.
+
+    Raises:
+        ConfigError: it cannot be loaded.
+    """
+    try:
+        return getFunctionReference(extension.module, extension.function)
+    except Exception as error:
+        raise ConfigError(
+            f"the extension {extension.name} cannot be loaded from {extension.module}.{extension.function}:"
+            f" {type(error).__name__}: {error}",
+            advice="Install its module where this Python finds it, or name its folder in PYTHONPATH.",
+        ) from error
+
+
+def _why_not_loaded(extension: Extension) -> str:
+    try:
+        _loaded(extension)
+    except ConfigError as error:
+        return error.message
+    return ""
 
 
 def _first(result: Result) -> CedarchestError:
