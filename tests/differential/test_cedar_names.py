@@ -278,3 +278,99 @@ def test_a_section_is_read_alike(tmp_path: Path) -> None:
         "<real>1.5</real><yes>y</yes><empty></empty><broken>a<!-- x -->b</broken></section></cb_config>",
     )
     assert [each for each in told if each is True] == [True]
+
+
+KINDS = """
+from CedarBackup3 import util
+def made(kind, arguments):
+    types = {"int": int, "str": str}
+    given = [types.get(each, each) if isinstance(each, str) else each for each in arguments]
+    return getattr(util, kind)(*given)
+told = []
+for kind, arguments, items in given:
+    several = made(kind, arguments)
+    for item in items:
+        ways = several.append, lambda item: several.insert(0, item), lambda item: several.extend([item])
+        for add in ways:
+            try:
+                add(item)
+                told.append(len(several))
+            except (ValueError, TypeError):
+                told.append("ValueError")
+    told.append([several == list(reversed(several)), several != [*several, *several, "z"]])
+print(json.dumps(told))
+"""
+
+
+def test_lists_take_the_same(tmp_path: Path) -> None:
+    cases = [
+        ("AbsolutePathList", [], ["/a", "a", "", "//", "/a/../b"]),
+        ("ObjectTypeList", ["int", "number"], [1, "a", None]),
+        ("RestrictedContentList", [["a", "b"], "letters"], ["a", "b", "c", None]),
+        ("RestrictedContentList", [["a", "b"], "letters", "A letter"], ["c"]),
+        ("RegexMatchList", ["^[a-z]+$"], ["a", "B", "", None, "ab1"]),
+        ("RegexMatchList", ["^[a-z]*$", True], ["a", ""]),
+        ("RegexMatchList", ["^[a-z]*$", False, "A name"], ["a", ""]),
+        ("RegexList", [], ["a", "(", "[", "a|b"]),
+        ("UnorderedList", [], [3, 1, 2]),
+    ]
+    told = same(KINDS, tmp_path, *cases)
+    assert told.count("ValueError") > 20
+
+
+GRAPH = """
+from CedarBackup3.util import DirectedGraph
+told = []
+for names, edges in given:
+    graph = DirectedGraph("g")
+    try:
+        for name in names:
+            graph.createVertex(name)
+        for start, finish in edges:
+            graph.createEdge(start, finish)
+        told.append(graph.topologicalSort())
+    except ValueError:
+        told.append("ValueError")
+print(json.dumps(told))
+"""
+
+
+def test_a_graph_is_sorted_alike(tmp_path: Path) -> None:
+    dice = random.Random(8)
+    names = "abcdefg"
+    cases = []
+    for _ in range(300):
+        pairs = [sorted(dice.sample(names, 2), reverse=dice.random() < 0.1) for _ in range(dice.randrange(9))]
+        cases.append((dice.sample(names, 7), pairs))
+    told = same(GRAPH, tmp_path, *cases, (["a"], [["a", "b"]]))
+    assert 0 < told.count("ValueError") < 200
+
+
+WRITE = """
+from CedarBackup3 import xmlutil, config
+document, root = xmlutil.createOutputDom()
+section = xmlutil.addContainerNode(document, root, "section")
+for name, value in given[0]:
+    xmlutil.addStringNode(document, section, "string", value)
+for value in (None, 0, -5, 123456789012):
+    xmlutil.addIntegerNode(document, section, "integer", value)
+    xmlutil.addLongNode(document, section, "long", value)
+for value in (None, True, False):
+    xmlutil.addBooleanNode(document, section, "boolean", value)
+for number, unit in (("2.5", config.UNIT_MBYTES), ("7", config.UNIT_BYTES), ("1", config.UNIT_GBYTES)):
+    config.addByteQuantityNode(document, section, "size", config.ByteQuantity(number, unit))
+_document, again = xmlutil.createInputDom(xmlutil.serializeDom(document))
+section = xmlutil.readFirstChild(again, "section")
+quantity = config.readByteQuantity(section, "size")
+print(json.dumps([
+    [xmlutil.readStringList(section, name) for name in ("string", "integer", "long", "boolean", "size")],
+    [quantity.bytes, quantity.quantity, quantity.units, str(quantity)],
+]))
+"""
+
+
+def test_a_section_is_written_alike(tmp_path: Path) -> None:
+    values = [["", each] for each in ("one", "<&>\"'", "\u00e4\u20ac", " blanks ", None)]
+    texts, quantity = same(WRITE, tmp_path, values)
+    assert quantity == [2.5 * 1024**2, "2.5", 2, "2.50 MB"]
+    assert "<&>\"'" in texts[0]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import logging
+import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,9 +13,10 @@ from typing import Any
 import pytest
 from tests.burner.burner import Burner
 from tests.burner.preload import require
-from tests.cedar_runs import CedarPool, extension, extensions, hook
+from tests.cedar_runs import EXTENSIONS, CedarPool, extension, extensions, hook
 from tests.cedar_xml import CEDAR_2, CEDAR_3
 
+from cedarchest_cedar import util
 from cedarchest_cedar.config import Config, LocalPeer, PurgeDir
 from cedarchest_cedar.options import Options
 
@@ -24,6 +27,7 @@ ACTIONS = ("collect", "stage", "purge", "rebuild", "validate", "initialize")
 @pytest.fixture
 def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CedarPool:
     monkeypatch.setenv("CEDARCHEST_NOW", "2026-11-24T01:00")
+    monkeypatch.syspath_prepend(EXTENSIONS)
     made = CedarPool(tmp_path)
     made.configure(
         f"<stage><staging_dir>{tmp_path}/staging</staging_dir><peer><name>here</name><type>local</type>"
@@ -196,24 +200,24 @@ def test_one_source_of_a_configuration_is_meant() -> None:
 
 
 def test_days_without_an_indicator_are_found(pool: CedarPool, package: str) -> None:
-    util = importlib.import_module(f"{package}.actions.util")
+    helpers = importlib.import_module(f"{package}.actions.util")
     for day in ("2026/11/22", "2026/11/23", "2026/11/24", "lost+found/a/b"):
         pool.stage(day, {"a": b"1", "deep/cback.own": b""})
     staging = str(pool.root / "staging")
-    util.writeIndicatorFile(f"{staging}/2026/11/23", util.STORE_INDICATOR, "root", "root")
-    assert util.findDailyDirs(staging, "cback.store") == [f"{staging}/2026/11/{day}" for day in (22, 24)]
-    assert util.getBackupFiles(f"{staging}/{TODAY}") == [f"{staging}/{TODAY}/here/a"]
+    helpers.writeIndicatorFile(f"{staging}/2026/11/23", helpers.STORE_INDICATOR, "root", "root")
+    assert helpers.findDailyDirs(staging, "cback.store") == [f"{staging}/2026/11/{day}" for day in (22, 24)]
+    assert helpers.getBackupFiles(f"{staging}/{TODAY}") == [f"{staging}/{TODAY}/here/a"]
     with pytest.raises(ValueError, match="nowhere"):
-        util.findDailyDirs(f"{staging}/nowhere", "cback.store")
+        helpers.findDailyDirs(f"{staging}/nowhere", "cback.store")
 
 
 def test_an_indicator_writes_through_no_link(pool: CedarPool) -> None:
-    util = importlib.import_module("CedarBackup3.actions.util")
+    helpers = importlib.import_module("CedarBackup3.actions.util")
     secret = pool.root / "secret"
     secret.write_text("secret")
     (pool.root / "collect" / "cback.own").symlink_to(secret)
     with pytest.raises(OSError, match=r"cback\.own"):
-        util.writeIndicatorFile(str(pool.root / "collect"), "cback.own", "root", "root")
+        helpers.writeIndicatorFile(str(pool.root / "collect"), "cback.own", "root", "root")
     assert secret.read_text() == "secret"
 
 
@@ -246,7 +250,6 @@ def test_a_command_line_that_cannot_be_run_may_still_be_looked_at() -> None:
 def test_a_file_that_gets_shorter_while_it_is_archived_damages_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    import tarfile
 
     from cedarchest_cedar.filesystem import BackupFileList
 
@@ -299,3 +302,40 @@ def test_names_that_look_like_ways_out_of_a_folder_are_names(tmp_path: Path) -> 
     items.addDirContents(str(tmp_path / "purged"))
     assert items.purgeItems() == (1, 2)
     assert (tmp_path / "victim").exists()
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Iterator[Path]:
+    """Programs that take the place of `mount` and `umount`, and say in a file what they were told."""
+    for name, status in (("mount", "test ! -e refused"), ("umount", "true")):
+        program = tmp_path / name
+        program.write_text(
+            f'#!/bin/sh\ncd {tmp_path}\necho "{name} $*" >> said\necho no such thing\n{status}\n'
+        )
+        program.chmod(0o755)
+    resolver = util.PathResolverSingleton.getInstance()
+    resolver.fill({name: str(tmp_path / name) for name in ("mount", "umount")})
+    yield tmp_path
+    resolver.fill({})
+
+
+def test_what_is_mounted_may_be_read_and_has_no_rights(tools: Path) -> None:
+    util.mount("/dev/sr0", "/mnt", "iso9660")
+    util.mount("/dev/sr0", "/mnt", None)
+    assert (tools / "said").read_text().splitlines() == [
+        "mount -o ro,nosuid,nodev -t iso9660 /dev/sr0 /mnt",
+        "mount -o ro,nosuid,nodev /dev/sr0 /mnt",
+    ]
+    (tools / "refused").touch()
+    with pytest.raises(OSError, match="no such thing"):
+        util.mount("/dev/sr0", "/mnt", None)
+
+
+def test_what_is_not_mounted_is_not_unmounted_and_what_stays_so_is_an_error(tools: Path) -> None:
+    (tools / "place").mkdir()
+    util.unmount(str(tools / "place"), removeAfter=True)
+    assert not (tools / "place").exists()
+    assert not (tools / "said").exists()
+    with pytest.raises(OSError, match="still mounted"):
+        util.unmount("/proc", attempts=2)
+    assert (tools / "said").read_text().splitlines() == ["umount /proc"] * 2

@@ -23,6 +23,7 @@ from cedarchest_cedar.quantities import (
     UNIT_KBYTES,
     UNIT_MBYTES,
     ByteQuantity,
+    addByteQuantityNode,
     readByteQuantity,
 )
 
@@ -57,6 +58,7 @@ __all__ = [
     "RemotePeer",
     "StageConfig",
     "StoreConfig",
+    "addByteQuantityNode",
     "readByteQuantity",
 ]
 

@@ -10,6 +10,7 @@ from cedarchest.config.cedar.sections import Action, CedarConfig
 from cedarchest.config.kinds import either
 from cedarchest.config.wording import shown
 from cedarchest.errors import ConfigError
+from cedarchest.model.order import Circle
 
 ALL = ("collect", "stage", "store", "purge")
 ALONE = ("all", "rebuild", "validate", "initialize")
@@ -22,8 +23,6 @@ INDEXES = {
     "store": 300,
     "purge": 400,
 }
-
-MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +50,6 @@ def extensions_of(config: CedarConfig) -> dict[str, Extension]:
             problems.append(f"<action> {shown(name)} in extensions is there twice; a name for each")
         else:
             found[name] = Extension(name, action.module or "", action.function or "")
-    if len(found) > MOST:
-        problems.append(f"<extensions> has {len(found)} actions, and at most {MOST} are taken")
     if problems:
         raise _refused(problems)
     return found
@@ -113,28 +110,34 @@ def _sorted(actions: Iterable[Action], known: set[str]) -> list[str]:
         followers[name] += action.before or ()
         for each in action.after or ():
             followers[each].append(name)
-    return _depth_first(followers)
+    try:
+        return depth_first(followers)
+    except Circle as circle:
+        raise _refused([f"<depends> of extensions go in a circle: {circle}"]) from None
 
 
-def _depth_first(followers: Mapping[str, Sequence[str]]) -> list[str]:
+def depth_first(followers: Mapping[str, Sequence[str]]) -> list[str]:
+    """All names, each before its followers; what comes late in a mapping or list as early as that allows.
+
+    Raises:
+        Circle: a name comes before itself.
+    """
     order: list[str] = []
-    open_now: list[str] = []
-
-    def visit(name: str) -> None:
-        if name in open_now:
-            circle = " → ".join([*open_now[open_now.index(name) :], name])
-            raise _refused([f"<depends> of extensions go in a circle: {circle}"])
-        if name in order:
-            return
-        open_now.append(name)
-        for each in followers[name]:
-            visit(each)
-        open_now.pop()
-        order.insert(0, name)
-
-    for name in followers:
-        visit(name)
-    return order
+    ended: set[str] = set()
+    for first in followers:
+        path, waiting = [first], [iter(followers[first])]
+        while path and first not in ended:
+            following = next(waiting[-1], None)
+            if following is None:
+                waiting.pop()
+                ended.add(path[-1])
+                order.append(path.pop())
+            elif following in path:
+                raise Circle(path[path.index(following) :])
+            elif following not in ended:
+                path.append(following)
+                waiting.append(iter(followers[following]))
+    return order[::-1]
 
 
 def _refused(problems: list[str], advice: str = "Correct <extensions> in the XML.") -> ConfigError:

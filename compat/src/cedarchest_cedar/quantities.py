@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from xml.dom.minidom import Element
+from xml.dom.minidom import Document, Element
 
 from cedarchest.config.cedar.reading import size
 from cedarchest.config.wording import Malformed, shown
@@ -49,7 +49,9 @@ class ByteQuantity:
         return hash(self.bytes)
 
     def __str__(self) -> str:
-        return f"{self.quantity or 0} {NAMES[self.units]}"
+        from cedarchest_cedar.util import displayBytes
+
+        return displayBytes(self.bytes)
 
 
 def readByteQuantity(parent: Element, name: str) -> ByteQuantity | None:
@@ -73,3 +75,15 @@ def readByteQuantity(parent: Element, name: str) -> ByteQuantity | None:
         if not unit and number.endswith(suffix):
             number, unit = number.removesuffix(suffix), suffix
     return ByteQuantity(number, units[unit.strip()])
+
+
+def addByteQuantityNode(
+    xmlDom: Document, parentNode: Element, nodeName: str, byteQuantity: ByteQuantity | None
+) -> Element:
+    """Add an element with a quantity, empty where there is none."""
+    from cedarchest_cedar.xmlutil import addStringNode
+
+    if byteQuantity is None:
+        return addStringNode(xmlDom, parentNode, nodeName, None)
+    unit = f" {NAMES[byteQuantity.units]}" if byteQuantity.units != UNIT_BYTES else ""
+    return addStringNode(xmlDom, parentNode, nodeName, f"{byteQuantity.quantity}{unit}")

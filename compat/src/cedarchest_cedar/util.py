@@ -62,6 +62,7 @@ __all__ = [
     "getUidGid",
     "isRunningAsRoot",
     "isStartOfWeek",
+    "mount",
     "nullDevice",
     "parseCommaSeparatedString",
     "pathJoin",
@@ -70,6 +71,7 @@ __all__ = [
     "sanitizeEnvironment",
     "sortDict",
     "splitCommandLine",
+    "unmount",
 ]
 
 ISO_SECTOR_SIZE = BYTES_PER_SECTOR = 2048.0
@@ -297,6 +299,38 @@ def dereferenceLink(path: str, absolute: bool = True) -> str:
         return path
     target = os.readlink(path)  # noqa: PTH115 - a text
     return os.path.join(os.path.dirname(path), target) if absolute else target  # noqa: PTH118, PTH120 - text
+
+
+def mount(devicePath: str, mountPoint: str, fsType: str | None) -> None:
+    """Mount a device to be read; nothing on it gets a right, or is a device.
+
+    Raises:
+        OSError: it cannot be mounted.
+    """
+    kind = [] if fsType is None else ["-t", fsType]
+    arguments = ["-o", "ro,nosuid,nodev", *kind, devicePath, mountPoint]
+    status, lines = executeCommand(["mount"], arguments, returnOutput=True)
+    if status:
+        said = (lines or ["it said nothing"])[-1].strip()
+        raise OSError(f"{devicePath} cannot be mounted on {mountPoint}: {said}")
+
+
+def unmount(mountPoint: str, removeAfter: bool = False, attempts: int = 1, waitSeconds: float = 0) -> None:
+    """Unmount what is mounted at a place, if anything is; and remove the place where that is wanted.
+
+    Raises:
+        OSError: it stays mounted, however often it was tried.
+    """
+    for attempt in range(max(1, attempts)):
+        if not Path(mountPoint).is_mount():
+            break
+        if attempt:
+            time.sleep(waitSeconds)
+        executeCommand(["umount"], [mountPoint])
+    if Path(mountPoint).is_mount():
+        raise OSError(f"{mountPoint} is still mounted")
+    if removeAfter and Path(mountPoint).is_dir():
+        Path(mountPoint).rmdir()
 
 
 def deviceMounted(devicePath: str) -> bool:

@@ -1,4 +1,4 @@
-"""How an extension reads its own section: the names of Cedar Backup's `xmlutil`, for reading."""
+"""How an extension reads and writes its own section: the names of Cedar Backup's `xmlutil`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ __all__ = [
     "FALSE_BOOLEAN_VALUES",
     "TRUE_BOOLEAN_VALUES",
     "VALID_BOOLEAN_VALUES",
+    "addBooleanNode",
+    "addContainerNode",
+    "addIntegerNode",
+    "addLongNode",
+    "addStringNode",
     "createInputDom",
+    "createOutputDom",
     "isElement",
     "readBoolean",
     "readChildren",
@@ -23,6 +29,7 @@ __all__ = [
     "readLong",
     "readString",
     "readStringList",
+    "serializeDom",
 ]
 
 TRUE_BOOLEAN_VALUES = ["Y", "y"]
@@ -43,6 +50,50 @@ def createInputDom(xmlData: str | bytes, name: str = "cb_config") -> tuple[Docum
     document = parseString(raw)  # noqa: S318 - what is dangerous was refused before
     root = document.documentElement
     return document, root if root is not None and root.nodeName == name else None
+
+
+def createOutputDom(name: str = "cb_config") -> tuple[Document, Element]:
+    """A document, and its root of that name."""
+    document = Document()
+    root = document.createElement(name)
+    document.appendChild(root)
+    return document, root
+
+
+def serializeDom(xmlDom: Document, indent: int = 3) -> str:
+    """A document as a text."""
+    return xmlDom.toprettyxml(indent=" " * indent, encoding="UTF-8").decode()
+
+
+def addContainerNode(xmlDom: Document, parentNode: Element, nodeName: str) -> Element:
+    """Add an element that others come into."""
+    made = xmlDom.createElement(nodeName)
+    parentNode.appendChild(made)
+    return made
+
+
+def addStringNode(xmlDom: Document, parentNode: Element, nodeName: str, nodeValue: str | None) -> Element:
+    """Add an element with a text, empty where there is none."""
+    made = addContainerNode(xmlDom, parentNode, nodeName)
+    if nodeValue is not None:
+        made.appendChild(xmlDom.createTextNode(nodeValue))
+    return made
+
+
+def addIntegerNode(xmlDom: Document, parentNode: Element, nodeName: str, nodeValue: int | None) -> Element:
+    """Add an element with a whole number, empty where there is none."""
+    return addStringNode(xmlDom, parentNode, nodeName, None if nodeValue is None else f"{nodeValue:d}")
+
+
+def addLongNode(xmlDom: Document, parentNode: Element, nodeName: str, nodeValue: int | None) -> Element:
+    """The same; Python 2 knew two kinds."""
+    return addIntegerNode(xmlDom, parentNode, nodeName, nodeValue)
+
+
+def addBooleanNode(xmlDom: Document, parentNode: Element, nodeName: str, nodeValue: bool | None) -> Element:
+    """Add an element with yes or no, empty where there is neither."""
+    text = None if nodeValue is None else "Y" if nodeValue else "N"
+    return addStringNode(xmlDom, parentNode, nodeName, text)
 
 
 def isElement(node: Node) -> bool:
