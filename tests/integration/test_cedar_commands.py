@@ -97,6 +97,50 @@ def test_what_a_word_adds_after_collect_is_staged_by_its_digest(pool: CedarPool)
     assert "svndump-srv-repo.txt" in (pool.root / "collect" / "cback.collect.jsonl").read_text()
 
 
+SECTIONS = {
+    "mysql": "<mysql><user>u</user><password>secret</password><compress_mode>gzip</compress_mode>"
+    "<all>N</all><database>one</database><database>two</database></mysql>",
+    "postgresql": "<postgresql><user>u</user><compress_mode>none</compress_mode><all>Y</all></postgresql>",
+    "mbox": "<mbox><collect_mode>daily</collect_mode><compress_mode>none</compress_mode>"
+    "<file><abs_path>{root}/mail//inbox/</abs_path></file><file><abs_path>{root}/mail-inbox</abs_path></file>"
+    "</mbox>",
+    "sysinfo": "",
+}
+MADE = {
+    "mysql": {"mysqldump-one.txt.gz", "mysqldump-two.txt.gz"},
+    "postgresql": {"postgresqldump.txt"},
+    "mbox": 2,
+    "sysinfo": {"dpkg-selections.txt.bz2", "fdisk-l.txt.bz2"},
+}
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_each_word_makes_what_its_section_says_and_collect_does_not(pool: CedarPool, name: str) -> None:
+    program = pool.root / "says"
+    program.write_text(SAY.format(root=pool.root))
+    program.chmod(0o755)
+    for mailbox in ("mail/inbox", "mail-inbox"):
+        (pool.root / mailbox).parent.mkdir(exist_ok=True)
+        (pool.root / mailbox).write_text("From somebody\n")
+    overrides = "".join(
+        f"<override><command>{each}</command><abs_path>{program}</abs_path></override>"
+        for each in ("mysqldump", "pg_dumpall", "dpkg", "fdisk")
+    )
+    pool.configure(SECTIONS[name].format(root=pool.root) + extensions(native(name)), options=overrides)
+    assert pool.run("collect").status == 0
+    before = {path.name for path in (pool.root / "collect").iterdir()}
+    assert len([each for each in before if not each.startswith("cback.")]) == 2  # the home, and its index
+    ran = pool.run(name)
+    assert ran.status == 0, ran.out
+    made = {path.name for path in (pool.root / "collect").iterdir()} - before
+    expected = MADE[name]
+    if isinstance(expected, set):
+        assert made == expected
+    else:
+        assert len([each for each in made if each.endswith(".tar")]) == expected
+    assert "secret" not in pool.log.read_text()
+
+
 def test_hooks_of_a_word_are_round_what_it_does(pool: CedarPool) -> None:
     dumping(pool, options="".join(hook(pool, when, "subversion", when) for when in ("pre", "post")))
     assert pool.run("subversion").status == 0

@@ -16,12 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cedarchest import __version__
-from cedarchest.config.load import load
 from cedarchest.errors import CedarchestError, ConfigError, ExitCode, Interrupted, LoggingFailed
 from cedarchest.invocation import prepare_streams
 from cedarchest_cedar.logs import logging_as
 from cedarchest_cedar.options import Options, Switch
-from cedarchest_cedar.running import CedarRun
 from cedarchest_cedar.util import Diagnostics
 
 log = logging.getLogger(__name__)
@@ -131,6 +129,9 @@ def _logged(options: Options, program: Program, work: Callable[[Options, Program
 
 
 def _run_actions(options: Options, program: Program) -> int:
+    from cedarchest.config.load import load
+    from cedarchest_cedar.running import CedarRun
+
     config_path = options.config or str(program.config)
     with told(options) as reading:
         run = CedarRun(options, config_path, load(Path(config_path)))
