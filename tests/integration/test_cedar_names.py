@@ -339,3 +339,37 @@ def test_what_is_not_mounted_is_not_unmounted_and_what_stays_so_is_an_error(tool
     with pytest.raises(OSError, match="still mounted"):
         util.unmount("/proc", attempts=2)
     assert (tools / "said").read_text().splitlines() == ["umount /proc"] * 2
+
+
+# Drives
+
+
+@pytest.mark.parametrize(("profile", "rewritable"), [("dvd+r", False), ("cd-rw", True)])
+def test_a_drive_tells_what_is_left_on_its_disc(pool: CedarPool, profile: str, rewritable: bool) -> None:
+    require()
+    helpers = importlib.import_module("CedarBackup3.actions.util")
+    config = Config(xmlPath=pool.config)
+    pool.stage(TODAY, {"a": bytes(20_000_000)})
+    with Burner(profile=profile) as drive, drive.attached():
+        writer = helpers.createWriter(config)
+        before = writer.retrieveCapacity()
+        assert (before.bytesUsed, before.utilized) == (0, 0)
+        assert writer.isRewritable() is rewritable
+        importlib.import_module("CedarBackup3.actions.store").writeImage(
+            config, True, {str(pool.root / "staging" / TODAY): TODAY}
+        )
+        after = writer.retrieveCapacity()
+        assert after.bytesUsed > 20_000_000
+        assert after.bytesAvailable < before.bytesAvailable - 20_000_000
+        whole = writer.retrieveCapacity(entireDisc=True)
+        assert (whole.bytesUsed, whole.bytesAvailable) == (0, after.totalCapacity)
+        assert str(after).startswith("utilized ")
+
+
+def test_a_drive_that_is_not_there_is_an_error(package: str) -> None:
+    for name, kind in (("cdwriter", "CdWriter"), ("dvdwriter", "DvdWriter")):
+        writer = getattr(importlib.import_module(f"{package}.writers.{name}"), kind)("/dev/nosuch")
+        with pytest.raises(OSError, match="/dev/nosuch"):
+            writer.retrieveCapacity()
+    with pytest.raises(ValueError, match="store"):
+        importlib.import_module(f"{package}.actions.util").createWriter(Config())

@@ -1,4 +1,4 @@
-"""Days and indicators under the names of Cedar Backup's `actions.util` and `actions.constants`."""
+"""Days, indicators and drives under the names of Cedar Backup's `actions.util` and `actions.constants`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from cedarchest.adapters.clock import SystemClock
 from cedarchest_cedar.filesystem import BackupFileList, FilesystemList
 from cedarchest_cedar.util import changeOwnership
+from cedarchest_cedar.writers import createWriter
 
 __all__ = [
     "COLLECT_INDICATOR",
@@ -19,6 +20,7 @@ __all__ = [
     "STAGE_INDICATOR",
     "STORE_INDICATOR",
     "buildMediaLabel",
+    "createWriter",
     "findDailyDirs",
     "getBackupFiles",
     "writeIndicatorFile",
