@@ -25,6 +25,22 @@ def pool(tmp_path: Path) -> CedarPool:
     return CedarPool(tmp_path)
 
 
+def interrupted(pool: CedarPool, begun: Path, *words: str) -> int:
+    """The exit status of a run that is interrupted once there is a file."""
+    with subprocess.Popen(
+        [Path(sys.executable).with_name("cback3"), "-c", pool.config, "-l", pool.log, *words],
+        env={**os.environ, "PYTHONPATH": f"{pool.root}:{EXTENSIONS}", **pool.environ},
+        stdout=subprocess.PIPE,
+    ) as process:
+        end = time.monotonic() + 60
+        while not begun.exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    assert b"interrupted" in out
+    return process.returncode
+
+
 def native(name: str, index: int = 99) -> str:
     return extension(name, index, "executeAction", f"CedarBackup3.extend.{name}")
 
@@ -141,6 +157,28 @@ def test_each_word_makes_what_its_section_says_and_collect_does_not(pool: CedarP
     assert "secret" not in pool.log.read_text()
 
 
+def test_a_word_heals_a_list_that_is_damaged(pool: CedarPool) -> None:
+    peer = (
+        f"<stage><staging_dir>{pool.root}/staging</staging_dir><peer><name>here</name><type>local</type>"
+        f"<collect_dir>{pool.root}/collect</collect_dir></peer></stage>"
+    )
+    dumping(pool, peer)
+    assert pool.run("collect").status == 0
+    (pool.root / "collect" / "cback.collect.jsonl").write_text("damaged\n")
+    assert pool.run("stage").status == 6
+    assert pool.run("subversion", "stage").status == 0
+
+
+def test_a_word_whose_work_is_cut_short_leaves_no_mark_and_no_half_dump(pool: CedarPool) -> None:
+    dumping(pool)
+    assert pool.run("collect").status == 0
+    (pool.root / "svnadmin").write_text(f"#!/bin/sh\necho half\ntouch {pool.root}/begun\nexec sleep 60\n")
+    before = collected(pool)
+    assert interrupted(pool, pool.root / "begun", "subversion", "collect") == 5
+    assert collected(pool) == before
+    assert not (pool.root / "collect" / "cback.collect").exists()
+
+
 def test_hooks_of_a_word_are_round_what_it_does(pool: CedarPool) -> None:
     dumping(pool, options="".join(hook(pool, when, "subversion", when) for when in ("pre", "post")))
     assert pool.run("subversion").status == 0
@@ -209,19 +247,7 @@ def test_an_interrupt_ends_with_5(pool: CedarPool) -> None:
         "    pathlib.Path(config.options.workingDir, 'begun').touch()\n    time.sleep(60)\n"
     )
     pool.configure(extensions(extension("sleeping", 1, "act", "sleeping")))
-    with subprocess.Popen(
-        [Path(sys.executable).with_name("cback3"), "-c", pool.config, "-l", pool.log, "sleeping", "collect"],
-        env={**os.environ, "PYTHONPATH": f"{pool.root}:{EXTENSIONS}"},
-        stdout=subprocess.PIPE,
-    ) as process:
-        for _ in range(600):
-            if (pool.root / "work" / "begun").exists():
-                break
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=30)
-    assert process.returncode == 5
-    assert b"interrupted" in out
+    assert interrupted(pool, pool.root / "work" / "begun", "sleeping", "collect") == 5
     assert collected(pool) == set()
 
 

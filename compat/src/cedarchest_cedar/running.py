@@ -54,7 +54,7 @@ log = logging.getLogger(__name__)
 
 Function = Callable[[str, Options, Config], object]
 
-ANSWERED_ELSEWHERE = ("<action> ", "<pre_action_hook> ", "<post_action_hook> ", "<override> ")
+ANSWERED_ELSEWHERE = ("<action> ", "<pre_action_hook> ", "<post_action_hook> ")
 """Beginnings of what a translation cannot take over, and this run does."""
 
 SECTIONS = {"collect": "collect", "stage": "stage", "store": "store", "rebuild": "store", "purge": "purge"}
