@@ -1,10 +1,11 @@
-"""An extension of Cedar Backup by somebody else that packs what is staged before it is stored."""
+"""Extensions of Cedar Backup by somebody else that pack what is staged, and that store."""
 
 from __future__ import annotations
 
 import gzip
 from pathlib import Path
 
+from CedarBackup3.actions.store import executeStore
 from CedarBackup3.actions.util import findDailyDirs, getBackupFiles, writeIndicatorFile
 from CedarBackup3.cli import Options
 from CedarBackup3.config import Config
@@ -25,3 +26,8 @@ def pack(configPath: str, options: Options, config: Config) -> None:  # noqa: N8
             Path(path).unlink()
             changeOwnership(str(packed), user, group)
         writeIndicatorFile(day, INDICATOR, user, group)
+
+
+def store(configPath: str, options: Options, config: Config) -> None:  # noqa: N803 - theirs
+    """Store as the standard action does."""
+    executeStore(configPath, options, config)

@@ -279,7 +279,8 @@ def _dumped(value: Any) -> Any:
         return value
     if isinstance(value, list):
         return [_dumped(each) for each in value]
-    return {"": type(value).__name__, **{name: _dumped(each) for name, each in vars(value).items()}}
+    theirs = {name: each for name, each in vars(value).items() if name != "stateDir"}
+    return {"": type(value).__name__, **{name: _dumped(each) for name, each in theirs.items()}}
 
 
 def test_an_extension_reads_the_same_from_a_configuration() -> None:

@@ -330,6 +330,17 @@ def stored(pool: CedarPool, day: str) -> bool:
     return (pool.root / "staging" / day / "cback.store").exists()
 
 
+def on_disc(drive: Burner, folder: str) -> str:
+    """The files of a folder on the disc, in quotes, as another reader finds them."""
+    return subprocess.run(
+        ["xorriso", "-no_rc", "-indev", "/dev/sr0", "-find", folder, "-type", "f"],
+        env={**os.environ, **drive.env()},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
 def test_a_whole_night_comes_to_a_disc(pool: CedarPool) -> None:
     require()
     purge = f"<purge><dir><abs_path>{pool.root}/collect</abs_path><retain_days>0</retain_days></dir></purge>"
@@ -358,17 +369,26 @@ def test_what_an_extension_makes_of_a_staged_day_is_what_is_stored(pool: CedarPo
         pool.environ |= drive.env()
         ran = pool.run("collect", "stage", "packing", "store", "purge")
         assert (ran.status, ran.out) == (0, "")
-        found = subprocess.run(
-            ["xorriso", "-no_rc", "-indev", "/dev/sr0", "-find", f"/{TODAY}/here", "-type", "f"],
-            env={**os.environ, **drive.env()},
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
+        found = on_disc(drive, f"/{TODAY}/here")
     assert "home.tar.gz" in found
     assert "home.tar'" not in found
     assert stored(pool, TODAY)
     assert [path.suffix for path in collect.glob("*home.tar")] == [".tar"]  # that is on no disc as it is
+
+
+def test_what_an_extension_stores_is_known_to_the_next_run(pool: CedarPool) -> None:
+    require()
+    pool.configure(STORE.format(root=pool.root) + extensions(extension("storing", 1, "store", "packing")))
+    with Burner(profile="dvd+rw") as drive:
+        pool.environ |= drive.env()
+        for day, word, now in ((TODAY, "storing", TODAY), ("2026/11/25", "store", "2026/11/25")):
+            pool.stage(day, {"a": day.encode()})
+            pool.environ["CEDARCHEST_NOW"] = f"{now.replace('/', '-')}T01:00"
+            ran = pool.run(word)
+            assert ran.status == 0, ran.out
+            assert stored(pool, day)
+        found = on_disc(drive, "/2026/11")
+    assert [f"'/2026/11/{day}/here/a'" in found for day in (24, 25)] == [True, True]
 
 
 def test_the_word_capacity_tells_of_room_that_is_left(pool: CedarPool) -> None:

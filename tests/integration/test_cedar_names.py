@@ -147,15 +147,19 @@ def test_what_is_not_valid_is_an_error(pool: CedarPool) -> None:
 # The configuration as XML again
 
 
+def sections(config: Config) -> dict[str, object]:
+    return {name: value for name, value in vars(config).items() if name != "stateDir"}
+
+
 @pytest.mark.parametrize("path", [CEDAR_2, CEDAR_3])
 def test_a_configuration_that_is_written_is_read_again(path: Path, tmp_path: Path) -> None:
     first = Config(xmlPath=path, validate=False)
     written = first.extractXml(validate=False)
     assert written is not None
     again = Config(xmlData=written, validate=False)
-    assert vars(again) == vars(first)
+    assert sections(again) == sections(first)
     assert first.extractXml(tmp_path / "made", validate=False) is None
-    assert vars(Config(xmlPath=tmp_path / "made", validate=False)) == vars(first)
+    assert sections(Config(xmlPath=tmp_path / "made", validate=False)) == sections(first)
 
 
 def test_dependencies_of_extensions_are_written_as_well() -> None:

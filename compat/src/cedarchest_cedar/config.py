@@ -14,6 +14,7 @@ from typing import TypeVar
 from cedarchest.config.cedar import parts, tree
 from cedarchest.config.cedar import sections as read
 from cedarchest.config.cedar.reading import Notes
+from cedarchest.config.model import Config as OurConfig
 from cedarchest.config.model import told
 from cedarchest.errors import ConfigError
 from cedarchest_cedar.as_xml import as_xml
@@ -299,7 +300,11 @@ class PurgeConfig:
 
 
 class Config:
-    """All sections of a file, each None where it is absent."""
+    """All sections of a file, each None where it is absent.
+
+    `stateDir` is where catalog, journal and locks of `cback3` with that file are; so what an extension
+    stores is known there.
+    """
 
     def __init__(
         self, xmlData: str | bytes | None = None, xmlPath: str | Path | None = None, validate: bool = True
@@ -318,10 +323,12 @@ class Config:
         self.stage: StageConfig | None = None
         self.store: StoreConfig | None = None
         self.purge: PurgeConfig | None = None
+        self.stateDir: str | None = None
         if xmlData is not None and xmlPath is not None:
             raise ValueError("xmlData and xmlPath are both given, and one of them is meant")
         if xmlPath is not None:
             xmlData = Path(xmlPath).read_bytes()
+            self.stateDir = str(state_dir_of(Path(xmlPath)))
         if xmlData is None:
             return
         raw = xmlData.encode() if isinstance(xmlData, str) else xmlData
@@ -397,6 +404,11 @@ class Config:
             problems.append("none of <collect>, <stage>, <store> and <purge> is there; one is needed")
         if problems:
             raise ConfigError("; ".join(problems), problems=problems, advice="Add it to the XML.")
+
+
+def state_dir_of(path: Path) -> Path:
+    """Where catalog, journal and locks are of runs with a file."""
+    return OurConfig.from_mapping({}, path.absolute().parent).options.state_dir
 
 
 def _some(several: Iterable[Each]) -> list[Each] | None:

@@ -14,6 +14,7 @@ from cedarchest.config.load import Loaded
 from cedarchest.config.model import Config as OurConfig
 from cedarchest.errors import CedarchestError, Interrupted, UnexpectedFailure
 from cedarchest_cedar.as_xml import as_xml
+from cedarchest_cedar.config import state_dir_of
 from cedarchest_cedar.options import Options
 from cedarchest_cedar.running import CedarRun
 from cedarchest_cedar.translate import path_text
@@ -84,8 +85,7 @@ def executeInitialize(configPath: str | Path, options: object, config: object) -
 
 def _execute(word: str, config_path: str | Path, options: object, config: object) -> None:
     path = Path(path_text(config_path, "configPath")).absolute()
-    state = OurConfig.from_mapping({}, path.parent).options.state_dir
-    made = migrate(as_xml(config).encode(), base=path.parent, secrets_dir=state)
+    made = migrate(as_xml(config).encode(), base=path.parent, secrets_dir=state_dir_of(path))
     loaded = Loaded(OurConfig.from_mapping(made.mapping, path.parent), (), made.secrets, made)
     asked = Options([*(["--full"] if getattr(options, "full", False) else []), word])
     run = CedarRun(asked, str(path), loaded, hooks=False)

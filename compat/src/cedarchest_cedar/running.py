@@ -141,6 +141,7 @@ class CedarRun(Acting):
         self._cedar: CedarConfig = loaded.cedar.config
         self._facade = Config()
         self._facade.take(self._cedar)
+        self._facade.stateDir = str(self.config.options.state_dir)
         self._facade.validate()
         self._extensions = extensions_of(self._cedar)
         self.order = in_order(options.actions, self._cedar)

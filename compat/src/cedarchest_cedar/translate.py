@@ -56,7 +56,7 @@ def translate(config: object, logger: logging.Logger) -> Config:
         raise _wrong("there is no configuration")
     options, store = section(config, "options"), section(config, "store")
     stage = getattr(config, "stage", None)
-    table: dict[str, object] = {"options": _options(options), "store": _store(store, logger)}
+    table: dict[str, object] = {"options": _options(options, config), "store": _store(store, logger)}
     if stage is not None:
         table["stage"] = {"dir": _directory(stage, "stage.targetDir")}
     try:
@@ -89,10 +89,11 @@ def path_text(value: object, place: str) -> str:
     raise _wrong(f"{place} is {value!r}, which is no path")
 
 
-def _options(options: object) -> dict[str, object]:
+def _options(options: object, config: object) -> dict[str, object]:
     working = Path(_directory(options, "options.workingDir"))
+    state = _attribute(config, "stateDir")
     return _given(
-        state_dir=str(working / "cedarchest"),
+        state_dir=str(working / "cedarchest") if state is None else path_text(state, "stateDir"),
         starting_day=_attribute(options, "startingDay"),
         user=_attribute(options, "backupUser"),
         group=_attribute(options, "backupGroup"),
