@@ -14,7 +14,7 @@ APT_BENCH := cedar-backup3 genisoimage
 APT_TEST := gcc genisoimage gnupg libc6-dev libarchive-tools acl attr coreutils openssh-client openssh-server cedar-backup3 systemd cron \
   postgresql mariadb-server-core mariadb-client subversion liblockfile-bin btrfs-progs fdisk busybox gawk mawk gddrescue growisofs
 
-.PHONY: help setup setup-test demo test quick test-burner check format lint types layers fix bench clean lock
+.PHONY: help setup setup-test demo test test-long quick test-burner check format lint types layers fix bench clean lock
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -34,8 +34,11 @@ setup-test: setup
 demo: setup ## two days of this machine's files on a disc, proven, damaged, found, restored
 	@scripts/demo.sh
 
-test: setup-test ## all tests
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+test: setup-test ## the tests, but for the long ones
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not long"
+
+test-long: setup-test ## tests that fail or kill every step, and write gigabytes
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m long
 
 quick: setup-test ## tests that take less than two minutes together
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow"

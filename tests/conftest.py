@@ -88,7 +88,7 @@ class Project:
         """Whether a day has its store indicator."""
         return (self.staging / day / "cback.store").is_file()
 
-    def run(self, *arguments: str, environ: Mapping[str, str] | None = None, timeout: float = 120) -> Ran:
+    def run(self, *arguments: str, environ: Mapping[str, str] | None = None, timeout: float = 240) -> Ran:
         """Run the program in a process of its own."""
         done = run_program(
             ["-c", str(self.config), *arguments],
@@ -124,8 +124,13 @@ class Project:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`make quick` leaves whole folders out: with faults, drives and servers they take most of the time."""
+    """`make quick` leaves whole folders out: with faults, drives and servers they take most of the time.
+
+    What `make test` leaves to `make test-long` it leaves out as well.
+    """
     for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.slow)
         if not {"faults", "integration", "burner", "differential"}.isdisjoint(item.path.parts):
             item.add_marker(pytest.mark.slow)
 

@@ -494,7 +494,7 @@ def roomy(project: Project) -> Iterator[Project]:
     shutil.rmtree(project.root)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_a_file_of_more_than_4_gib_is_stored_and_verified(roomy: Project) -> None:
     large = roomy.stage(FIRST, {"small": b"small\n"}) / "alpha/large"

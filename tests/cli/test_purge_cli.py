@@ -131,7 +131,7 @@ sys.exit(run(sys.argv[2:]))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_purge_that_is_killed_at_any_step_is_seen_to_its_end_by_the_next(pool: Project) -> None:
     killed = 0
     for step in range(100):

@@ -18,6 +18,8 @@ from tests.burner.burner import Burner
 from tests.burner.preload import require
 from tests.cedar_runs import CedarPool
 
+pytestmark = pytest.mark.long
+
 DAY = 86_400
 TABLE = Path(__file__).parents[2] / "docs/how-to/from-cedar.md"
 MOUNT = 'exec xorriso -no_rc -osirrox on:auto_chmod_off -indev /dev/sr0 -extract / "$4" >&2\n'

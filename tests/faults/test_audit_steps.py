@@ -28,6 +28,8 @@ from cedarchest.model.disc import SessionStatus
 from cedarchest.model.turns import Turns
 from cedarchest.ports import Ports
 
+pytestmark = pytest.mark.long
+
 DAY = "2026/11/22"
 MOST_STEPS = 200
 READINGS = 6

@@ -32,6 +32,8 @@ from cedarchest.model.disc import SessionStatus
 from cedarchest.model.media import Medium
 from cedarchest.ports import Ports
 
+pytestmark = pytest.mark.long
+
 EARLIER, DAY = "2026/11/21", "2026/11/22"
 MOST_STEPS = 400
 

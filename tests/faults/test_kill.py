@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import Project
 from tests.running import started
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 DAYS = [f"2026/11/{day:02d}" for day in range(1, 29)]
 REAL = shutil.which("xorriso") or "xorriso"

@@ -26,7 +26,7 @@ from tests.running import started
 from cedarchest.adapters.optical import OpticalDrive
 from cedarchest.adapters.xorriso import Xorriso
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 ANOTHER, EARLIER, DAY = "2026/11/20", "2026/11/21", "2026/11/22"
 MEDIA = ["cd-r", "dvd+r", "dvd+rw", "bd-r", "bd-re"]

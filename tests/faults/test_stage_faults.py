@@ -21,6 +21,8 @@ from tests.pool import collect, list_all, peers, staged
 from tests.running import started
 from tests.sshd import Sshd
 
+pytestmark = pytest.mark.long
+
 TODAY = "2026/11/22"
 
 

@@ -27,8 +27,14 @@ def pool(tmp_path: Path) -> CedarPool:
 
 def interrupted(pool: CedarPool, begun: Path, *words: str) -> int:
     """The exit status of a run that is interrupted once there is a file."""
+    program = [str(Path(sys.executable).with_name("cback3")), "-c", str(pool.config), "-l", str(pool.log)]
     with subprocess.Popen(
-        [Path(sys.executable).with_name("cback3"), "-c", pool.config, "-l", pool.log, *words],
+        [
+            "env",
+            "--default-signal=INT",
+            *program,
+            *words,
+        ],  # it is ignored in what a shell runs in the background
         env={**os.environ, "PYTHONPATH": f"{pool.root}:{EXTENSIONS}", **pool.environ},
         stdout=subprocess.PIPE,
     ) as process:

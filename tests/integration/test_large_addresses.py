@@ -13,6 +13,8 @@ from tests.conftest import Project
 
 from cedarchest.model.media import BLOCK
 
+pytestmark = pytest.mark.long
+
 DAY, NEXT = "2026/11/22", "2026/11/23"
 FAR = 52_000_000
 """A block past 100 GB."""

@@ -19,6 +19,8 @@ from cedarchest.model.media import TRAITS, Medium
 from cedarchest.model.size import Tally, session_blocks, tally
 from cedarchest.ports import Graft, SessionSource
 
+pytestmark = pytest.mark.long
+
 NAMES = st.binary(min_size=1, max_size=250).filter(
     lambda name: b"/" not in name and b"\0" not in name and name not in (b".", b"..")
 )

@@ -21,6 +21,8 @@ from tests.conftest import Project
 from tests.pool import peers
 from tests.sshd import Sshd
 
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+
 PROGRAM = Path(sys.executable).with_name("cedarchest")
 MONDAY = date(2026, 11, 23)
 LOST = date(2026, 11, 26)

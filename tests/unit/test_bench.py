@@ -15,6 +15,8 @@ from bench.report import ROWS, Goal, goals, table
 from bench.subjects import BARE, CEDAR, CEDAR_CHECK, INDEXED, Shape, cedar_version, make
 from tests.conftest import REPOSITORY
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.slow
 def test_it_runs_and_reports_every_figure_and_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.cedar_xml import BASE, CEDAR_2, CEDAR_3, migrated, ours
@@ -216,3 +217,9 @@ def test_a_damaged_file_is_taken_or_refused_and_nothing_else(dice: random.Random
         made = migrated(bytes(raw))
         assert BASE.is_absolute()
         assert made.mapping.keys() <= Config.model_fields.keys()
+
+
+@pytest.mark.parametrize("path", sorted((CEDAR_3.parent / "odd").glob("*.xml")), ids=lambda path: path.stem)
+def test_what_was_found_by_damaging_examples_is_taken_or_refused(path: Path) -> None:
+    with contextlib.suppress(ConfigError):
+        ours(path)
