@@ -14,7 +14,8 @@ APT_BENCH := cedar-backup3 genisoimage
 APT_TEST := gcc genisoimage gnupg libc6-dev libarchive-tools acl attr coreutils openssh-client openssh-server cedar-backup3 systemd cron \
   postgresql mariadb-server-core mariadb-client subversion liblockfile-bin btrfs-progs fdisk busybox gawk mawk gddrescue growisofs
 
-.PHONY: help setup setup-test demo test test-long quick test-burner check format lint types layers fix bench clean lock
+.PHONY: help setup setup-test demo test test-long quick test-burner cedar-suite check format lint types layers fix bench \
+  clean lock
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -45,6 +46,9 @@ quick: setup-test ## tests that take less than two minutes together
 
 test-burner: setup ## the emulated burner as a device of a real kernel, and a second emulator (root; Debian)
 	@tests/burner/kernel/run.sh $(BURNER)
+
+cedar-suite: setup ## how much of Cedar Backup's own tests the second distribution passes (CEDAR=sources of cedar-backup3)
+	@CEDAR_SUITE="$(or $(CEDAR),$(CEDAR_SUITE))" $(BIN)/python -m scripts.cedar_suite $(if $(WHY),--why)
 
 check: format lint types layers test ## what has to pass before anything lands
 
