@@ -96,10 +96,16 @@ def test_a_mark_is_left_with_the_peer(peer: LocalPeer, collected: Path) -> None:
 
 
 def test_a_collect_dir_that_is_not_there_is_not_ready_and_takes_no_mark(server: Sshd, tmp_path: Path) -> None:
-    for peer in (LocalPeer("here", f"{tmp_path}/nowhere"), remote(server, tmp_path / "nowhere")):
+    wrong = {
+        LocalPeer("here", f"{tmp_path}/nowhere"): ValueError,
+        remote(server, tmp_path / "nowhere"): OSError,
+    }
+    for peer, error in wrong.items():
         assert not peer.checkCollectIndicator()
-        with pytest.raises(OSError, match="nowhere"):
+        with pytest.raises(error, match="nowhere"):
             peer.writeStageIndicator()
+        with pytest.raises(error, match="nowhere"):
+            peer.stagePeer(str(tmp_path))
 
 
 def test_commands_and_actions_are_run_on_the_peer(server: Sshd, collected: Path) -> None:
@@ -139,3 +145,20 @@ def test_a_peer_that_makes_no_sense_is_refused(arguments: tuple[str, ...], words
 def test_a_remote_peer_needs_a_folder_and_a_user(folder: str, user: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         RemotePeer("far", "/c", folder, user)
+
+
+def test_commands_are_run_on_a_peer_of_which_no_folder_is_known(server: Sshd, collected: Path) -> None:
+    known = remote(server, collected)
+    peer = RemotePeer(known.name, remoteUser=known.remoteUser, rcpCommand=known.rcpCommand)
+    peer.executeRemoteCommand(f"touch {collected}/ran")
+    assert (collected / "ran").exists()
+    for action in (peer.writeStageIndicator, peer.checkCollectIndicator):
+        with pytest.raises(ValueError, match="made without a collect dir"):
+            action()
+
+
+def test_how_failures_are_ignored_is_checked_when_it_is_set(peer: LocalPeer) -> None:
+    peer.ignoreFailureMode = "daily"
+    with pytest.raises(ValueError, match='"sometimes" is none of'):
+        peer.ignoreFailureMode = "sometimes"
+    assert peer.ignoreFailureMode == "daily"

@@ -18,6 +18,7 @@ from cedarchest.config.model import Config as OurConfig
 from cedarchest.config.model import told
 from cedarchest.errors import ConfigError
 from cedarchest_cedar.as_xml import as_xml
+from cedarchest_cedar.compared import Compared
 from cedarchest_cedar.quantities import (
     UNIT_BYTES,
     UNIT_GBYTES,
@@ -68,19 +69,21 @@ VALID_ARCHIVE_MODES = ["tar", "targz", "tarbz2"]
 VALID_COMPRESS_MODES = ["none", "gzip", "bzip2"]
 VALID_FAILURE_MODES = ["none", "all", "daily", "weekly"]
 
+SECTIONS = ("reference", "extensions", "options", "peers", "collect", "stage", "store", "purge")
+
 Each = TypeVar("Each")
 
 
-@dataclass
-class ActionDependencies:
+@dataclass(eq=False)
+class ActionDependencies(Compared):
     """What an extension comes before and after, by name."""
 
     beforeList: list[str] | None = None
     afterList: list[str] | None = None
 
 
-@dataclass
-class ActionHook:
+@dataclass(eq=False)
+class ActionHook(Compared):
     """A command that goes with an action."""
 
     action: str | None = None
@@ -89,8 +92,11 @@ class ActionHook:
     def __post_init__(self) -> None:
         self.before, self.after = False, False
 
+    def _values(self) -> list[object]:
+        return [self.action, self.command, self.before, self.after]
 
-@dataclass
+
+@dataclass(eq=False)
 class PreActionHook(ActionHook):
     """A command before an action."""
 
@@ -98,7 +104,7 @@ class PreActionHook(ActionHook):
         self.before, self.after = True, False
 
 
-@dataclass
+@dataclass(eq=False)
 class PostActionHook(ActionHook):
     """A command after an action."""
 
@@ -106,16 +112,16 @@ class PostActionHook(ActionHook):
         self.before, self.after = False, True
 
 
-@dataclass
-class BlankBehavior:
+@dataclass(eq=False)
+class BlankBehavior(Compared):
     """When a disc is begun anew."""
 
     blankMode: str | None = None
     blankFactor: str | None = None
 
 
-@dataclass
-class ExtendedAction:
+@dataclass(eq=False)
+class ExtendedAction(Compared):
     """An extension: its name, what it leads to, and its place."""
 
     name: str | None = None
@@ -125,16 +131,16 @@ class ExtendedAction:
     dependencies: ActionDependencies | None = None
 
 
-@dataclass
-class CommandOverride:
+@dataclass(eq=False)
+class CommandOverride(Compared):
     """A program that takes the place of another."""
 
     command: str | None = None
     absolutePath: str | None = None
 
 
-@dataclass
-class CollectFile:
+@dataclass(eq=False)
+class CollectFile(Compared):
     """A file that is collected."""
 
     absolutePath: str | None = None
@@ -142,8 +148,8 @@ class CollectFile:
     archiveMode: str | None = None
 
 
-@dataclass
-class CollectDir:
+@dataclass(eq=False)
+class CollectDir(Compared):
     """A directory that is collected."""
 
     absolutePath: str | None = None
@@ -158,16 +164,16 @@ class CollectDir:
     recursionLevel: int | None = None
 
 
-@dataclass
-class PurgeDir:
+@dataclass(eq=False)
+class PurgeDir(Compared):
     """A directory that is purged."""
 
     absolutePath: str | None = None
     retainDays: int | None = None
 
 
-@dataclass
-class LocalPeer:
+@dataclass(eq=False)
+class LocalPeer(Compared):
     """A peer whose collect dir is on this machine."""
 
     name: str | None = None
@@ -175,8 +181,8 @@ class LocalPeer:
     ignoreFailureMode: str | None = None
 
 
-@dataclass
-class RemotePeer:
+@dataclass(eq=False)
+class RemotePeer(Compared):
     """A peer that is another machine."""
 
     name: str | None = None
@@ -190,8 +196,8 @@ class RemotePeer:
     ignoreFailureMode: str | None = None
 
 
-@dataclass
-class ReferenceConfig:
+@dataclass(eq=False)
+class ReferenceConfig(Compared):
     """Section `reference`."""
 
     author: str | None = None
@@ -200,16 +206,16 @@ class ReferenceConfig:
     generator: str | None = None
 
 
-@dataclass
-class ExtensionsConfig:
+@dataclass(eq=False)
+class ExtensionsConfig(Compared):
     """Section `extensions`."""
 
     actions: list[ExtendedAction] | None = None
     orderMode: str | None = None
 
 
-@dataclass
-class OptionsConfig:
+@dataclass(eq=False)
+class OptionsConfig(Compared):
     """Section `options`."""
 
     startingDay: str | None = None
@@ -234,8 +240,8 @@ class OptionsConfig:
         self.overrides = [*others, CommandOverride(command, absolutePath)]
 
 
-@dataclass
-class PeersConfig:
+@dataclass(eq=False)
+class PeersConfig(Compared):
     """Section `peers`."""
 
     localPeers: list[LocalPeer] | None = None
@@ -246,8 +252,8 @@ class PeersConfig:
         return bool(self.localPeers or self.remotePeers)
 
 
-@dataclass
-class CollectConfig:
+@dataclass(eq=False)
+class CollectConfig(Compared):
     """Section `collect`."""
 
     targetDir: str | None = None
@@ -260,8 +266,8 @@ class CollectConfig:
     collectDirs: list[CollectDir] | None = None
 
 
-@dataclass
-class StageConfig:
+@dataclass(eq=False)
+class StageConfig(Compared):
     """Section `stage`."""
 
     targetDir: str | None = None
@@ -273,8 +279,8 @@ class StageConfig:
         return bool(self.localPeers or self.remotePeers)
 
 
-@dataclass
-class StoreConfig:
+@dataclass(eq=False)
+class StoreConfig(Compared):
     """Section `store`."""
 
     sourceDir: str | None = None
@@ -292,14 +298,14 @@ class StoreConfig:
     ejectDelay: int | None = None
 
 
-@dataclass
-class PurgeConfig:
+@dataclass(eq=False)
+class PurgeConfig(Compared):
     """Section `purge`."""
 
     purgeDirs: list[PurgeDir] | None = None
 
 
-class Config:
+class Config(Compared):
     """All sections of a file, each None where it is absent.
 
     `stateDir` is where catalog, journal and locks of `cback3` with that file are; so what an extension
@@ -333,16 +339,22 @@ class Config:
             return
         raw = xmlData.encode() if isinstance(xmlData, str) else xmlData
         notes = Notes()
-        found = parts.read_config(tree.parse(raw), notes)
+        root = tree.parse(raw)
+        found = parts.read_config(root, notes)
         if notes.problems:
             raise ConfigError(told(notes.problems), problems=notes.problems)
         self.take(found)
+        if not found.reference and any(each.name == "reference" for each in root.children):
+            self.reference = ReferenceConfig()
         if validate:
             self.validate()
 
+    def _values(self) -> list[object]:
+        return [getattr(self, name) for name in SECTIONS]
+
     def take(self, found: read.CedarConfig) -> None:
         """Take over what was read."""
-        self.reference = ReferenceConfig(**found.reference)
+        self.reference = ReferenceConfig(**found.reference) if found.reference else None
         self.extensions = _extensions(found)
         self.options = _options(found.options)
         self.peers = None if found.peers is None else PeersConfig(*_peers(found.peers))

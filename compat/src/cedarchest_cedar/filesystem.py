@@ -18,6 +18,7 @@ from typing import IO, Literal
 from cedarchest.config.wording import shown
 from cedarchest.model.names import readable
 from cedarchest_cedar import knapsack
+from cedarchest_cedar.restricted import AbsolutePathList, RegexList
 from cedarchest_cedar.util import calculateFileAge
 
 __all__ = [
@@ -42,6 +43,19 @@ PIECE = 1 << 20
 log = logging.getLogger(__name__)
 
 
+class _Flag:
+    """An attribute that is True or False, whatever it is set to; False at first."""
+
+    def __set_name__(self, _owner: type, name: str) -> None:
+        self._name = f"_{name}"
+
+    def __get__(self, instance: object, _owner: type | None = None) -> bool:
+        return bool(getattr(instance, self._name, False))
+
+    def __set__(self, instance: object, value: object) -> None:
+        setattr(instance, self._name, bool(value))
+
+
 class FilesystemList(list[str]):
     """Paths that are there, less what is left out.
 
@@ -49,15 +63,16 @@ class FilesystemList(list[str]):
     a directory that holds a file called `ignoreFile`, with all in it.
     """
 
+    excludeFiles = _Flag()
+    excludeDirs = _Flag()
+    excludeLinks = _Flag()
+
     def __init__(self) -> None:
         super().__init__()
-        self.excludeFiles = False
-        self.excludeDirs = False
-        self.excludeLinks = False
         self.ignoreFile: str | None = None
-        self._paths: list[str] = []
-        self._patterns: list[str] = []
-        self._names: list[str] = []
+        self._paths: list[str] = AbsolutePathList()
+        self._patterns: list[str] = RegexList()
+        self._names: list[str] = RegexList()
 
     @property
     def excludePaths(self) -> list[str]:
@@ -66,10 +81,8 @@ class FilesystemList(list[str]):
 
     @excludePaths.setter
     def excludePaths(self, paths: Iterable[str] | None) -> None:
-        several = list(paths or ())
-        for path in several:
-            if not path.startswith("/"):
-                raise ValueError(f"{readable(path)} is no absolute path")
+        several = AbsolutePathList()
+        several.extend(paths or ())
         self._paths = several
 
     @property
@@ -79,7 +92,7 @@ class FilesystemList(list[str]):
 
     @excludePatterns.setter
     def excludePatterns(self, patterns: Iterable[str] | None) -> None:
-        self._patterns = _compiled(patterns)
+        self._patterns = _expressions(patterns)
 
     @property
     def excludeBasenamePatterns(self) -> list[str]:
@@ -88,7 +101,7 @@ class FilesystemList(list[str]):
 
     @excludeBasenamePatterns.setter
     def excludeBasenamePatterns(self, patterns: Iterable[str] | None) -> None:
-        self._names = _compiled(patterns)
+        self._names = _expressions(patterns)
 
     # -- adding -----------------------------------------------------------------------------------
 
@@ -169,19 +182,25 @@ class FilesystemList(list[str]):
     # -- removing ---------------------------------------------------------------------------------
 
     def removeFiles(self, pattern: str | None = None) -> int:
-        """Take out files, or those whose paths match; how many were taken out."""
+        """Take out files, or those whose paths begin with a match; how many were taken out."""
         return self._remove(lambda path: Path(path).is_file(), pattern)
 
     def removeDirs(self, pattern: str | None = None) -> int:
-        """Take out directories, or those whose paths match; how many were taken out."""
+        """Take out directories, or those whose paths begin with a match; how many were taken out."""
         return self._remove(lambda path: Path(path).is_dir(), pattern)
 
     def removeLinks(self, pattern: str | None = None) -> int:
-        """Take out links, or those whose paths match; how many were taken out."""
+        """Take out links, or those whose paths begin with a match; how many were taken out."""
         return self._remove(lambda path: Path(path).is_symlink(), pattern)
 
-    def removeMatch(self, pattern: str) -> int:
-        """Take out paths that match; how many were taken out."""
+    def removeMatch(self, pattern: str | None) -> int:
+        """Take out paths that begin with a match; how many were taken out.
+
+        Raises:
+            TypeError: there is no pattern.
+        """
+        if pattern is None:
+            raise TypeError("there is no pattern to match paths with")
         return self._remove(lambda _path: True, pattern)
 
     def removeInvalid(self) -> int:
@@ -189,7 +208,7 @@ class FilesystemList(list[str]):
         return self._remove(lambda path: not Path(path).exists(), None)
 
     def _remove(self, fits: Callable[[str], bool], pattern: str | None) -> int:
-        matches = re.compile(f"^{_compiled([pattern])[0]}$") if pattern is not None else None
+        matches = None if pattern is None else re.compile(_expressions([pattern])[0])
         kept = [path for path in self if (matches and not matches.match(path)) or not fits(path)]
         removed = len(self) - len(kept)
         self[:] = kept
@@ -236,7 +255,8 @@ class BackupFileList(FilesystemList):
         for path in self:
             with contextlib.suppress(FileNotFoundError):
                 status = Path(path).lstat()
-                found[path] = float(status.st_size) if stat.S_ISREG(status.st_mode) else 0.0
+                if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
+                    found[path] = float(status.st_size) if stat.S_ISREG(status.st_mode) else 0.0
         return found
 
     def generateDigestMap(self, stripPrefix: str | None = None) -> dict[str, str]:
@@ -286,7 +306,8 @@ class BackupFileList(FilesystemList):
 
         Raises:
             ValueError: the list is empty, or the mode is none.
-            OSError, tarfile.TarError: something cannot be read, or the archive not be written.
+            tarfile.TarError: something in the list cannot be read.
+            OSError: the archive cannot be written.
         """
         if not self:
             raise ValueError("there is nothing to archive: the list is empty")
@@ -404,13 +425,9 @@ def _directory(path: str) -> str:
     return normalizeDir(path)
 
 
-def _compiled(patterns: Iterable[str] | None) -> list[str]:
-    several = list(patterns or ())
-    for pattern in several:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ValueError(f"{shown(pattern)} is no regular expression: {error}") from None
+def _expressions(patterns: Iterable[str] | None) -> RegexList:
+    several = RegexList()
+    several.extend(patterns or ())
     return several
 
 
@@ -455,7 +472,7 @@ def _archive(archive: tarfile.TarFile, path: str, name: str | None, ignore: bool
         file = Path(path).open("rb")  # noqa: SIM115 - closed below
     except OSError as error:
         if not ignore:
-            raise
+            raise tarfile.TarError(f"{readable(path)} cannot be archived: {error.strerror}") from error
         log.warning("%s was left out: %s", readable(path), error.strerror)
         return
     with file:

@@ -40,7 +40,7 @@ def logging_as(options: Options, logfile: Path) -> Iterator[None]:
     for name in LOGGED:
         _attach(name, logging.DEBUG if options.debug else logging.INFO, handlers)
     for name in SAID:
-        _attach(name, logging.DEBUG if options.output else logging.INFO, handlers)
+        _attach(name, logging.DEBUG if options.output or options.debug else logging.INFO, handlers)
     if options.output and not options.debug:
         to_log.setLevel(logging.DEBUG)
         to_log.addFilter(lambda record: record.levelno > logging.DEBUG or record.name in SAID)

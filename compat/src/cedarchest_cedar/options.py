@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cedarchest.config.wording import shown
+from cedarchest_cedar.compared import Compared
 
 __all__ = ["Options"]
 
@@ -52,7 +53,7 @@ SPAN_SWITCHES = (
 )
 
 
-class Options:
+class Options(Compared):
     """What a command line asks for; a switch that is not given is False, or None where it has a value."""
 
     switches: Sequence[Switch] = SWITCHES
@@ -67,7 +68,6 @@ class Options:
     managedOnly: bool = False
     logfile: str | None = None
     owner: tuple[str, str] | None = None
-    mode: int | None = None
     output: bool = False
     debug: bool = False
     stacktrace: bool = False
@@ -88,6 +88,7 @@ class Options:
         if argumentList is not None and argumentString is not None:
             raise ValueError("argumentList and argumentString are both given, and one of them is meant")
         self.actions: list[str] = []
+        self._mode: int | None = None
         if argumentString is not None:
             argumentList = shlex.split(argumentString)
         if argumentList is None:
@@ -96,15 +97,26 @@ class Options:
         if validate:
             self.validate()
 
+    @property
+    def mode(self) -> int | None:
+        """Mode of a log that is made; a text is octal."""
+        return self._mode
+
+    @mode.setter
+    def mode(self, mode: int | str | None) -> None:
+        self._mode = _mode(mode) if isinstance(mode, str) else mode
+
+    def _values(self) -> list[object]:
+        return [*(getattr(self, each.attribute) for each in self.switches), tuple(self.actions)]
+
     def validate(self) -> None:
         """See that what is asked for can be done.
 
         Raises:
             ValueError: it cannot.
         """
-        if self.help or self.version or self.diagnostics:
-            return
-        self._check_words()
+        if not (self.help or self.version or self.diagnostics):
+            self._check_words()
         if self.managed and self.managedOnly:
             raise ValueError("--managed and --managed-only cannot both be given")
 
@@ -124,13 +136,17 @@ class Options:
         return [*made, *self.actions]
 
     def buildArgumentString(self, validate: bool = True) -> str:
-        """The same as one text, each value and action in quotes.
+        """The same as one text, each value but a mode, and each action, in quotes.
 
         Raises:
             ValueError: it cannot be done.
         """
         arguments = self.buildArgumentList(validate)
-        return "".join(f"{each} " if each.startswith("--") else f'"{each}" ' for each in arguments)
+        mode = arguments.index("--mode") + 1 if "--mode" in arguments else None
+        return "".join(
+            f"{each} " if each.startswith("--") or place == mode else f'"{each}" '
+            for place, each in enumerate(arguments)
+        )
 
     def _check_words(self) -> None:
         if not self.actions:
@@ -147,8 +163,6 @@ class Options:
             switch = known[given]
             value = rules.get(switch.attribute, str)(text) if switch.has_value else True
             setattr(self, switch.attribute, value)
-        if self.debug:
-            self.output = True
 
     @staticmethod
     def _written(switch: Switch, value: object) -> str:

@@ -28,26 +28,39 @@ Ownership = tuple[str, str] | None
 class LocalPeer:
     """A peer whose collect dir is on this machine."""
 
-    def __init__(self, name: str, collectDir: str, ignoreFailureMode: str | None = None) -> None:
+    _needs_collect_dir = True
+
+    def __init__(self, name: str, collectDir: str | None, ignoreFailureMode: str | None = None) -> None:
         if not name:
             raise ValueError("a peer needs a name")
-        if not collectDir.startswith("/"):
+        if collectDir is None and self._needs_collect_dir:
+            raise ValueError("a peer needs a collect dir")
+        if collectDir is not None and not collectDir.startswith("/"):
             raise ValueError(f"the collect dir {shown(collectDir)} is no absolute path")
-        if ignoreFailureMode not in {None, *VALID_FAILURE_MODES}:
-            modes = ", ".join(VALID_FAILURE_MODES)
-            raise ValueError(f"{shown(ignoreFailureMode)} is none of {modes}")
         self.name, self.collectDir, self.ignoreFailureMode = name, collectDir, ignoreFailureMode
+
+    @property
+    def ignoreFailureMode(self) -> str | None:
+        """Of which failures nothing is told."""
+        return self._ignored
+
+    @ignoreFailureMode.setter
+    def ignoreFailureMode(self, mode: str | None) -> None:
+        if mode not in {None, *VALID_FAILURE_MODES}:
+            raise ValueError(f"{shown(mode)} is none of {', '.join(VALID_FAILURE_MODES)}")
+        self._ignored = mode
 
     def stagePeer(self, targetDir: str, ownership: Ownership = None, permissions: int | None = None) -> int:
         """Copy the files of the collect dir, but for marks, into a directory; how many were copied.
 
         Raises:
-            ValueError: the directory is not there, or the peer has something else than files.
+            ValueError: a directory is not there, or the peer has something else than files.
             OSError: nothing came, or not all of it.
         """
         target = Path(targetDir)
         if not target.is_dir():
             raise ValueError(f"{shown(targetDir)} is no directory, or is not there")
+        self._check_collect_dir()
         folder = self._folder()
         items = [item for item in folder.look().items if not item.path.startswith(b"cback.")]
         if odd := [item for item in items if item.kind is not Kind.FILE]:
@@ -77,19 +90,29 @@ class LocalPeer:
         """Leave a mark in the collect dir that it was staged.
 
         Raises:
+            ValueError: the collect dir is not there.
             OSError: it cannot be left there.
         """
+        self._check_collect_dir()
         with tempfile.TemporaryDirectory(prefix="cedarchest-") as made:
             mark = Path(made, stageIndicator or STAGE_INDICATOR)
             mark.touch()
             _adjust(mark, ownership, permissions)
             self._folder().put(Path(made))
 
+    def _check_collect_dir(self) -> None:
+        if not Path(self.collectDir or "").is_dir():
+            raise ValueError(f"{self.name} has no collect dir: {self.collectDir} is no directory")
+
     def _folder(self) -> RsyncFolder:
+        if self.collectDir is None:
+            raise ValueError(
+                f"{self.name} was made without a collect dir; nothing can be fetched from it or left there"
+            )
         return self._peers().named(self.name)
 
     def _peers(self) -> RsyncPeers:
-        return RsyncPeers({self.name: Address(Path(self.collectDir), self._login())}, self._scratch())
+        return RsyncPeers({self.name: Address(Path(self.collectDir or "/"), self._login())}, self._scratch())
 
     def _login(self) -> Login | None:
         return None
@@ -99,14 +122,16 @@ class LocalPeer:
 
 
 class RemotePeer(LocalPeer):
-    """A peer that is another machine."""
+    """A peer that is another machine; to run commands there, name and user are enough."""
+
+    _needs_collect_dir = False
 
     def __init__(
         self,
         name: str,
-        collectDir: str,
-        workingDir: str,
-        remoteUser: str,
+        collectDir: str | None = None,
+        workingDir: str | None = None,
+        remoteUser: str | None = None,
         rcpCommand: str | None = None,
         localUser: str | None = None,
         rshCommand: str | None = None,
@@ -114,12 +139,15 @@ class RemotePeer(LocalPeer):
         ignoreFailureMode: str | None = None,
     ) -> None:
         super().__init__(name, collectDir, ignoreFailureMode)
-        if not workingDir.startswith("/"):
+        if workingDir is not None and not workingDir.startswith("/"):
             raise ValueError(f"the working dir {shown(workingDir)} is no absolute path")
         if not remoteUser:
             raise ValueError("a remote peer needs a user")
         self.workingDir, self.remoteUser, self.localUser = workingDir, remoteUser, localUser
         self.rcpCommand, self.rshCommand, self.cbackCommand = rcpCommand, rshCommand, cbackCommand
+
+    def _check_collect_dir(self) -> None:
+        """Nothing: whether it is there is known to the other machine."""
 
     def executeRemoteCommand(self, command: str) -> None:
         """Run a command on the peer; blanks part its words, and double quotes keep them.
@@ -157,7 +185,7 @@ class RemotePeer(LocalPeer):
         )
 
     def _scratch(self) -> Path:
-        return Path(self.workingDir)
+        return Path(self.workingDir or tempfile.gettempdir())
 
 
 def _adjust(path: Path, ownership: Ownership, permissions: int | None) -> None:

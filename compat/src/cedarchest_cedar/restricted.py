@@ -114,7 +114,9 @@ class RegexMatchList(_Restricted):
     def _check(self, item: Any) -> None:
         if item is None or (item == "" and not self.emptyAllowed):
             raise ValueError(f"{self.prefix or 'what is in the list'} may not be empty")
-        if not isinstance(item, str) or not re.search(self.valuesRegex, item):
+        if not isinstance(item, str):
+            raise TypeError(f"{self.prefix or 'what is in the list'} has to be a text: {shown(item)}")
+        if not re.search(self.valuesRegex, item):
             raise ValueError(f"{self.prefix or 'what is in the list'} may not be {shown(item)}")
 
 

@@ -90,18 +90,18 @@ output = logging.getLogger("CedarBackup3.output")
 
 
 class PathResolverSingleton:
-    """Programs that take the place of others, by name; there is one for the process."""
+    """Programs that take the place of others, by name; the last that was made is the one for the process."""
 
-    _one: PathResolverSingleton | None = None
+    _instance: PathResolverSingleton | None = None
 
     def __init__(self) -> None:
+        PathResolverSingleton._instance = self
         self._programs: Mapping[str, str] = {}
 
     @classmethod
     def getInstance(cls) -> PathResolverSingleton:
         """The one that there is."""
-        cls._one = cls._one or cls()
-        return cls._one
+        return cls._instance or cls()
 
     def lookup(self, name: str, default: str | None = None) -> str | None:
         """What takes the place of a program, or else the default."""
@@ -228,8 +228,11 @@ def getFunctionReference(module: str, function: str) -> Callable[..., Any]:
     Raises:
         ImportError: the module is not there, or cannot be loaded.
         AttributeError: the function is not in it.
+        ValueError: what has its name there is no function.
     """
     found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    if not callable(found):
+        raise ValueError(f"{module}.{function} is no function: it cannot be called")  # noqa: TRY004 - promised
     return found
 
 
@@ -263,20 +266,29 @@ def isRunningAsRoot() -> bool:
     return os.geteuid() == 0
 
 
-def convertSize(size: float, fromUnit: int, toUnit: int) -> float:
+def convertSize(size: float | str | None, fromUnit: int, toUnit: int) -> float:
     """A size in another unit.
 
     Raises:
-        ValueError: a unit is not known.
+        ValueError: there is no size, or a unit is not known.
     """
+    if size is None:
+        raise ValueError("there is no size to convert")
     for unit in (fromUnit, toUnit):
         if unit not in SIZES:
             raise ValueError(f"{shown(unit)} is no unit of size")
     return float(size) * SIZES[fromUnit] / SIZES[toUnit]
 
 
-def displayBytes(bytes: float, digits: int = 2) -> str:
-    """A number of bytes for people, in the largest unit that leaves a whole one."""
+def displayBytes(bytes: float | str | None, digits: int = 2) -> str:
+    """A number of bytes for people, in the largest unit that leaves a whole one.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    if bytes is None:
+        raise ValueError("there is no number of bytes to show")
+    bytes = float(bytes)
     for unit, name in ((UNIT_GBYTES, "GB"), (UNIT_MBYTES, "MB"), (UNIT_KBYTES, "kB")):
         if abs(bytes) >= SIZES[unit]:
             return f"{bytes / SIZES[unit]:.{digits}f} {name}"
@@ -343,17 +355,18 @@ def deviceMounted(devicePath: str) -> bool:
     return any(os.path.realpath(line.split(" ", 1)[0]) == real for line in lines if line.startswith("/"))
 
 
-def buildNormalizedPath(path: str) -> str:
-    """A path as the name of a file: what an archive of it was called.
+def buildNormalizedPath(path: str | None) -> str:
+    """A path as the name of a file: what an archive of it was called; nothing stays nothing.
 
     Raises:
         ValueError: there is none.
     """
-    if not path:
+    if path is None:
         raise ValueError("there is no path to make a name of")
     name = path.removeprefix("/").removeprefix("\\")
     if not name:
-        return "_"
+        return path and "_"
+    name = re.sub(r"\A([A-Za-z]):[/\\]", r"\1-", name)
     name = re.sub(r"\A\.", "_", name)
     return re.sub(r"[\s:]", "_", re.sub(r"[/\\]", "-", name))
 

@@ -29,6 +29,10 @@ class MediaCapacity:
     bytesUsed: float
     bytesAvailable: float
 
+    def __post_init__(self) -> None:
+        for name in ("bytesUsed", "bytesAvailable"):
+            object.__setattr__(self, name, float(getattr(self, name)))
+
     @property
     def totalCapacity(self) -> float:
         """All of them."""
@@ -58,6 +62,8 @@ class DvdWriter:
         ejectDelay: int = 0,
     ) -> None:
         del noEject, refreshMediaDelay, ejectDelay
+        if not device:
+            raise ValueError("a writer needs a device")
         self.device, self.scsiId, self.driveSpeed, self.mediaType = device, scsiId, driveSpeed, mediaType
 
     def isRewritable(self) -> bool:
