@@ -18,6 +18,7 @@ from tests.cedar_xml import CEDAR_2, CEDAR_3
 
 from cedarchest_cedar import util
 from cedarchest_cedar.config import (
+    ActionDependencies,
     Config,
     LocalPeer,
     OptionsConfig,
@@ -184,6 +185,14 @@ def test_dependencies_of_extensions_are_written_as_well() -> None:
     assert again.extensions == first.extensions
     assert again.extensions.actions[0].dependencies is not None
     assert again.extensions.actions[0].dependencies.beforeList == ["b", "c"]
+
+
+def test_an_extension_that_depends_on_nothing_has_no_lists() -> None:
+    xml = extensions(extension("a", "<run_before></run_before>"), mode="dependency")
+    found = Config(xmlData=f"<cb_config>{xml}</cb_config>", validate=False).extensions
+    assert found is not None
+    assert found.actions is not None
+    assert found.actions[0].dependencies == ActionDependencies(None, None)
 
 
 def test_what_is_not_whole_is_not_written(tmp_path: Path) -> None:

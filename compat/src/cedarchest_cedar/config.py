@@ -439,7 +439,7 @@ def _extensions(found: read.CedarConfig) -> ExtensionsConfig | None:
             each.index,
             None
             if each.before is None and each.after is None
-            else ActionDependencies(list(each.before or ()), list(each.after or ())),
+            else ActionDependencies(_some(each.before or ()), _some(each.after or ())),
         )
         for each in found.actions
     ]
