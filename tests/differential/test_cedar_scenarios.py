@@ -218,3 +218,16 @@ def test_a_day_is_burnt_otherwise(tmp_path: Path, name: str) -> None:
     for expected, is_theirs in ((theirs, True), (ours, False)):
         statuses, marked, disc = burning.done(tmp_path / str(is_theirs), theirs=is_theirs)
         assert (statuses, len(marked), len({path[:10] for path in disc})) == expected
+
+
+@pytest.mark.parametrize("media", ["dvd+rw", "dvd+r"])
+def test_cedar_backup_goes_on_with_what_ours_left(tmp_path: Path, media: str) -> None:
+    with Burner(profile=media) as drive:
+        machine = Machine(CedarPool(tmp_path), drive, date.today())  # noqa: DTZ011
+        machine.configure(3, media, "")
+        days = [ago(each, machine.today) for each in (1, 0, -1)]
+        for day, theirs, status in zip(days, (False, True, False), (0, 0, 6), strict=True):
+            machine.pool.stage(day, {"a.tar": day.encode()})
+            assert machine.run("store", theirs=theirs) == status
+        assert machine.marked() == days[:2]  # a disc that another program wrote to takes none of ours
+        assert machine.disc() == {f"{day}/here/a.tar": day.encode() for day in days[:2]}
