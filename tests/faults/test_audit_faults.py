@@ -24,7 +24,7 @@ from tests.running import started
 
 from cedarchest.model.mapfile import DiscMap, parse_mapfile
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 DAY = "2026/11/22"
 READ = "28"

@@ -49,6 +49,8 @@ from tests.cli.program import told
 from tests.cli.test_collect_cli import archive_of, collected, sources
 from tests.conftest import REPOSITORY, Project
 
+pytestmark = pytest.mark.long
+
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (f"2026-11-{day}T03:00" for day in (23, 24, 25, 26))
 
 

@@ -15,6 +15,8 @@ import pytest
 from tests.conftest import Project
 from tests.pool import peers
 
+pytestmark = pytest.mark.long
+
 DAY = "2026/11/23"
 FILES = 40
 SIZE = 60_000

@@ -21,6 +21,8 @@ from cedarchest.errors import VerifyError
 from cedarchest.model.handover import read_receipt
 from cedarchest.wiring import wired
 
+pytestmark = pytest.mark.long
+
 DAY, NEXT = "2026/11/16", "2026/11/17"
 KIB = 1 << 10
 NIGHTS = [{"CEDARCHEST_NOW": f"2026-11-{day}T23:00"} for day in range(20, 30)]

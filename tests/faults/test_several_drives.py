@@ -24,6 +24,8 @@ from cedarchest.errors import CedarchestError, Interrupted, MediumFull, NoMedium
 from cedarchest.model.disc import SessionStatus
 from cedarchest.ports import Burnt, Interrupts, Ports, SessionSource, Writer
 
+pytestmark = pytest.mark.long
+
 DAY, NEXT = "2026/11/22", "2026/11/23"
 DISC = 900
 """Blocks of the discs here: a file of 1 MB each."""

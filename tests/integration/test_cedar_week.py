@@ -10,6 +10,8 @@ from tests.burner.preload import require
 from tests.cli.program import program, told
 from tests.conftest import Ran
 
+pytestmark = pytest.mark.long
+
 CONFIG = """<?xml version="1.0"?>
 <cb_config>
 <options><starting_day>monday</starting_day><working_dir>{top}/work</working_dir></options>

@@ -325,7 +325,7 @@ def test_a_file_of_the_first_session_that_is_replaced_must_be_the_new_one(
     assert [str(finding) for finding in appended.check(earlier=earlier).findings] == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_no_bit_of_trees_or_data_changes_unnoticed(image: Image, tmp_path: Path) -> None:
     tree = image.path.parent / "tree"
     burn(tmp_path / "image.iso", "-map", tree, "/", "-volume_date", "all_file_dates", "set_to_mtime")

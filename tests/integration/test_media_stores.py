@@ -16,7 +16,7 @@ from cedarchest.adapters.xorriso import Xorriso
 from cedarchest.model.disc import DiscState
 from cedarchest.model.image.identity import find_nodes, read_node
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 WEEK = [f"2026/11/{day:02d}" for day in range(15, 22)]
 FORMATTED_BD_R = "bd-r with spare areas"

@@ -12,6 +12,8 @@ from tests.cli.program import error_of, told
 from tests.conftest import Project, Ran
 from tests.terminal import Terminal
 
+pytestmark = pytest.mark.long
+
 DAY, NEXT = "2026/11/22", "2026/11/23"
 FIRST = "CC_20261123_001"
 DISC = 2500

@@ -19,6 +19,8 @@ from tests.cli.program import told
 from tests.conftest import REPOSITORY, Project, Ran
 from tests.pool import peers
 
+pytestmark = pytest.mark.long
+
 DAY = "2026/11/23"
 KIB = 1 << 10
 LONG = "n" * 248

@@ -281,7 +281,7 @@ def _tree_end(raw: bytes, session: Session) -> int:
 
 @settings(max_examples=300)
 @given(st.data())
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_bit_of_the_trees_counts_when_all_times_are_known(data: st.DataObject) -> None:
     session = Session(day(), CONTENTS, start=START)
     raw = session.build()
