@@ -1,4 +1,4 @@
 """What extensions share."""
 
-from cedarchest_cedar.restricted import *  # noqa: F403 - the names are those of the module
-from cedarchest_cedar.util import *  # noqa: F403
+from cedarchest_cedar.restricted import *
+from cedarchest_cedar.util import *

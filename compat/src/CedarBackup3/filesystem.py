@@ -1,3 +1,3 @@
 """Lists of paths."""
 
-from cedarchest_cedar.filesystem import *  # noqa: F403 - the names are those of the module
+from cedarchest_cedar.filesystem import *

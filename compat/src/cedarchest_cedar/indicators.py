@@ -7,6 +7,14 @@ import re
 from pathlib import Path
 
 from cedarchest.adapters.clock import SystemClock
+from cedarchest_cedar.constants import (
+    COLLECT_INDICATOR,
+    DIGEST_EXTENSION,
+    DIR_TIME_FORMAT,
+    INDICATOR_PATTERN,
+    STAGE_INDICATOR,
+    STORE_INDICATOR,
+)
 from cedarchest_cedar.filesystem import BackupFileList, FilesystemList
 from cedarchest_cedar.util import changeOwnership
 from cedarchest_cedar.writers import createWriter
@@ -26,10 +34,6 @@ __all__ = [
     "writeIndicatorFile",
 ]
 
-DIR_TIME_FORMAT = "%Y/%m/%d"
-DIGEST_EXTENSION = "sha"
-INDICATOR_PATTERN = [r"cback\..*"]
-COLLECT_INDICATOR, STAGE_INDICATOR, STORE_INDICATOR = "cback.collect", "cback.stage", "cback.store"
 MEDIA_LABEL_PREFIX = "CEDAR BACKUP"
 
 DAY = re.compile(r"[0-9]{4}/[0-9]{2}/[0-9]{2}")

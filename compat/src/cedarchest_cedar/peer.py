@@ -13,8 +13,8 @@ from cedarchest.config.cedar.commands import log_in, words_of
 from cedarchest.config.wording import shown
 from cedarchest.errors import PeerError
 from cedarchest.model.index import Kind
-from cedarchest_cedar.config import VALID_FAILURE_MODES
 from cedarchest_cedar.indicators import COLLECT_INDICATOR, STAGE_INDICATOR
+from cedarchest_cedar.sections import VALID_FAILURE_MODES
 from cedarchest_cedar.util import getUidGid
 
 __all__ = ["DEF_COLLECT_INDICATOR", "DEF_STAGE_INDICATOR", "LocalPeer", "RemotePeer"]

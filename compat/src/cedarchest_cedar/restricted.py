@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, SupportsIndex
 
@@ -35,7 +36,7 @@ class UnorderedList(list[Any]):
     __hash__ = None  # it can be changed, as any list
 
 
-class _Restricted(UnorderedList):
+class _Restricted(UnorderedList, ABC):
     """A list that takes what is right, and of several things all or none."""
 
     def append(self, item: Any) -> None:
@@ -67,8 +68,9 @@ class _Restricted(UnorderedList):
             self._check(item)
         super().extend(several)
 
+    @abstractmethod
     def _check(self, item: Any) -> None:
-        raise NotImplementedError
+        """See that something is of the kind that is taken."""
 
 
 class AbsolutePathList(_Restricted):

@@ -1,3 +1,3 @@
 """What actions share."""
 
-from cedarchest_cedar.indicators import *  # noqa: F403 - the names are those of the module
+from cedarchest_cedar.indicators import *

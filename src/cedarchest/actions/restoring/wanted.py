@@ -96,12 +96,16 @@ def wanted_as_of(
         _gather_listed(gathering, each)
     _note_last(gathering, unlisted, max((each.day for each in listed), default=""))
     if not gathering.chosen and not gathering.packed:
-        known_peers = ", ".join(map(to_text, ports.catalog.peers())) or "none"
-        raise RestoreError(
-            f"nothing of {to_text(peer)} that was asked for was stored up to {until}",
-            advice=f"`cedarchest find` shows what was stored when. Peers that are known: {known_peers}.",
-        )
+        raise _nothing(peer, until, ports)
     return _restoration(gathering, ports)
+
+
+def _nothing(peer: bytes, until: str, ports: Ports) -> RestoreError:
+    known = ", ".join(map(to_text, ports.catalog.peers())) or "none"
+    return RestoreError(
+        f"nothing of {to_text(peer)} that was asked for was stored up to {until}",
+        advice=f"`cedarchest find` shows what was stored when. Peers that are known: {known}.",
+    )
 
 
 def _lines(peer: bytes, until: str, ports: Ports) -> dict[bytes, list[tuple[str, ArchiveRecord]]]:

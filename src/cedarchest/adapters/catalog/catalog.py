@@ -1,5 +1,8 @@
 """The catalog port over SQLAlchemy Core; each call is one transaction.
 
+All of the port stands in this one class, a few lines a call; what rows mean, searches and what is held where
+have modules of their own.
+
 Rows are known by what the records carry (disc id, session number); integer keys stay inside and
 say in which order records came where their times are equal.
 """
