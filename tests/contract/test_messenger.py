@@ -38,7 +38,7 @@ class Made:
 
 @pytest.fixture(autouse=True)
 def _log_as_before() -> Iterator[None]:
-    """A service silences all log but ours for as long as the program runs; here other tests follow."""
+    """What did not end in its time goes on to silence all log but ours; here other tests follow."""
     yield
     for handler in logging.getLogger().handlers:
         handler.filters.clear()
@@ -192,6 +192,15 @@ def test_one_that_answers_drop_by_drop_is_not_waited_for() -> None:
             WebMessenger(()).ping(url, "", "", 0.5)
         assert time.monotonic() - began < 1.5
         thread.join()
+
+
+def test_others_log_again_once_the_news_are_sent(web: Web, caplog: pytest.LogCaptureFixture) -> None:
+    messenger = WebMessenger()
+    messenger.check_notify(web.url("/", "json"))
+    messenger.notify(web.url("/", "json"), NEWS, 10)
+    messenger.ping(web.url("/"), "", "", 10)
+    logging.getLogger("an_extension").warning("said")
+    assert caplog.messages == ["said"]
 
 
 def test_news_are_cut_to_what_a_service_takes(web: Web) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import stat
@@ -15,6 +16,9 @@ import pytest
 from tests.burner.burner import Burner
 from tests.burner.preload import require
 from tests.cedar_runs import EXTENSIONS, CedarPool, extension, extensions, hook
+
+from cedarchest_cedar.commands import CBACK3, main
+from cedarchest_cedar.logs import LOGGED, SAID
 
 TODAY, YESTERDAY = "2026/11/24", "2026/11/23"
 SAY = "#!/bin/sh\necho dumped >> {root}/dumps\necho a dump\n"
@@ -484,6 +488,17 @@ def test_the_switches_say_what_is_told_where(
     assert bool(ran.out) is bool(on_screen)
     assert ("tells a tool" in log) is ("tells a tool" in in_log)
     assert ("[DEBUG" in log) is (switches in (["-O"], ["-d"], ["-b", "-d"]))
+
+
+def test_a_command_leaves_logging_as_it_was(pool: CedarPool) -> None:
+    names = (*LOGGED, *SAID)
+    loggers = [logging.getLogger(name) for name in names]
+    before = [(logger.level, logger.propagate, [*logger.handlers]) for logger in loggers]
+    pool.configure()
+    given = ["-c", str(pool.config), "-l", str(pool.log), "-d", "-q", "validate"]
+    assert main(given, CBACK3) == 0
+    assert "[DEBUG" in pool.log.read_text()
+    assert [(logger.level, logger.propagate, logger.handlers) for logger in loggers] == before
 
 
 def test_what_cedar_backup_ignored_is_in_the_log(pool: CedarPool) -> None:

@@ -37,20 +37,17 @@ def logging_as(options: Options, logfile: Path) -> Iterator[None]:
     to_screen = logging.StreamHandler(sys.stdout)
     to_screen.setLevel(_screen_level(options))
     handlers = (to_log, to_screen)
-    for name in LOGGED:
-        _attach(name, logging.DEBUG if options.debug else logging.INFO, handlers)
-    for name in SAID:
-        _attach(name, logging.DEBUG if options.output or options.debug else logging.INFO, handlers)
     if options.output and not options.debug:
         to_log.setLevel(logging.DEBUG)
         to_log.addFilter(lambda record: record.levelno > logging.DEBUG or record.name in SAID)
-    try:
+    with stream, contextlib.ExitStack() as attached:
+        for name in LOGGED:
+            level = logging.DEBUG if options.debug else logging.INFO
+            attached.enter_context(_attached(name, level, handlers))
+        for name in SAID:
+            level = logging.DEBUG if options.output or options.debug else logging.INFO
+            attached.enter_context(_attached(name, level, handlers))
         yield
-    finally:
-        for name in (*LOGGED, *SAID):
-            for handler in handlers:
-                logging.getLogger(name).removeHandler(handler)
-        stream.close()
 
 
 def _screen_level(options: Options) -> int:
@@ -61,12 +58,22 @@ def _screen_level(options: Options) -> int:
     return logging.ERROR
 
 
-def _attach(name: str, level: int, handlers: tuple[logging.Handler, ...]) -> None:
+@contextlib.contextmanager
+def _attached(name: str, level: int, handlers: tuple[logging.Handler, ...]) -> Iterator[None]:
+    """Have a logger log here alone, and afterwards as before."""
     logger = logging.getLogger(name)
+    before = logger.level, logger.propagate
     logger.setLevel(level)
     logger.propagate = False
     for handler in handlers:
         logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            logger.removeHandler(handler)
+        level, logger.propagate = before
+        logger.setLevel(level)
 
 
 def _opened(options: Options, path: Path) -> TextIO:

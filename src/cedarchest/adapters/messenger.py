@@ -7,12 +7,13 @@ the other side does; what has not ended then is left to itself.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
@@ -37,7 +38,7 @@ _GRACE_S = 5.0
 """So far above ours lies the network's own limit: what is said does not depend on which ends first."""
 
 _LARGEST = 1 << 16
-_OURS = logging.Filter("cedarchest")
+_SENDING = "sending"
 _MOODS = {"ok": "success", "nothing-to-do": "info", "partial": "warning", "failed": "failure"}
 
 
@@ -54,7 +55,8 @@ class WebMessenger:
     def check_notify(self, address: Address) -> str:
         """See that news can be sent there; sends nothing."""
         url = _read(address, kinds.notify_url)
-        _service(url, 1)
+        with _others_silenced():
+            _service(url, 1)
         return urlsplit(url).scheme
 
     def check_ping(self, address: Address) -> str:
@@ -116,13 +118,35 @@ def _in_time(timeout_s: float, work: Callable[[], None]) -> None:
         except Exception as error:  # noqa: BLE001 - services raise anything; their words may hold a token
             raised.append(NewsFailed(f"it ended with {type(error).__name__}"))
 
-    thread = threading.Thread(target=guarded, daemon=True)
-    thread.start()
-    thread.join(timeout_s)
+    thread = threading.Thread(target=guarded, name=_SENDING, daemon=True)
+    with _others_silenced():
+        thread.start()
+        thread.join(timeout_s)
     if thread.is_alive():
         raise NewsFailed(f"there was no answer within {timeout_s:g} s")
     if raised:
         raise raised[0]
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return record.name.startswith("cedarchest")
+
+
+@contextlib.contextmanager
+def _others_silenced() -> Iterator[None]:
+    """Have nothing logged but by us: apprise and what it sends with log whole addresses.
+
+    What did not end in its time may still do so: others stay silent as long as it is at work.
+    """
+    handlers = logging.getLogger().handlers
+    for handler in handlers:
+        handler.addFilter(_is_ours)
+    try:
+        yield
+    finally:
+        if all(thread.name != _SENDING for thread in threading.enumerate()):
+            for handler in handlers:
+                handler.removeFilter(_is_ours)
 
 
 def _bring() -> None:
@@ -132,8 +156,6 @@ def _bring() -> None:
 def _service(url: str, timeout_s: float) -> NotifyBase:
     from apprise import Apprise, AppriseAsset, OverflowMode
 
-    for handler in logging.getLogger().handlers:  # apprise and what it sends with log whole addresses
-        handler.addFilter(_OURS)
     asset = AppriseAsset(
         app_id="cedarchest",
         app_desc="backups on discs",
