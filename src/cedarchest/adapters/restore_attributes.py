@@ -36,8 +36,9 @@ class Attributes:
     def give(self, descriptor: int, entry: Entry) -> None:
         """Give an open file or folder owner, extended attributes, mode, ACLs and time, in this order."""
         self.own(partial(os.fchown, descriptor), entry)
-        acls = [each for each in entry.xattrs if each[0].startswith(_ACL)]
+        acls: list[tuple[bytes, bytes]] = []
         if entry.xattrs:
+            acls = [each for each in entry.xattrs if each[0].startswith(_ACL)]
             self._xattrs(descriptor, entry, [each for each in entry.xattrs if each not in acls])
         mode = entry.mode & 0o7777
         if mode & _PRIVILEGED_BITS and not self._privileged:
@@ -82,38 +83,30 @@ class _Owners:
 
     def __init__(self, rules: RestoreRules) -> None:
         self._rules = rules
-        self._users: dict[tuple[str, int], int] = {}
-        self._groups: dict[tuple[str, int], int] = {}
+        self._known: dict[tuple[str, int, str, int], tuple[int, int]] = {}
         self.may_be_set = os.geteuid() == 0
 
     def of(self, entry: Entry) -> tuple[int, int]:
         """User and group of an entry."""
-        rules = self._rules
-        return (
-            _number(self._users, rules.users, entry.user, entry.uid, _user, numeric=rules.numeric),
-            _number(self._groups, rules.groups, entry.group, entry.gid, _group, numeric=rules.numeric),
-        )
+        key = (entry.user, entry.uid, entry.group, entry.gid)
+        found = self._known.get(key)
+        if found is None:
+            rules = self._rules
+            found = self._known[key] = (
+                _number(rules.users, entry.user, entry.uid, _user, numeric=rules.numeric),
+                _number(rules.groups, entry.group, entry.gid, _group, numeric=rules.numeric),
+            )
+        return found
 
 
 def _number(
-    known: dict[tuple[str, int], int],
-    renamed: Mapping[str, str],
-    name: str,
-    number: int,
-    ask: Callable[[str], int],
-    *,
-    numeric: bool,
+    renamed: Mapping[str, str], name: str, number: int, ask: Callable[[str], int], *, numeric: bool
 ) -> int:
-    key = (name, number)
-    if key not in known:
-        meant = renamed.get(name) or renamed.get(str(number)) or ("" if numeric else name)
-        try:
-            known[key] = (
-                int(meant) if meant.isdecimal() and meant.isascii() else ask(meant) if meant else number
-            )
-        except (KeyError, ValueError):
-            known[key] = number
-    return known[key]
+    meant = renamed.get(name) or renamed.get(str(number)) or ("" if numeric else name)
+    try:
+        return int(meant) if meant.isdecimal() and meant.isascii() else ask(meant) if meant else number
+    except (KeyError, ValueError):
+        return number
 
 
 def _user(name: str) -> int:

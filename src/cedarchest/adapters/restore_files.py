@@ -6,7 +6,6 @@ import contextlib
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
 
 from cedarchest.adapters.restore_attributes import Attributes
 from cedarchest.errors import CedarchestError, DiskFull, RestoreError
@@ -43,7 +42,7 @@ class LocalWriting:
 
     def write(self, offset: int, data: bytes | memoryview) -> None:
         """Put bytes at an offset."""
-        with sentences(self._root, self._path):
+        with Sentences(self._root, self._path):
             write_at(self._descriptor, offset, data)
         self._size = max(self._size, offset + len(data))
 
@@ -89,25 +88,35 @@ def write_at(descriptor: int, offset: int, data: bytes | memoryview) -> None:
         view, offset = view[done:], offset + done
 
 
-@contextlib.contextmanager
-def sentences(root: bytes, path: bytes) -> Iterator[None]:
+class Sentences:
     """Says of an error what it is an error of."""
-    try:
-        yield
-    except CedarchestError:
-        raise
-    except (ValueError, OverflowError) as error:  # no file system has such a name, number or time
-        raise RestoreError(f"{to_text(path)} cannot be restored: {error}") from error
-    except OSError as error:
-        shown = to_text(root.rstrip(b"/") + b"/" + path)
+
+    __slots__ = ("_path", "_root")
+
+    def __init__(self, root: bytes, path: bytes) -> None:
+        self._root, self._path = root, path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if error is None or isinstance(error, CedarchestError):
+            return
+        if isinstance(error, (ValueError, OverflowError)):  # no file system has such a name, number or time
+            raise RestoreError(f"{to_text(self._path)} cannot be restored: {error}") from error
+        if isinstance(error, OSError):
+            raise self._said_of(error) from error
+
+    def _said_of(self, error: OSError) -> RestoreError | DiskFull:
+        shown = to_text(self._root.rstrip(b"/") + b"/" + self._path)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(f"there is no room left for {shown}", path=shown) from error
+            return DiskFull(f"there is no room left for {shown}", path=shown)
         if error.errno in (errno.ELOOP, errno.ENOTDIR):
             reason = "something that is no folder is in its way, and is not followed"
         else:
             reason = error.strerror or type(error).__name__
-        raise RestoreError(
+        return RestoreError(
             f"{shown} cannot be restored: {reason}",
             advice="Put right what it says, or restore to another folder; then run the command again.",
             path=shown,
-        ) from error
+        )

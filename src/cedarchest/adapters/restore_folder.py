@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from cedarchest.adapters.restore_attributes import Attributes
-from cedarchest.adapters.restore_files import OURS, LocalSpool, LocalWriting, sentences, write_at
+from cedarchest.adapters.restore_files import OURS, LocalSpool, LocalWriting, Sentences, write_at
 from cedarchest.errors import RestoreError
 from cedarchest.model.index import KIND_BY_FORMAT, Entry, Kind
 from cedarchest.ports.restoring import RestoreRules, There
@@ -24,6 +24,7 @@ from cedarchest.ports.restoring import RestoreRules, There
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PATH_ONLY = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_UNNAMED = os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC
 _NO_TMPFILE = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS)
 _KEPT_FOLDERS = 64
 _PIECE = 1 << 20
@@ -34,7 +35,7 @@ class LocalRestoreFolders:
 
     def open(self, root: Path, rules: RestoreRules) -> LocalRestoreFolder:
         """A folder, made where it is absent."""
-        with sentences(os.fsencode(root), b""):
+        with Sentences(os.fsencode(root), b""):
             root.mkdir(parents=True, exist_ok=True)
             if root != Path("/") and not os.access(root, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
@@ -119,14 +120,14 @@ class LocalRestoreFolder:
             with self._at(path) as (parent, name):
                 pass
         try:
-            descriptor = os.open(b".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600, dir_fd=parent)
+            descriptor = os.open(b".", _UNNAMED, 0o600, dir_fd=parent)
         except OSError as error:
             if error.errno not in _NO_TMPFILE:
-                with sentences(self._shown, path):
+                with Sentences(self._shown, path):
                     raise
             self._put_by_name(path, content, entry)
             return
-        with sentences(self._shown, path):
+        with Sentences(self._shown, path):
             try:
                 if os.write(descriptor, content) < len(content):
                     write_at(descriptor, 0, content)
@@ -138,7 +139,7 @@ class LocalRestoreFolder:
     def _put_by_name(self, path: bytes, content: bytes, entry: Entry) -> None:
         """The same on file systems that have no files without a name."""
         if self.look(path) is not None:
-            with sentences(self._shown, path):
+            with Sentences(self._shown, path):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
         with self.writing(path) as file:
             file.write(0, content)
@@ -239,7 +240,7 @@ class LocalRestoreFolder:
     def _at(self, path: bytes) -> Iterator[tuple[int, bytes]]:
         """The folder that a path is in, open, and its name there; says of errors what they are of."""
         folder, _, name = path.rpartition(b"/")
-        with sentences(self._shown, path):
+        with Sentences(self._shown, path):
             yield self._opened(folder), name
 
     def _opened(self, folder: bytes) -> int:

@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal, DecimalException
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Protocol
 from zlib import adler32
 
 from cedarchest.adapters.tar_stream import BLOCK, name_in, records_in, text_in
@@ -40,6 +40,7 @@ _KINDS = {
     b"6": Kind.FIFO,
 }
 _XATTR = b"SCHILY.xattr."
+_NOT_USUAL = (b"GNU.", b"hdrcharset")  # keywords of what this does not know
 
 
 class Stream(Protocol):
@@ -82,15 +83,8 @@ def usual_members(data: Stream) -> Iterator[Unpacked]:
             held, at = b"", 0
 
 
-class _Head(NamedTuple):
-    """What the headers of a member tell; its content begins at `begin`, and has `size` bytes."""
-
-    path: bytes
-    kind: Kind
-    size: int
-    hardlink: bytes
-    begin: int
-    entry: Callable[[], Entry]
+_Head = tuple[bytes, Kind, int, bytes, int, Callable[[], Entry]]
+"""What headers of a member tell: path, kind, size, hard link, where the content begins, and attributes."""
 
 
 def _head(held: bytes, at: int) -> _Head | None:
@@ -102,8 +96,11 @@ def _head(held: bytes, at: int) -> _Head | None:
         extended: Mapping[bytes, bytes] = {}
         if header[156:157] == b"x":
             size = int(header[124:135], 8)
-            extended = records_in(held[at + BLOCK : at + BLOCK + size])
-            if any(key.startswith((b"GNU.", b"hdrcharset")) for key in extended):
+            content = held[at + BLOCK : at + BLOCK + size]
+            extended = records_in(content)
+            if (b"GNU." in content or b"hdrcharset" in content) and any(
+                key.startswith(_NOT_USUAL) for key in extended
+            ):
                 return None
             at += BLOCK + size + -size % BLOCK
             header = held[at : at + BLOCK]
@@ -119,7 +116,7 @@ def _head(held: bytes, at: int) -> _Head | None:
         return None
     entry = partial(_entry, header, extended, kind, size, path, link)
     hardlink = _below(link) if header[156:157] == _HARD_LINK else b""
-    return _Head(path, kind, size if header[156:157] in _FILES else 0, hardlink, at + BLOCK, entry)
+    return path, kind, size if header[156:157] in _FILES else 0, hardlink, at + BLOCK, entry
 
 
 def _is_whole(header: bytes) -> bool:
@@ -130,12 +127,9 @@ def _is_whole(header: bytes) -> bool:
         told = int(header[148:155].strip(b" \0"), 8)
     except ValueError:
         return False
-    return (_sum(header) - sum(header[148:156]) + 8 * 32 - told) % _ADLER_MODULUS == 0
-
-
-def _sum(header: bytes) -> int:
-    """The sum of all bytes but for multiples of the modulus: ten times as fast as by adding them here."""
-    return (adler32(header) & 0xFFFF) - 1
+    # All bytes are added but for multiples of the modulus, ten times as fast as could be done here.
+    added = (adler32(header) & 0xFFFF) - 1
+    return (added - sum(header[148:156]) + 8 * 32 - told) % _ADLER_MODULUS == 0
 
 
 def _below(name: bytes) -> bytes:
@@ -146,7 +140,13 @@ def _below(name: bytes) -> bytes:
 
 
 def _chunks(data: Stream, held: bytes, begin: int, size: int) -> Iterator[Chunk]:
-    """The content of a member, of which the beginning is held already."""
+    """The content of a member, of which the beginning, or all, is held already."""
+    if begin + size <= len(held):
+        return iter([Chunk(0, held[begin : begin + size])])
+    return _read_on(data, held, begin, size)
+
+
+def _read_on(data: Stream, held: bytes, begin: int, size: int) -> Iterator[Chunk]:
     done = min(size, len(held) - begin)
     if done > 0:
         yield Chunk(0, held[begin : begin + done])

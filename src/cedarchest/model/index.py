@@ -211,7 +211,9 @@ _LEADS_ELSEWHERE = re.compile(rb"(?:\A|/)\.{0,2}(?:/|\Z)|\0")
 
 def is_plain_path(path: bytes) -> bool:
     """Whether a path is relative and stays where it is: no empty, `.` or `..` component, no NUL."""
-    return _LEADS_ELSEWHERE.search(path) is None
+    if b"/." in path or b"//" in path or b"\0" in path or path[:1] in b"./" or path[-1:] == b"/":
+        return _LEADS_ELSEWHERE.search(path) is None
+    return True  # nearly always, and seen so ten times as fast
 
 
 # A regular file with a plain name, as `format_record` writes it: nearly every line, and worth a short cut.
@@ -225,7 +227,7 @@ _NEW = tuple.__new__
 
 def _usual_entry(usual: re.Match[bytes], prefix: bytes) -> Entry:
     path, mode, uid, gid, mtime_ns, user, group, size, sha256 = usual.groups()
-    if (b"/." in path or b"//" in path or path[0] in b"./" or path[-1:] == b"/") and not is_plain_path(path):
+    if not is_plain_path(path):
         raise ValueError(f"not an index record: {path!r}")
     owned = _owned(mode, uid, gid, user, group)
     return _NEW(

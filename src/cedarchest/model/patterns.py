@@ -178,6 +178,8 @@ class Selection:
 
     def __call__(self, path: bytes) -> bool:
         """Whether a path is selected."""
+        if not self._names:
+            return True
         below: list[bytes] = []
         while (found := self._known.get(path)) is None:
             below.append(path)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from cedarchest.errors import DiskFull, Interrupted, RestoreError
+from cedarchest.errors import RestoreError
 from cedarchest.model.index import Entry, Kind
 from cedarchest.model.restoring import Packed, Restoration, Wanted
 from cedarchest.ports import Ports
@@ -32,6 +31,25 @@ class Written:
     failed: dict[bytes, str] = field(default_factory=dict)
     damaged: set[bytes] = field(default_factory=set)
     size: int = 0
+
+
+class _Alone:
+    """A path whose failure is written down, and goes no further."""
+
+    __slots__ = ("_target", "_written")
+
+    def __init__(self, written: Written, target: bytes) -> None:
+        self._written, self._target = written, target
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
+        if not isinstance(error, RestoreError):
+            return False
+        self._written.failed[self._target] = error.message
+        self._written.done.discard(self._target)
+        return True
 
 
 class Restoring:
@@ -103,16 +121,9 @@ class Restoring:
             if self.wanted[target].kind == Kind.FILE or target not in self.attributes:
                 yield target
 
-    @contextlib.contextmanager
-    def at(self, target: bytes) -> Iterator[None]:
+    def at(self, target: bytes) -> _Alone:
         """What fails at a path does not hold up the others."""
-        try:
-            yield
-        except (Interrupted, DiskFull):
-            raise
-        except RestoreError as error:
-            self.written.failed[target] = error.message
-            self.written.done.discard(target)
+        return _Alone(self.written, target)
 
     def look_around(self) -> None:
         """See what of it is there already, and what stands in its way."""

@@ -204,11 +204,16 @@ def layers(connection: Connection, sha256: bytes) -> Iterator[tuple[bytes, Itera
 
 def _layer(connection: Connection, key: int) -> Iterator[Member]:
     members, paths, folders = schema.members, schema.paths, schema.folders
+    told = members.c
     query = (
-        select(members, folders.c.path.label("folder"), paths.c.name)
-        .join(paths, paths.c.id == members.c.path_id)
+        select(folders.c.path, paths.c.name, told.kind, told.size, told.mtime_s, told.mtime_ns)
+        .add_columns(told.sha256, told.held)
+        .select_from(members)
+        .join(paths, paths.c.id == told.path_id)
         .join(folders, folders.c.id == paths.c.folder_id)
-        .where(members.c.tree_id == key)
+        .where(told.tree_id == key)
     )
-    for row in connection.execute(query):
-        yield _member(from_text(f"{row.folder}/{row.name}" if row.folder else row.name), row)
+    rows = connection.execute(query, execution_options={"yield_per": _BATCH})
+    for folder, name, kind, size, seconds, nanoseconds, sha256, held in rows:
+        path = from_text(f"{folder}/{name}" if folder else name)
+        yield Member(path, kind, size, seconds * _NANO + nanoseconds, sha256, held)
