@@ -68,7 +68,7 @@ def wired(
 
     xorriso = Xorriso(inherited=locks.descriptors)
     store = config.store
-    person = TerminalPerson(signals.pass_on)
+    person = TerminalPerson(signals.pass_on, reporter.still)
     drives = LocalDrives(
         xorriso,
         locks,

@@ -7,7 +7,7 @@ chosen number go wrong: with what that port may raise, before the call or after 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -89,6 +89,9 @@ class RecordingReporter:
 
     def note(self, message: str) -> None:
         self.notes.append(message)
+
+    def still(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 class NoLocks:

@@ -113,3 +113,42 @@ def test_on_a_terminal_two_drives_have_bars_of_their_own() -> None:
     assert "3.0/10.0 MB" in last
     assert "7.0/10.0 MB" in last
     assert "indexing" not in last
+
+
+def test_nothing_moves_where_something_is_asked() -> None:
+    ours, theirs = pty.openpty()
+    try:
+        with os.fdopen(theirs, "w") as terminal:
+            reporter = ProgressReporter(terminal)
+            reporter.phase("looking", 10_000_000)
+            with reporter.still():
+                terminal.write("Press Enter: ")
+                terminal.flush()
+                reporter.advance(5_000_000)
+                in_two_threads(reporter)
+                terminal.write("asked\n")
+                terminal.flush()
+            reporter.finish()
+            shown = os.read(ours, 65_536).decode()
+    finally:
+        os.close(ours)
+    before, asked, after = shown.partition("Press Enter: asked")
+    assert asked, shown
+    assert "looking" in before
+    assert "7.0/10.0 MB" in after
+
+
+def test_no_bar_comes_up_where_something_is_asked_before_there_was_one() -> None:
+    ours, theirs = pty.openpty()
+    try:
+        with os.fdopen(theirs, "w") as terminal:
+            reporter = ProgressReporter(terminal)
+            with reporter.still():
+                in_two_threads(reporter)
+                terminal.write("asked")
+                terminal.flush()
+            reporter.finish()
+            shown = os.read(ours, 65_536).decode()
+    finally:
+        os.close(ours)
+    assert shown.startswith("asked")

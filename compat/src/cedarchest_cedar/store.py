@@ -55,6 +55,10 @@ class LoggingReporter:
         """A fact worth a line."""
         self._logger.info("%s", message)
 
+    def still(self) -> contextlib.AbstractContextManager[None]:
+        """Nothing moves in a log."""
+        return contextlib.nullcontext()
+
 
 class StoreAction:
     """The documented functions, which log where the names of one package do."""

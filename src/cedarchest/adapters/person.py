@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import sys
 import threading
@@ -15,11 +16,16 @@ POLL_S = 0.2
 class TerminalPerson:
     """A person, where both standard input and standard error are a terminal; asked one thing at a time.
 
-    `waiting` is called while an answer is waited for, and may raise.
+    `waiting` is called while an answer is waited for, and may raise; `still` is entered for as long.
     """
 
-    def __init__(self, waiting: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        waiting: Callable[[], None] = lambda: None,
+        still: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+    ) -> None:
         self._waiting = waiting
+        self._still = still
         self._turn = threading.Lock()
 
     def is_there(self) -> bool:
@@ -28,7 +34,7 @@ class TerminalPerson:
 
     def changes_disc(self, problem: str, advice: str) -> bool:
         """Say which disc is wanted, and wait for Enter; an answer of any kind ends the waiting."""
-        with self._turn:
+        with self._turn, self._still():
             self._waiting()
             sys.stderr.write(
                 f"\n{readable(problem)}\n{readable(advice)}\n"

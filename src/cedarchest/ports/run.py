@@ -45,6 +45,10 @@ class Reporter(Protocol):
         """A fact worth a line."""
         ...
 
+    def still(self) -> AbstractContextManager[None]:
+        """Have nothing move on the terminal, where something is asked meanwhile."""
+        ...
+
 
 class Person(Protocol):
     """Whoever sits at the terminal, if anybody does."""

@@ -5,10 +5,12 @@ Each thread has a phase of its own: where two drives write there are two bars, a
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -25,6 +27,8 @@ class _Shown(Protocol):
 
     def begin(self, name: str, total: int, unit: str) -> None: ...
     def show(self, done: int) -> None: ...
+    def go(self) -> None: ...
+    def hide(self) -> None: ...
     def end(self) -> None: ...
 
 
@@ -39,6 +43,7 @@ class ProgressReporter:
         self._line_every_s = line_every_s
         self._shown: _Shown | None = None
         self._turn = threading.Lock()
+        self._is_still = False
         self.warnings: list[str] = []
 
     def phase(self, name: str, total: int, unit: str = "B") -> None:
@@ -52,6 +57,8 @@ class ProgressReporter:
                     _Bar(self._stream) if self._stream.isatty() else _Lines(self._stream, self._line_every_s)
                 )
             self._shown.begin(name, total, unit)
+            if not self._is_still:
+                self._shown.go()
 
     def advance(self, done: int) -> None:
         """So much of the phase is done."""
@@ -68,6 +75,21 @@ class ProgressReporter:
     def note(self, message: str) -> None:
         """A fact worth a line."""
         log.info("%s", message)
+
+    @contextlib.contextmanager
+    def still(self) -> Iterator[None]:
+        """Have nothing move on the terminal, where something is asked meanwhile; the work goes on."""
+        with self._turn:
+            self._is_still = True
+            if self._shown is not None:
+                self._shown.hide()
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._is_still = False
+                if self._shown is not None:
+                    self._shown.go()
 
     def finish(self) -> None:
         """Take what moves off the terminal."""
@@ -98,7 +120,6 @@ class _Bar:
             TimeRemainingColumn(),
             console=Console(file=stream),
         )
-        self._progress.start()
         self._tasks: dict[int, TaskID] = {}
 
     def begin(self, name: str, total: int, unit: str) -> None:
@@ -112,6 +133,15 @@ class _Bar:
     def show(self, done: int) -> None:
         if (task := self._tasks.get(threading.get_ident())) is not None:
             self._progress.update(task, completed=done)
+
+    def go(self) -> None:
+        self._progress.start()
+
+    def hide(self) -> None:
+        live = self._progress.live
+        live.transient = True
+        self._progress.stop()
+        live.transient = False
 
     def end(self) -> None:
         self._progress.stop()
@@ -152,5 +182,7 @@ class _Lines:
         self._stream.write(f"{phase.name}: {share}, {rate / 1e6:.1f} MB/s, {left:.0f} min left\n")
         self._stream.flush()
 
-    def end(self) -> None:
+    def go(self) -> None:
         """Nothing moves here."""
+
+    hide = end = go
