@@ -96,6 +96,24 @@ def test_somebody_is_asked_for_the_disc_by_its_label(project: Project, drive: Bu
     assert files(project) == expected(DAYS[0]) | expected(DAYS[1])
 
 
+def test_another_copy_than_the_one_that_is_asked_for_does_as_well(project: Project, drive: Burner) -> None:
+    project.configure(device="/dev/sr0", copies=2)
+    project.stage(DAYS[0], expected(DAYS[0]))
+    project.environ["CEDARCHEST_NOW"] = "2026-11-22T23:00"
+    assert project.run("store", environ=drive.env()).status == 8  # the second copy wants a disc of its own
+    copies = {"CC_20261122_001": drive.exchange("dvd+r", blocks=DISC)}
+    assert project.run("store", environ=drive.env()).status == 0
+    copies["CC_20261122_B001"] = drive.exchange("dvd+r", blocks=DISC)
+    asked = Terminal(project, drive, "restore", "--to", str(project.root / "back"))
+    text = asked.until("Press Enter")
+    (wanted,) = (label for label in copies if f"Insert {label}." in text)
+    (other,) = copies.keys() - {wanted}
+    drive.exchange("dvd+r", directory=copies[other])
+    asked.answer("\n")
+    assert asked.status() == 0
+    assert files(project) == expected(DAYS[0])
+
+
 @pytest.mark.parametrize("sense", [(3, 0x11, 0), (3, 0x02, 0), (4, 0x3E, 2)], ids=str)
 def test_blocks_that_a_drive_cannot_read_cost_their_file_and_no_other(
     project: Project, drive: Burner, sense: tuple[int, int, int]

@@ -167,6 +167,8 @@ class DiscReader:
         except MediaError as error:
             self.absent[reading.disc.disc_id] = error
             return
+        if writer is None:
+            return
         label = reading.disc.label
         self.labels_read[label] = None
         self._ports.reporter.phase(f"reading {label}", reading.size)

@@ -59,8 +59,10 @@ class NeededDiscs:
         end = max((session.start + session.blocks for session in known), default=0)
         return place.start >= 0 and place.start + -(-piece.size // BLOCK) <= end
 
-    def loaded(self, disc: Disc) -> Writer:
+    def loaded(self, disc: Disc) -> Writer | None:
         """The drive with a disc in it, after a person was asked for it where one is there.
+
+        None where the person put in something else, which may do as well.
 
         Raises:
             NoMedium: it is in none.
@@ -72,13 +74,11 @@ class NeededDiscs:
         burners = [writer for writer in self._writers if not writer.loads_itself]
         where = burners[0].device if burners else self._writers[0].device
         message = f"{disc.label}{kept} is needed and is not in {where}"
-        while burners and self._ports.person.is_there():
+        if burners and self._ports.person.is_there():
             with contextlib.suppress(MediaError, ToolError):
                 burners[0].eject()
-            if not self._ports.person.changes_disc(message, f"Insert {disc.label}."):
-                break
-            if self._holds(burners[0], disc):
-                return burners[0]
+            if self._ports.person.changes_disc(message, f"Insert {disc.label}."):
+                return burners[0] if self._holds(burners[0], disc) else None
         raise NoMedium(
             message,
             advice=f"Insert {disc.label} and run the same command again: it goes on where this one stopped.",
