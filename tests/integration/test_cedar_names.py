@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import tarfile
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from xml.sax.saxutils import escape
 
 import pytest
 from tests.burner.burner import Burner
@@ -16,6 +18,7 @@ from tests.burner.preload import require
 from tests.cedar_runs import EXTENSIONS, CedarPool, extension, extensions, hook
 from tests.cedar_xml import CEDAR_2, CEDAR_3
 
+from cedarchest.config.cedar.translate import OWN_EXTENSIONS
 from cedarchest_cedar import util
 from cedarchest_cedar.config import (
     ActionDependencies,
@@ -78,7 +81,10 @@ def test_each_module_is_there_in_both_packages(package: str) -> None:
         "actions.util",
         "actions.constants",
     )
-    for name in (*names, *(f"actions.{each}" for each in (*ACTIONS, "store"))):
+    extends = tuple(
+        each.removeprefix("CedarBackup3.") for each in OWN_EXTENSIONS if "3" in each.split(".")[0]
+    )
+    for name in (*names, *extends, *(f"actions.{each}" for each in (*ACTIONS, "store"))):
         module: ModuleType = importlib.import_module(f"{package}.{name}")
         assert module.__doc__
         assert [each for each in vars(module) if not each.startswith("_")]
@@ -91,6 +97,42 @@ def test_a_collect_and_a_stage_are_done_without_hooks(pool: CedarPool, package: 
     (staged,) = (pool.root / "staging" / TODAY / "here").glob("*home.tar")
     assert staged.stat().st_size
     assert pool.traced() == []
+
+
+MBOX = (
+    "<mbox><collect_mode>daily</collect_mode><compress_mode>none</compress_mode>"
+    "<file><abs_path>{}</abs_path></file></mbox>"
+)
+
+
+def test_what_an_extension_of_its_own_made_is_made(pool: CedarPool, package: str) -> None:
+    mailbox = pool.root / "a & <b>"
+    mailbox.write_text("From somebody\n")
+    text = pool.config.read_text().replace("</cb_config>", MBOX.format(escape(str(mailbox))) + "</cb_config>")
+    pool.config.write_text(text)
+    config = Config(xmlPath=pool.config)
+    assert config.collect is not None
+    (pool.root / "elsewhere").mkdir()
+    config.collect.targetDir = str(pool.root / "elsewhere")
+    module = importlib.import_module(f"{package}.extend.mbox")
+    module.executeAction(str(pool.config), Options(["zzz"]), config)
+    (made,) = (pool.root / "elsewhere").glob("*.tar")
+    with tarfile.open(made) as archive:
+        assert [Path(member.name).name for member in archive] == ["a & <b>"]
+    assert config.extensions is not None
+    assert [each.name for each in config.extensions.actions or ()] == ["zzz"]  # the object stays as it was
+
+
+@pytest.mark.parametrize(
+    ("name", "refused"),
+    [("mysql", "no <mysql>"), ("encrypt", "encrypt"), ("amazons3", "s3"), ("capacity", ""), ("split", "")],
+)
+def test_an_extension_of_its_own_without_a_section(
+    pool: CedarPool, package: str, name: str, refused: str
+) -> None:
+    action = importlib.import_module(f"{package}.extend.{name}").executeAction
+    with pytest.raises(ValueError, match=refused) if refused else contextlib.nullcontext():
+        action(str(pool.config), Options(["zzz"]), Config(xmlPath=pool.config))
 
 
 def test_what_an_extension_sets_counts_and_not_what_the_file_says(pool: CedarPool) -> None:

@@ -1,11 +1,14 @@
 """The other standard actions under their names: `executeCollect(configPath, options, config)` and its like.
 
+`executeExtension` does what an extension of Cedar Backup's own did.
+
 The configuration object is what counts; from the path comes only which catalog and journal are meant, those
 of `cback3` with that file.
 """
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,13 +17,15 @@ from cedarchest.config.load import Loaded
 from cedarchest.config.model import Config as OurConfig
 from cedarchest.errors import CedarchestError, Interrupted, UnexpectedFailure
 from cedarchest_cedar.as_xml import as_xml
-from cedarchest_cedar.config import state_dir_of
+from cedarchest_cedar.config import ExtendedAction, ExtensionsConfig, state_dir_of
 from cedarchest_cedar.options import Options
 from cedarchest_cedar.running import CedarRun
 from cedarchest_cedar.translate import path_text
+from cedarchest_cedar.xmlutil import createInputDom, readFirstChild
 
 __all__ = [
     "executeCollect",
+    "executeExtension",
     "executeInitialize",
     "executePurge",
     "executeRebuild",
@@ -35,7 +40,7 @@ def executeCollect(configPath: str | Path, options: object, config: object) -> N
     Raises:
         ValueError, OSError: the configuration is of no use; something could not be collected.
     """
-    _execute("collect", configPath, options, config)
+    _execute("collect", configPath, options, as_xml(config))
 
 
 def executeStage(configPath: str | Path, options: object, config: object) -> None:
@@ -44,7 +49,7 @@ def executeStage(configPath: str | Path, options: object, config: object) -> Non
     Raises:
         ValueError, OSError: the configuration is of no use; a peer is not ready.
     """
-    _execute("stage", configPath, options, config)
+    _execute("stage", configPath, options, as_xml(config))
 
 
 def executePurge(configPath: str | Path, options: object, config: object) -> None:
@@ -53,7 +58,7 @@ def executePurge(configPath: str | Path, options: object, config: object) -> Non
     Raises:
         ValueError, OSError: the configuration is of no use; something could not be deleted.
     """
-    _execute("purge", configPath, options, config)
+    _execute("purge", configPath, options, as_xml(config))
 
 
 def executeRebuild(configPath: str | Path, options: object, config: object) -> None:
@@ -62,7 +67,7 @@ def executeRebuild(configPath: str | Path, options: object, config: object) -> N
     Raises:
         ValueError, OSError: the configuration is of no use; the week could not be stored.
     """
-    _execute("rebuild", configPath, options, config)
+    _execute("rebuild", configPath, options, as_xml(config))
 
 
 def executeValidate(configPath: str | Path, options: object, config: object) -> None:
@@ -71,7 +76,7 @@ def executeValidate(configPath: str | Path, options: object, config: object) -> 
     Raises:
         ValueError, OSError: it is not.
     """
-    _execute("validate", configPath, options, config)
+    _execute("validate", configPath, options, as_xml(config))
 
 
 def executeInitialize(configPath: str | Path, options: object, config: object) -> None:
@@ -80,12 +85,30 @@ def executeInitialize(configPath: str | Path, options: object, config: object) -
     Raises:
         ValueError, OSError: the configuration is of no use; the disc may not be given up.
     """
-    _execute("initialize", configPath, options, config)
+    _execute("initialize", configPath, options, as_xml(config))
 
 
-def _execute(word: str, config_path: str | Path, options: object, config: object) -> None:
+def executeExtension(name: str, configPath: str | Path, options: object, config: object) -> None:
+    """Do what an extension of Cedar Backup's own did, by its section in the file.
+
+    Raises:
+        ValueError, OSError: the configuration is of no use; something could not be dumped.
+    """
+    raw = Path(path_text(configPath, "configPath")).read_bytes()
+    section = readFirstChild(createInputDom(raw)[1], name)
+    alone = copy(config)
+    alone.extensions = ExtensionsConfig(  # type: ignore[attr-defined]
+        [ExtendedAction(name, f"CedarBackup3.extend.{name}", "executeAction", 1)]
+    )
+    with_section = as_xml(alone).replace(
+        "</cb_config>", (section.toxml() if section else "") + "</cb_config>"
+    )
+    _execute(name, configPath, options, with_section)
+
+
+def _execute(word: str, config_path: str | Path, options: object, xml: str) -> None:
     path = Path(path_text(config_path, "configPath")).absolute()
-    made = migrate(as_xml(config).encode(), base=path.parent, secrets_dir=state_dir_of(path))
+    made = migrate(xml.encode(), base=path.parent, secrets_dir=state_dir_of(path))
     loaded = Loaded(OurConfig.from_mapping(made.mapping, path.parent), (), made.secrets, made)
     asked = Options([*(["--full"] if getattr(options, "full", False) else []), word])
     run = CedarRun(asked, str(path), loaded, hooks=False)
