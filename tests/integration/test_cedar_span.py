@@ -62,6 +62,16 @@ def test_without_a_terminal_nothing_is_asked_and_each_run_goes_on_with_the_next_
         assert (again.status, "nothing to store" in again.out) == (0, True)
 
 
+def test_a_day_that_is_staged_by_half_is_on_no_disc(pool: CedarPool) -> None:
+    (pool.root / "staging" / NEXT / "cback.stage").unlink()
+    with Burner(profile="dvd+r", blocks=DISC) as drive:
+        pool.environ |= drive.env()
+        while (ran := pool.run(command="cback3-span")).status == 6 and "Insert a blank disc" in ran.out:
+            drive.exchange("dvd+r", blocks=DISC)
+    assert ran.status == 0, ran.out
+    assert stored(pool) == [True, False]
+
+
 def test_at_a_terminal_it_is_asked_before_anything_is_written_and_for_each_disc(pool: CedarPool) -> None:
     with Burner(profile="dvd+r", blocks=DISC) as drive:
         asked = terminal(pool, drive)

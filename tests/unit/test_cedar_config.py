@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.cedar_xml import BASE, CEDAR_2, CEDAR_3, collect, document, migrated, ours, problems, report, store
+from tests.conftest import REPOSITORY
 
 from cedarchest.actions.collect import check_collected
 from cedarchest.config.cedar.commands import LogIn, log_in, words_of
@@ -294,6 +295,19 @@ def test_blank_behavior_decides_on_new_discs(blank: str, new_disc: NewDisc, fact
 )
 def test_each_deliberate_difference_is_told(row: tuple[str, ...]) -> None:
     assert told(report(CEDAR_3).changed, *row)
+
+
+def test_each_difference_in_the_table_has_a_test_that_shows_it() -> None:
+    text = (REPOSITORY / "docs/how-to/from-cedar.md").read_text(encoding="utf-8")
+    rows = text.partition("| shown by |\n")[2].partition("\n\n")[0].splitlines()[1:]
+    assert len(rows) > 40
+    sources = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "tests").rglob("test_*.py"))
+    unshown = [
+        row
+        for row in rows
+        if not (test := re.fullmatch(r"\|.*\| `(test_\w+)` \|", row)) or f"def {test[1]}(" not in sources
+    ]
+    assert unshown == []
 
 
 def test_days_are_staged_where_the_store_looks_when_there_is_no_stage() -> None:
