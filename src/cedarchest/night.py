@@ -70,8 +70,10 @@ def everything(where: runs.Where, *, full: bool, dry_run: bool) -> runs.Run:
 def _ours(places: Mapping[str, runs.Where], *, full: bool, dry_run: bool) -> dict[str, runs.Run]:
     """Our own actions with their hooks, each in its place."""
     collect, purge = runs.collect(full=full, dry_run=dry_run), runs.purge(dry_run=dry_run)
+    after_collect = places.get("collect") not in (None, runs.Where.PEERS)
+    stage = runs.stage(full=full, dry_run=dry_run, after_collect=after_collect)
     here = {
-        "stage": runs.hooked("stage", runs.stage(full=full, dry_run=dry_run), dry_run=dry_run),
+        "stage": runs.hooked("stage", stage, dry_run=dry_run),
         "store": runs.hooked("store", runs.store(full=full, dry_run=dry_run), dry_run=dry_run),
     }
     reaching = {

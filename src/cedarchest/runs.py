@@ -45,12 +45,14 @@ def collect(
     )
 
 
-def stage(peers: Sequence[str] = (), *, full: bool, dry_run: bool, day: str = "") -> Run:
+def stage(
+    peers: Sequence[str] = (), *, full: bool, dry_run: bool, day: str = "", after_collect: bool = False
+) -> Run:
     """Bring what peers collected into a day, by default today's."""
     from cedarchest.actions.stage import StageOptions, execute_stage
     from cedarchest.report import text
 
-    options = StageOptions(tuple(peers), full=full, dry_run=dry_run, day=day)
+    options = StageOptions(tuple(peers), full, dry_run, day, after_collect)
     return lambda _path, config, ports: text.staged(
         execute_stage(config, options, ports=ports), dry_run=dry_run
     )

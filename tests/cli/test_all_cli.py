@@ -60,7 +60,14 @@ def test_a_dry_run_of_a_night_writes_nothing(project: Project, home: Path) -> No
     sources(project, {"path": str(home)})
     add(project, hook("all", "before", "touch", str(project.root / "touched")))
     before = sorted(project.root.rglob("*"))
-    assert "would collect" in project.run("all", "--dry-run").out
+    ran = project.run("all", "--dry-run")
+    assert "would collect" in ran.out
+    assert f"would stage here in {DAY}, once it is collected" in ran.out
+    assert ran.status == 0, ran.err
+    assert (
+        told(project.run("--json", "all", "--dry-run"))["actions"][1]["peers"][0]["outcome"]
+        == "after-collect"
+    )
     assert sorted(project.root.rglob("*")) == before
 
 

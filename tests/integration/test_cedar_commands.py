@@ -369,6 +369,28 @@ def test_a_whole_night_comes_to_a_disc(pool: CedarPool) -> None:
         assert pool.run("-q", "validate").status == 0
 
 
+def test_a_night_without_anything_new_is_no_failure(pool: CedarPool) -> None:
+    require()
+    collect = (
+        f"<collect><collect_dir>{pool.root}/collect</collect_dir><collect_mode>incr</collect_mode>"
+        f"<archive_mode>tar</archive_mode><ignore_file>.no</ignore_file>"
+        f"<dir><abs_path>{pool.root}/home</abs_path></dir></collect>"
+    )
+    purge = f"<purge><dir><abs_path>{pool.root}/collect</abs_path><retain_days>0</retain_days></dir></purge>"
+    pool.configure(STORE.format(root=pool.root) + purge, collect=collect)
+    with Burner(profile="dvd+rw") as drive:
+        pool.environ |= {**drive.env(), "CEDARCHEST_NOW": "2026-11-24T01:00"}
+        assert pool.run("all").status == 0
+        assert pool.run("store").status == 6
+        pool.environ["CEDARCHEST_NOW"] = "2026-11-25T01:00"
+        ran = pool.run("all")
+        assert (ran.status, ran.out) == (0, "")
+        assert pool.run("store").status == 0
+        assert not (pool.root / "staging/2026/11/25").exists()
+        pool.environ["CEDARCHEST_NOW"] = "2026-11-26T02:00"  # nothing was staged since
+        assert pool.run("store").status == 6
+
+
 def test_what_an_extension_makes_of_a_staged_day_is_what_is_stored(pool: CedarPool) -> None:
     require()
     collect = pool.root / "collect"

@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from cedarchest import recorded, runs
@@ -39,12 +40,13 @@ from cedarchest.errors import (
     PeerError,
     UnexpectedFailure,
 )
+from cedarchest.model.days import format_day
 from cedarchest.model.names import readable
 from cedarchest.ports import Ports
 from cedarchest.report import text
 from cedarchest.report.outcome import Outcome, Result
 from cedarchest.report.progress import ProgressReporter
-from cedarchest.wiring import keep_secrets, wired
+from cedarchest.wiring import journal_of, keep_secrets, wired
 from cedarchest_cedar.config import Config
 from cedarchest_cedar.options import Options
 from cedarchest_cedar.ordering import Extension, extensions_of, in_order
@@ -218,11 +220,21 @@ class CedarRun(Acting):
         }
         result = acts[word]()
         self.tell(result)
-        if word == "store" and result.outcome is Outcome.NOTHING_TO_DO and not result.left_out:
+        has_stored = result.outcome is not Outcome.NOTHING_TO_DO or result.left_out
+        if word == "store" and not has_stored and not self._was_nothing_staged():
             raise MediaError(
                 "there is nothing to store: no staged day waits",
                 advice="Stage a day first; it is staged when it holds cback.stage.",
             )
+
+    def _was_nothing_staged(self) -> bool:
+        """Whether the last stage found nothing new: Cedar Backup would have staged a day without files."""
+        journal, clock = journal_of(self.config)
+        stages = [run for run in journal.runs() if run.action == "stage"]
+        if not stages or clock.now() - stages[-1].began > timedelta(days=1):
+            return False
+        day = self.config.require_stage().dir / format_day(stages[-1].began.date())
+        return stages[-1].outcome == Outcome.NOTHING_TO_DO and not day.is_dir()
 
     def _collects(self, word: str, run: runs.Run) -> Result:
         """Run what needs no catalog."""

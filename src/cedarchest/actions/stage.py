@@ -37,13 +37,14 @@ STALE = timedelta(hours=36)
 class StageOptions:
     """What the caller asks: certain peers, a full run as on the starting day, only the plan, a day.
 
-    Without a `day` it is today.
+    Without a `day` it is today. A plan may be one for `after_collect`, which is not run for it either.
     """
 
     peers: tuple[str, ...] = ()
     full: bool = False
     dry_run: bool = False
     day: str = ""
+    after_collect: bool = False
 
 
 class PeerOutcome(StrEnum):
@@ -53,6 +54,7 @@ class PeerOutcome(StrEnum):
     NOTHING_NEW = "nothing-new"
     IGNORED = "ignored"
     FAILED = "failed"
+    AFTER_COLLECT = "after-collect"  # in a plan: it has nothing yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,11 @@ def execute_stage(config: Config, options: StageOptions, *, ports: Ports) -> Sta
     peers = _chosen(config, options.peers)
     day = options.day or format_day(ports.clock.now().date())
     if options.dry_run:
-        return _report(config, options, day, _offers(config, peers, day, ports), ports)
+        later = [peer for peer in peers if options.after_collect and _is_collected_first(peer, config, ports)]
+        offers = _offers(config, [peer for peer in peers if peer not in later], day, ports)
+        report = _report(config, options, day, offers, ports)
+        planned = (StagedPeer(peer.name, PeerOutcome.AFTER_COLLECT) for peer in later)
+        return replace(report, peers=(*report.peers, *planned))
     with ports.locks.hold(config.options.state_dir):
         _prepare(config, ports)
         unfinished = _finish_earlier(config, day, ports)
@@ -115,6 +121,12 @@ def _chosen(config: Config, names: Sequence[str]) -> list[Peer]:
             f"there is no peer {unknown[0]}", advice=f"The configuration names: {', '.join(known)}."
         )
     return [peer for name, peer in known.items() if not names or name in names]
+
+
+def _is_collected_first(peer: Peer, config: Config, ports: Ports) -> bool:
+    """Whether it is this machine, which was not collected yet."""
+    is_here = config.collect is not None and not peer.host and peer.collect_dir == config.collect.dir
+    return is_here and (not peer.collect_dir.is_dir() or ports.peers.named(peer.name).handover() is None)
 
 
 def _prepare(config: Config, ports: Ports) -> None:

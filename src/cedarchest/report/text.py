@@ -109,6 +109,8 @@ def _staged_line(day: str, peer: StagedPeer, *, dry_run: bool) -> str:
     if peer.outcome is PeerOutcome.STAGED:
         amount = f"{counted(peer.files, 'file')}, {shown_bytes(peer.data_bytes)}"
         return f"{'would stage' if dry_run else 'staged'} {peer.name} in {day}: {amount}"
+    if peer.outcome is PeerOutcome.AFTER_COLLECT:
+        return f"would stage {peer.name} in {day}, once it is collected"
     return f"{peer.name}: " + ("failed, ignored" if peer.outcome is PeerOutcome.IGNORED else "nothing new")
 
 
