@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import os
 import signal
@@ -16,6 +17,8 @@ import pytest
 from tests.burner.burner import Burner
 from tests.burner.preload import require
 from tests.cedar_runs import EXTENSIONS, CedarPool, extension, extensions, hook
+from tests.conftest import Project
+from tests.servers import mariadb
 
 from cedarchest_cedar.commands import CBACK3, main
 from cedarchest_cedar.logs import LOGGED, SAID
@@ -165,6 +168,32 @@ def test_each_word_makes_what_its_section_says_and_collect_does_not(pool: CedarP
     else:
         assert len([each for each in made if each.endswith(".tar")]) == expected
     assert "secret" not in pool.log.read_text()
+
+
+@pytest.mark.slow
+def test_what_the_word_mysql_dumps_with_a_password_is_loaded_by_another_server(of_user: Project) -> None:
+    pool = CedarPool(of_user.root)
+    secret = 'it\'s "secret" & \\ more'
+    section = (
+        f"<mysql><user>backup</user><password>{escape(secret)}</password><compress_mode>gzip</compress_mode>"
+        "<all>N</all><database>shop</database></mysql>"
+    )
+    pool.configure(section + extensions(native("mysql")))
+    with mariadb(pool.root / "first") as server:
+        server.ask(
+            "CREATE DATABASE shop; CREATE TABLE shop.item (name TEXT); INSERT INTO shop.item VALUES ('Käse');"
+        )
+        quoted = secret.replace("\\", "\\\\").replace("'", "''")
+        server.ask(
+            f"CREATE USER backup@localhost IDENTIFIED BY '{quoted}'; GRANT ALL ON *.* TO backup@localhost"
+        )
+        pool.environ |= {name: server.environ[name] for name in ("HOME", "PATH")}
+        ran = pool.run("mysql")
+        assert (ran.status, ran.out) == (0, "")
+    dump = gzip.decompress((pool.root / "collect/mysqldump-shop.txt.gz").read_bytes()).decode()
+    with mariadb(pool.root / "second") as server:
+        server.ask(dump)
+        assert server.ask("SELECT name FROM shop.item") == "Käse\n"
 
 
 def test_a_word_heals_a_list_that_is_damaged(pool: CedarPool) -> None:
