@@ -151,6 +151,7 @@ def test_a_dry_run_says_what_it_would_enter_and_enters_nothing(pool: Project) ->
     assert told(pool.run("--json", "discs"))["discs"] == []
 
 
+@pytest.mark.long
 @settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_the_order_of_discs_does_not_matter(pool: Project, data: st.DataObject) -> None:

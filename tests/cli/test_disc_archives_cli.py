@@ -105,6 +105,7 @@ def week(project: Project) -> Project:
     return project
 
 
+@pytest.mark.long
 def test_after_all_but_the_discs_is_lost_every_member_is_found_as_before(week: Project) -> None:
     patterns = ("stays", "changes", "goes", "too", "*.tar.zst")
     before = answers(week, *patterns)

@@ -157,6 +157,7 @@ INVENTORY = """<inventory><collect_mode>{mode}</collect_mode><largest>2.5 KB</la
 <folder><abs_path>{home}/in here</abs_path></folder></inventory>"""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("mode", "program", "hidden", "labels", "full"),
     [

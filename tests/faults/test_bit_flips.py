@@ -212,6 +212,7 @@ def test_a_flip_in_a_first_session_leaves_the_second_day_stored(project: Project
     assert project.is_marked(FIRST)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_flip_anywhere_is_found(project: Project, flip: Flip, seed: int) -> None:

@@ -83,6 +83,7 @@ def contents(top: Path) -> dict[str, object]:
     }
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
 def test_a_collect_killed_at_any_moment_loses_nothing(project: Project, seed: int) -> None:

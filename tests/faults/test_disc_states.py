@@ -48,6 +48,7 @@ def notices(project: Project, drive: Burner) -> Any:
 # -- closed badly --------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("medium", SEQUENTIAL)
 @pytest.mark.parametrize("effect", [Effect.LATE_SENSE, Effect.SENSE], ids=["closed", "not closed"])
 def test_a_session_that_is_closed_badly_and_reads_well_is_stored(

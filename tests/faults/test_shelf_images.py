@@ -213,6 +213,7 @@ def test_an_image_that_is_in_the_way_of_a_new_label_is_not_overwritten(
     assert [image.stem for image in project.images()] == ["CC_20261122_001", "CC_20261122_002"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", ["the shelf", "the image"])
 def test_a_shelf_that_may_not_be_written_is_said_before_anything_is(of_user: Project, what: str) -> None:
     of_user.stage(FIRST)

@@ -34,6 +34,7 @@ def erased(project: Project, drive: Burner, *options: str) -> list[str]:
     return [line[:5] for line in drive.log() if line.startswith(("a1 ", "04 "))]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("medium", "quick", "full"),
     [

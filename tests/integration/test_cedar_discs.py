@@ -300,6 +300,7 @@ def test_a_disc_that_was_entered_is_kept_as_long_as_it_was_not_read_and_its_days
         assert (ran.status, "younger than" in told(ran)["error"]["message"]) == (8, True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("medium", MEDIA)
 def test_a_disc_that_was_entered_is_read_and_appended_to_and_both_are_entered_again(
     project: Project, sources: tuple[Path, Path], tmp_path: Path, medium: str

@@ -34,6 +34,7 @@ def discs(project: Project) -> list[dict[str, Any]]:
     return details
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("medium", SEQUENTIAL)
 def test_a_disc_is_closed_with_its_session_when_that_is_always_wished(project: Project, medium: str) -> None:
     project.configure(device="/dev/sr0", close="always")
@@ -93,6 +94,7 @@ def test_a_closed_disc_whose_session_is_bad_makes_its_day_due_on_another(project
     assert [disc["sessions"][0]["status"] for disc in discs(project)] == ["bad", "verified"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("medium", SEQUENTIAL)
 def test_a_sealed_disc_is_closed_and_read_and_shows_what_it_showed(project: Project, medium: str) -> None:
     with Burner(profile=medium) as drive:

@@ -37,6 +37,7 @@ def two_days(project: Project, drive: Burner) -> dict[str, object]:
     return details
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("medium", MEDIA)
 def test_a_disc_in_the_drive_is_entered_read_and_appended_to(project: Project, medium: str) -> None:
     with Burner(profile=medium) as drive:

@@ -77,6 +77,7 @@ def without_special_bits(seen: Picture) -> Picture:
     return {name: (oct(int(str(mode), 8) & ~0o6000), *others) for name, (mode, *others) in seen.items()}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("day", LIFE)
 def test_a_machine_comes_back_as_it_was_on_every_day(life: Lived, target: Path, day: str) -> None:
     life.restore("--as-of", day, "--to", str(target), "--privileged")

@@ -102,6 +102,7 @@ def damaged(path: Path, to: bytes | None = None) -> Iterator[None]:
     path.write_bytes(content)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("day", LIFE)
 def test_a_machine_comes_back_as_it_was_on_every_day(
     years: Years, bare: BareRoot, target: str, day: str
