@@ -297,6 +297,14 @@ def test_each_deliberate_difference_is_told(row: tuple[str, ...]) -> None:
     assert told(report(CEDAR_3).changed, *row)
 
 
+@pytest.mark.parametrize(
+    ("most", "least"), [("63.29128310980123", "36.708717"), ("99.9999999", "0"), ("0.5", "99.5")]
+)
+def test_a_percentage_of_any_length_is_taken(most: str, least: str) -> None:
+    margin = ours(store() + f"<capacity><max_percentage>{most}</max_percentage></capacity>").require_store()
+    assert margin.warn_free == Margin(percent=Decimal(least))
+
+
 def test_each_difference_in_the_table_has_a_test_that_shows_it() -> None:
     text = (REPOSITORY / "docs/how-to/from-cedar.md").read_text(encoding="utf-8")
     rows = text.partition("| shown by |\n")[2].partition("\n\n")[0].splitlines()[1:]

@@ -3,7 +3,9 @@
 from functools import partial
 
 from cedarchest_cedar.executing import executeExtension
+from cedarchest_cedar.extending import MboxConfig, MboxDir, MboxFile, local_config
 
-__all__ = ["executeAction"]
+__all__ = ["LocalConfig", "MboxConfig", "MboxDir", "MboxFile", "executeAction"]
 
 executeAction = partial(executeExtension, "mbox")
+LocalConfig = local_config("mbox", MboxConfig)

@@ -3,7 +3,9 @@
 from functools import partial
 
 from cedarchest_cedar.executing import executeExtension
+from cedarchest_cedar.extending import MysqlConfig, local_config
 
-__all__ = ["executeAction"]
+__all__ = ["LocalConfig", "MysqlConfig", "executeAction"]
 
 executeAction = partial(executeExtension, "mysql")
+LocalConfig = local_config("mysql", MysqlConfig)

@@ -25,7 +25,7 @@ _TRUE, _FALSE = ("Y", "y"), ("N", "n")
 _UNITS = {"": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*(KB|MB|GB)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?[0-9]{1,15}", re.ASCII)
-_FACTOR = re.compile(r"[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9}", re.ASCII)
+_FACTOR = re.compile(r"[0-9]{1,9}(?:\.[0-9]{0,99})?|\.[0-9]{1,99}", re.ASCII)
 MOST_LINES = 200
 
 
@@ -197,10 +197,10 @@ def factor(text: str) -> float:
 
 
 def percentage(text: str) -> Decimal:
-    """A number from 0 to 100."""
+    """A number from 0 to 100, as exact as our own are."""
     if factor(text) > 100:
         raise Malformed(f"{shown(text)} is more than all")
-    return Decimal(text.strip())
+    return round(Decimal(text.strip()), 6)
 
 
 def path(text: str) -> str:
