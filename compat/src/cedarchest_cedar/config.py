@@ -60,6 +60,7 @@ from cedarchest_cedar.sections import (
     StageConfig,
     StoreConfig,
 )
+from cedarchest_cedar.xmlutil import given
 
 __all__ = [
     "UNIT_BYTES",
@@ -124,14 +125,11 @@ class Config(Compared):
         self.store: StoreConfig | None = None
         self.purge: PurgeConfig | None = None
         self.stateDir: str | None = None
-        if xmlData is not None and xmlPath is not None:
-            raise ValueError("xmlData and xmlPath are both given, and one of them is meant")
+        raw = given(xmlData, xmlPath)
         if xmlPath is not None:
-            xmlData = Path(xmlPath).read_bytes()
             self.stateDir = str(state_dir_of(Path(xmlPath)))
-        if xmlData is None:
+        if raw is None:
             return
-        raw = xmlData.encode() if isinstance(xmlData, str) else xmlData
         notes = Notes()
         root = tree.parse(raw)
         found = parts.read_config(root, notes)

@@ -23,6 +23,7 @@ from cedarchest_cedar.xmlutil import (
     addContainerNode,
     addStringNode,
     createInputDom,
+    given,
     readBoolean,
     readChildren,
     readFirstChild,
@@ -220,13 +221,9 @@ class OneSection(Compared):
             OSError: the file cannot be read.
         """
         setattr(self, self.NAME, None)
-        if xmlData is not None and xmlPath is not None:
-            raise ValueError("xmlData and xmlPath are both given, and one of them is meant")
-        if xmlPath is not None:
-            xmlData = Path(xmlPath).read_bytes()
-        if xmlData is None:
+        raw = given(xmlData, xmlPath)
+        if raw is None:
             return
-        raw = xmlData.encode() if isinstance(xmlData, str) else xmlData
         notes = Notes()
         parts.read_config(tree.parse(raw), notes)
         if notes.problems:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 from xml.dom.minidom import Document, Element, Node, Text, parseString
 
@@ -50,6 +51,20 @@ def createInputDom(xmlData: str | bytes, name: str = "cb_config") -> tuple[Docum
     document = parseString(raw)  # noqa: S318 - what is dangerous was refused before
     root = document.documentElement
     return document, root if root is not None and root.nodeName == name else None
+
+
+def given(xmlData: str | bytes | None, xmlPath: str | Path | None) -> bytes | None:
+    """The document that is given, as a text or in a file, if any is.
+
+    Raises:
+        ValueError: both are given.
+        OSError: the file cannot be read.
+    """
+    if xmlData is not None and xmlPath is not None:
+        raise ValueError("xmlData and xmlPath are both given, and one of them is meant")
+    if xmlPath is not None:
+        return Path(xmlPath).read_bytes()
+    return xmlData.encode() if isinstance(xmlData, str) else xmlData
 
 
 def createOutputDom(name: str = "cb_config") -> tuple[Document, Element]:

@@ -1,11 +1,3 @@
 """The mbox extension, done by cedarchest: `executeAction(configPath, options, config)`."""
 
-from functools import partial
-
-from cedarchest_cedar.executing import executeExtension
-from cedarchest_cedar.extending import MboxConfig, MboxDir, MboxFile, local_config
-
-__all__ = ["LocalConfig", "MboxConfig", "MboxDir", "MboxFile", "executeAction"]
-
-executeAction = partial(executeExtension, "mbox")
-LocalConfig = local_config("mbox", MboxConfig)
+from CedarBackup3.extend.mbox import *
