@@ -50,6 +50,8 @@ def is_covered(
     """
     known = catalog.copies(day_index.day, of_copy=of_copy)
     left_out = set(not_held)
+    if not known and len(left_out) < len(day_index.entries):
+        return False  # as of every new day
     missing = [
         entry
         for entry in day_index.entries

@@ -16,12 +16,16 @@ from cedarchest.ports import DayIndex, Ports
 log = logging.getLogger(__name__)
 
 
-def learn_parts(day: DayIndex, ports: Ports) -> None:
+def learn_parts(day: DayIndex, ports: Ports) -> bool:
     """Read those staged files of a day that stand on verified discs in parts which the catalog does not know.
 
-    What they are cut in is known afterwards; whether the discs have it, the digests decide.
+    What they are cut in is known afterwards, if it is anything at all; whether the discs have it, the digests
+    decide.
     """
     stored = {entry.path: entry for entry in ports.catalog.copies(day.day)}
+    if not stored:
+        return False
+    learnt = False
     series = PartSeries(stored)
     absent = [entry for entry in day.entries if entry.kind is Kind.FILE and entry.path not in stored]
     found = [(entry, paths) for entry in absent if (paths := series.of(entry.path))]
@@ -35,6 +39,8 @@ def learn_parts(day: DayIndex, ports: Ports) -> None:
                 log.info("%s", error.message)  # the store says what is wrong with it
                 continue
             ports.catalog.put_split(entry.sha256, Split(sizes[0], digests))
+            learnt = True
+    return learnt
 
 
 def _is_cut(entry: Entry, sizes: list[int]) -> bool:

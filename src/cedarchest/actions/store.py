@@ -167,10 +167,7 @@ def store_days(config: Config, days: Sequence[StagedDay], *, ports: Ports, alway
 
 def _is_proven_now(config: Config, day: DayIndex, ports: Ports) -> bool:
     """Whether discs have a day, also where it first has to be found out which file their parts are of."""
-    if is_proven(config, day, ports):
-        return True
-    learn_parts(day, ports)
-    return is_proven(config, day, ports)
+    return is_proven(config, day, ports) or (learn_parts(day, ports) and is_proven(config, day, ports))
 
 
 def _copies(config: Config) -> range:

@@ -30,15 +30,14 @@ class Found(NamedTuple):
 
 def fingerprints_of(
     root: os.PathLike[str], *, prefix: bytes, leave_out: Collection[str] = ()
-) -> Iterator[tuple[bytes, Fingerprint]]:
-    """Path and fingerprint of all below `root`, in no order; nothing but directories is opened.
+) -> Iterator[tuple[bytes, int, int]]:
+    """Path, inode and change time of all below `root`, in no order; nothing but directories is opened.
 
     Raises:
         StagingError: a directory or entry cannot be looked at.
     """
-    new = tuple.__new__
     for _, relative, status in _walk(os.fsencode(root), {os.fsencode(name) for name in leave_out}):
-        yield prefix + relative, new(Fingerprint, (status.st_ino, status.st_ctime_ns))
+        yield prefix + relative, status.st_ino, status.st_ctime_ns
 
 
 def scan(

@@ -232,9 +232,12 @@ class StoredEntry(NamedTuple):
 
 def stored_as(entry: Entry, start: int = -1) -> StoredEntry:
     """An entry as it is recorded, its data at an address."""
-    return StoredEntry(
-        entry.path, entry.kind.value, entry.size, entry.mtime_ns, entry.sha256, start, traits_of(entry)
-    )
+    path, kind, size, _, _, _, mtime_ns, _, _, sha256, _, _, _, _ = entry
+    return _NEW(StoredEntry, (path, _KIND_NAMES[kind], size, mtime_ns, sha256, start, traits_of(entry)))
+
+
+_KIND_NAMES = {kind: kind.value for kind in Kind}
+_NEW = tuple.__new__
 
 
 def traits_of(entry: Entry) -> bytes:
@@ -243,7 +246,8 @@ def traits_of(entry: Entry) -> bytes:
     Of kind, mode, owners, link target, attributes and device; not of hard links, since a supplement on a
     disc holds data of its own where the day has a link to a file that stands there already.
     """
-    return _traits(entry.kind, entry.mode, entry.uid, entry.gid, entry.target, entry.xattrs, entry.rdev)
+    _, kind, _, mode, uid, gid, _, _, _, _, target, _, xattrs, rdev = entry
+    return _traits(kind, mode, uid, gid, target, xattrs, rdev)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -11,13 +11,16 @@ LONGEST_NAME = 255
 FIRST_TIME, LAST_TIME = -2_208_988_800, 5_869_583_999
 """Seconds since 1970: from 1900 to 2155, the years of a directory record (ECMA-119 9.1.5)."""
 
+_ALWAYS_HELD = frozenset((Kind.FILE, Kind.DIR, Kind.FIFO))
+
 
 def unholdable(entry: Entry) -> str:
     """Why an ISO image with Rock Ridge cannot hold an entry; empty when it can."""
-    if entry.kind in (Kind.CHAR, Kind.BLOCK, Kind.SOCKET):
-        return f"a {entry.kind} node"
-    if entry.kind is not Kind.LINK:
+    kind = entry.kind
+    if kind in _ALWAYS_HELD:
         return ""
+    if kind is not Kind.LINK:
+        return f"a {kind} node"
     if len(entry.target) > LONGEST_TARGET:
         return f"a link target of {len(entry.target)} bytes"
     longest = max(map(len, entry.target.split(b"/")))

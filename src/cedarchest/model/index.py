@@ -97,6 +97,10 @@ class Fingerprints(Sequence[Fingerprint]):
             self._inodes.append(inode)
             self._ctimes.append(ctime_ns)
 
+    def are(self, position: int, inode: int, ctime_ns: int) -> bool:
+        """Whether the one at a position is this one: asked of every entry of a day, and more than once."""
+        return self._inodes[position] == inode and self._ctimes[position] == ctime_ns
+
     def __len__(self) -> int:
         return len(self._inodes)
 

@@ -9,6 +9,7 @@ Source: ECMA-119 6.8, 9.1, 9.4; RRIP 4.1; Joliet; AAIP 2.0; layout seen with lib
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ OWN_LINE = 64 + 2 + 1 + 1  # of a sums file, besides the path
 OWN_BLOCKS_A_DAY = 16  # its year, month and marks; index and sums begin and end in a block
 MAP_LINE = 70  # what `earlier/NNN.json` says of each MiB of the session before
 BLOCKS_A_MAP_LINE = 512
+LARGEST_EXTENT = 4 << 30
 FIXED_BLOCKS = 96  # system area, descriptors, root, ER, checksums tags, rounding to 32 twice
 RECORDS_PER_BLOCK = (BLOCK - 254) / BLOCK  # a record does not cross a block's end: so much is used
 
@@ -75,22 +77,30 @@ def tally(entries: Iterable[Entry]) -> Tally:
 
 def cost_of(entry: Entry) -> tuple[int, int, int]:
     """Blocks of data, if it has its own; bytes of records; bytes that our own files say of it."""
-    name = len(entry.path) - entry.path.rfind(b"/") - 1
-    attributes = sum(len(key) + len(value) + 8 for key, value in entry.xattrs) if entry.xattrs else 0
-    data_blocks = -(-entry.size // BLOCK) if entry.kind is Kind.FILE else 0
-    return data_blocks, record_bytes(name, len(entry.target), attributes, entry.size), said_of(entry)
+    path, kind, size, _, _, _, _, user, group, _, target, hardlink, xattrs, _ = entry
+    name = len(path) - path.rfind(b"/") - 1
+    others = len(target) + len(hardlink) + len(user) + len(group)
+    plain = _PLAIN.fullmatch(path) is not None
+    own = _said_of(len(path), name, others, len(target), kind, plain=plain)
+    attributes = 0
+    if xattrs:
+        attributes = sum(len(key) + len(value) + 8 for key, value in xattrs)
+        own += 2 * sum(_ESCAPED * len(key) + 2 * len(value) + 8 for key, value in xattrs)
+    tree = _records_bytes(name, len(target), attributes, size // LARGEST_EXTENT + 1)
+    return (-(-size // BLOCK) if kind is Kind.FILE else 0), tree, own
 
 
-def said_of(entry: Entry) -> int:
-    """Bytes that our own files say of an entry at most: two indexes, two sums files, `session.json`."""
-    path = len(entry.path)
-    plain = _PLAIN.fullmatch(entry.path) is not None
-    texts = path + len(entry.target) + len(entry.hardlink) + len(entry.user) + len(entry.group)
-    record = OWN_RECORD + (texts if plain and not entry.target else _ESCAPED * texts)
-    record += sum(_ESCAPED * len(name) + 2 * len(value) + 8 for name, value in entry.xattrs)
-    line = OWN_LINE + (path if plain else 2 * path) if entry.kind is Kind.FILE else 0
+@functools.lru_cache(maxsize=4096)
+def _said_of(path: int, name: int, others: int, target: int, kind: Kind, *, plain: bool) -> int:
+    """Bytes that our own files say of an entry at most: two indexes, two sums files, `session.json`.
+
+    The lengths of its path, name, other texts and link target, and whether the path needs no quoting.
+    """
+    texts = path + others
+    record = OWN_RECORD + (texts if plain and not target else _ESCAPED * texts)
+    line = OWN_LINE + (path if plain else 2 * path) if kind is Kind.FILE else 0
     noted = path + 8 if plain else _ESCAPED * path + 8
-    if not plain or entry.kind not in (Kind.FILE, Kind.DIR) or path - entry.path.rfind(b"/") > _JOLIET_PLAIN:
+    if not plain or kind not in (Kind.FILE, Kind.DIR) or name >= _JOLIET_PLAIN:
         noted += _ESCAPED * path + 120  # as one that Joliet renames or leaves out
     return 2 * (record + line) + noted
 
@@ -107,10 +117,14 @@ def described(blocks: int) -> Tally:
 
 def record_bytes(name: int, target: int = 0, attributes: int = 0, size: int = 0) -> int:
     """Bytes of tree for an entry with a name, link target and attributes of so many bytes."""
+    return _records_bytes(name, target, attributes, size // LARGEST_EXTENT + 1)
+
+
+@functools.lru_cache(maxsize=4096)
+def _records_bytes(name: int, target: int, attributes: int, extents: int) -> int:
     fields = name + 2 * target + 16 + attributes * 2
     rock_ridge = ISO_RECORD + RR_FIXED + fields + FIELD_HEADER * (fields // FIELD + 3)
     joliet = JOLIET_RECORD + 2 * min(name, 103)
-    extents = size // (4 << 30) + 1
     return (rock_ridge + joliet) * extents + MD5_OF_FILE
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from cedarchest.model.findings import Finding
-from cedarchest.model.index import Entry, Fingerprint, Kind
+from cedarchest.model.index import Entry, Fingerprint, Fingerprints, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class DayIndex:
     day: str
     directory: Path
     entries: Sequence[Entry]
-    fingerprints: Sequence[Fingerprint]
+    fingerprints: Fingerprints
     digest: bytes = b""
 
     @property

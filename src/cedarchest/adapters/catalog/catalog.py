@@ -478,7 +478,7 @@ def _put_entries(connection: Connection, key: int, entries: Iterable[StoredEntry
     held = members.SessionPaths(connection, key)
     rows = (entry_values(key, entry) for entry in entries)
     while batch := list(islice(rows, _BATCH)):
-        connection.exec_driver_sql(INSERT_ENTRIES, batch)
+        INSERT_ENTRIES.run(connection, batch)
         held.write(batch)
     held.finish()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import (
     Connection,
@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from cedarchest.adapters.catalog import schema
+from cedarchest.adapters.catalog.rows import Insertion
 from cedarchest.errors import CatalogError
 from cedarchest.model.members import (
     ArchiveRecord,
@@ -37,13 +38,15 @@ _BATCH = 4096
 _KEPT_FOLDERS = 20_000
 _NANO = 1_000_000_000
 
-_INSERT_FOLDER = "INSERT INTO folders (id, path) VALUES (?, ?)"
-_INSERT_PATH = "INSERT INTO paths (id, folder_id, name) VALUES (?, ?, ?)"
-_INSERT_MEMBER = (
-    "INSERT INTO members (path_id, tree_id, kind, size, mtime_s, mtime_ns, sha256, held) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-)
-_INSERT_LOCATED = "INSERT INTO located (path_id, tree_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_UNLESS_THERE = "ON CONFLICT DO NOTHING"
+_INSERT_FOLDERS = Insertion("folders", "id", "path")
+_INSERT_PATHS = Insertion("paths", "id", "folder_id", "name")
+_INSERT_MEMBERS = Insertion(
+    "members",
+    "path_id", "tree_id", "kind", "size", "mtime_s", "mtime_ns", "sha256", "held",
+    otherwise=_UNLESS_THERE,
+)  # fmt: skip
+_INSERT_LOCATED = Insertion("located", "path_id", "tree_id", otherwise=_UNLESS_THERE)
 _ASKED_AT_ONCE = 256
 _KNOWN_FOLDERS = "SELECT path, id FROM folders WHERE path IN (?" + ", ?" * (_ASKED_AT_ONCE - 1) + ")"
 _KNOWN_PATHS = (
@@ -79,7 +82,7 @@ class PathKeys:
         self._next_folder += len(new)
         self._folders.update(zip(new, keys, strict=True))
         self._new.update(keys)
-        insert_rows(self._connection, _INSERT_FOLDER, list(zip(keys, new, strict=True)))
+        _INSERT_FOLDERS.run(self._connection, list(zip(keys, new, strict=True)))
         return self._folders
 
     def of_paths(self, places: Collection[tuple[int, str]]) -> dict[tuple[int, str], int]:
@@ -93,7 +96,7 @@ class PathKeys:
         self._next_path += len(added)
         known.update(zip(added, keys, strict=True))
         rows = [(key, folder, name) for key, (folder, name) in zip(keys, added, strict=True)]
-        insert_rows(self._connection, _INSERT_PATH, rows)
+        _INSERT_PATHS.run(self._connection, rows)
         return known
 
     def _known(self, places: Sequence[tuple[int, str]]) -> dict[tuple[int, str], int]:
@@ -104,12 +107,6 @@ class PathKeys:
             for folder, name, key in self._connection.exec_driver_sql(_KNOWN_PATHS, tuple(asked)):
                 known[folder, name] = key
         return known
-
-
-def insert_rows(connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
-    """Many rows at once, past all that would look at each."""
-    if rows:
-        connection.exec_driver_sql(statement, rows)
 
 
 def write_members(connection: Connection, keys: PathKeys, tree: int, members: Iterable[Member]) -> None:
@@ -124,7 +121,7 @@ def write_members(connection: Connection, keys: PathKeys, tree: int, members: It
             (known[place], tree, str(kind), size, mtime_ns // _NANO, mtime_ns % _NANO, sha256, held)
             for place, (_, kind, size, mtime_ns, sha256, held) in zip(places, batch, strict=True)
         ]
-        insert_rows(connection, _INSERT_MEMBER, rows)
+        _INSERT_MEMBERS.run(connection, rows)
 
 
 T = TypeVar("T")
@@ -165,7 +162,7 @@ class SessionPaths:
         folders = self._keys.of_folders({folder for (_, folder), _ in inside})
         found = [(tree, (folders[folder], name)) for (tree, folder), name in inside]
         known = self._keys.of_paths([place for _, place in found])
-        insert_rows(self._connection, _INSERT_LOCATED, [(known[place], tree) for tree, place in found])
+        _INSERT_LOCATED.run(self._connection, [(known[place], tree) for tree, place in found])
 
     def finish(self) -> None:
         """Enter the files of which it has parts, as the wholes that they are."""

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
 from cedarchest.model.disc import (
     BlockRange,
@@ -28,9 +29,33 @@ from cedarchest.model.turns import Turns
 
 _NANO = 1_000_000_000
 
-INSERT_ENTRIES = (
-    "INSERT INTO entries (session_id, path, kind, size, mtime_s, mtime_ns, sha256, start, traits) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ROWS_AT_ONCE = 100
+"""Rows of a statement; with nine values each that is less than any SQLite takes."""
+
+
+class Insertion:
+    """Many rows for a table, past all that looks at each, a hundred to a statement, which has its price."""
+
+    def __init__(self, table: str, *columns: str, otherwise: str = "") -> None:
+        row = f"({', '.join('?' * len(columns))})"
+        self._into = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {row}"  # noqa: S608 - names of ours
+        self._more = f", {row}" * (_ROWS_AT_ONCE - 1)
+        self._otherwise = f" {otherwise}"
+
+    def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Insert them in their order."""
+        whole = len(rows) - len(rows) % _ROWS_AT_ONCE
+        if many := [
+            tuple(chain.from_iterable(rows[first : first + _ROWS_AT_ONCE]))
+            for first in range(0, whole, _ROWS_AT_ONCE)
+        ]:
+            connection.exec_driver_sql(self._into + self._more + self._otherwise, many)
+        if few := list(rows[whole:]):
+            connection.exec_driver_sql(self._into + self._otherwise, few)
+
+
+INSERT_ENTRIES = Insertion(
+    "entries", "session_id", "path", "kind", "size", "mtime_s", "mtime_ns", "sha256", "start", "traits"
 )
 
 
@@ -207,17 +232,9 @@ def turns_of(row: Row[*tuple[Any, ...]]) -> Turns:
 
 def entry_values(key: int, entry: StoredEntry) -> tuple[int, str, str, int, int, int, bytes, int, bytes]:
     """The row of an entry of a session, in the order of `INSERT_ENTRIES`."""
+    path, kind, size, mtime_ns, sha256, start, traits = entry
     # `str`: the driver is slow with subclasses of it, and an enum is one.
-    return (
-        key,
-        to_text(entry.path),
-        str(entry.kind),
-        entry.size,
-        *divmod(entry.mtime_ns, _NANO),
-        entry.sha256,
-        entry.start,
-        entry.traits,
-    )
+    return (key, to_text(path), str(kind), size, mtime_ns // _NANO, mtime_ns % _NANO, sha256, start, traits)
 
 
 def entry_of(row: Sequence[Any]) -> StoredEntry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import utf_16_be_decode
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -19,6 +20,9 @@ from cedarchest.model.image.directories import (
 )
 from cedarchest.model.image.rockridge import BadField
 from cedarchest.model.index import Kind
+
+_ALL_OF_IT = True
+"""Nothing is left to be decoded with what would come next."""
 
 
 class JolietNode(NamedTuple):
@@ -62,7 +66,7 @@ class JolietReader(TreeReader):
                     or data[after]
                 ):
                     bad("a directory record is damaged")
-                name = identifier.decode("utf-16-be", "surrogatepass")
+                name = utf_16_be_decode(identifier, "surrogatepass", _ALL_OF_IT)[0]
                 if "/" in name or "\0" in name:
                     bad("a record has an impossible name")
                 path = prefix + name
