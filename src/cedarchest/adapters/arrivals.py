@@ -22,7 +22,7 @@ from cedarchest.adapters.process import run
 from cedarchest.adapters.rsync import PARTIAL
 from cedarchest.adapters.scan import scan
 from cedarchest.errors import CedarchestError, DiskFull, StagingError
-from cedarchest.model.index import Entry, Fingerprint, Kind
+from cedarchest.model.index import Entry, Fingerprint, Kind, with_content
 from cedarchest.model.names import readable
 
 ARRIVING = ".arriving"
@@ -86,7 +86,7 @@ class StagingArrivals:
             wanted = ((top + entry.path, entry, fingerprint) for entry, fingerprint in files)
             known = {files[number].entry.path: digest for number, digest in digests.of(wanted)}
         return tuple(
-            (entry._replace(sha256=known[entry.hardlink or entry.path]), fingerprint)
+            (with_content(entry, entry.size, known[entry.hardlink or entry.path]), fingerprint)
             if entry.kind is Kind.FILE
             else (entry, fingerprint)
             for entry, fingerprint in found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from cedarchest.adapters.durable import durable_file
@@ -83,7 +83,7 @@ def write_index_and_sums(directory: Path, day: str, entries: Sequence[Entry]) ->
     """
     (directory / SUMS_NAME).unlink(missing_ok=True)
     with durable_file(directory / INDEX_NAME) as stream:
-        digest = write_index(stream, {"day": day}, _relative(entries, len(day) + 1))
+        digest = write_index(stream, {"day": day}, entries, len(day) + 1)
     write_sums(directory, day, entries)
     return digest
 
@@ -97,8 +97,3 @@ def write_sums(directory: Path, day: str, entries: Sequence[Entry]) -> None:
             for entry in entries
             if entry.kind is Kind.FILE and not entry.path.rpartition(b"/")[2].startswith(b"cback.")
         )
-
-
-def _relative(entries: Sequence[Entry], prefix: int) -> Iterator[Entry]:
-    for entry in entries:
-        yield entry._replace(path=entry.path[prefix:], hardlink=entry.hardlink[prefix:])

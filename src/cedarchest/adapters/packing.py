@@ -20,7 +20,7 @@ from cedarchest.config.choices import ArchiveFormat
 from cedarchest.errors import CollectError, ToolFailed
 from cedarchest.model.handover import Collected
 from cedarchest.model.increments import Held, Seen
-from cedarchest.model.index import Fingerprint, Kind
+from cedarchest.model.index import Fingerprint, Kind, with_content
 from cedarchest.model.names import readable, to_text
 
 _COMPRESSORS: Mapping[ArchiveFormat, Sequence[str]] = {
@@ -329,4 +329,4 @@ def _held(one: Seen, archived: Mapping[bytes, Member], settled_ns: int) -> Held 
     if entry.kind is not Kind.FILE:
         return Held(entry, one.fingerprint)
     fingerprint = one.fingerprint if one.fingerprint.ctime_ns < settled_ns else Fingerprint(0, 0)
-    return Held(entry._replace(size=member.size, sha256=member.sha256), fingerprint)
+    return Held(with_content(entry, member.size, member.sha256), fingerprint)

@@ -19,6 +19,7 @@ FORMAT = 0o170000
 """The bits of a mode that say what an entry is (inode(7))."""
 
 _DEVICES = (Kind.CHAR, Kind.BLOCK)
+_NEW = tuple.__new__
 
 
 class Found(NamedTuple):
@@ -45,7 +46,7 @@ def scan(
     *,
     prefix: bytes,
     leave_out: Collection[str] = (),
-    known: Callable[[bytes, Fingerprint], Entry | None] = lambda _path, _fingerprint: None,
+    known: Callable[[bytes, Fingerprint], Entry | None] | None = None,
 ) -> list[Found]:
     """Everything below `root` in byte order of path; `leave_out` names are skipped at its top only.
 
@@ -57,11 +58,11 @@ def scan(
     found: list[Found] = []
     shared: dict[tuple[int, int], list[int]] = {}
     for item, relative, status in _walk(os.fsencode(root), {os.fsencode(name) for name in leave_out}):
-        fingerprint = Fingerprint(status.st_ino, status.st_ctime_ns)
-        entry = known(prefix + relative, fingerprint)
-        if entry is not None:
-            found.append(Found(entry, fingerprint))
-            continue
+        if known:
+            fingerprint = Fingerprint(status.st_ino, status.st_ctime_ns)
+            if entry := known(prefix + relative, fingerprint):
+                found.append(Found(entry, fingerprint))
+                continue
         if status.st_nlink > 1 and stat.S_ISREG(status.st_mode):
             shared.setdefault((status.st_dev, status.st_ino), []).append(len(found))
         try:
@@ -133,7 +134,7 @@ def found_at(path: bytes, disc_path: bytes, status: os.stat_result) -> Found:
     """
     mode, uid, gid = status.st_mode, status.st_uid, status.st_gid
     kind = KIND_BY_FORMAT[mode & FORMAT]
-    entry = Entry(
+    fields = (
         disc_path,
         kind,
         status.st_size if kind is Kind.FILE else 0,
@@ -143,11 +144,14 @@ def found_at(path: bytes, disc_path: bytes, status: os.stat_result) -> Found:
         status.st_mtime_ns,
         _user(uid),
         _group(gid),
-        target=_link_target(path) if kind is Kind.LINK else b"",
-        xattrs=() if kind is Kind.LINK else _xattrs(path),
-        rdev=status.st_rdev if kind in _DEVICES else 0,
+        b"",
+        _link_target(path) if kind is Kind.LINK else b"",
+        b"",
+        () if kind is Kind.LINK else _xattrs(path),
+        status.st_rdev if kind in _DEVICES else 0,
     )
-    return Found(entry, Fingerprint(status.st_ino, status.st_ctime_ns))
+    fingerprint = _NEW(Fingerprint, (status.st_ino, status.st_ctime_ns))
+    return _NEW(Found, (_NEW(Entry, fields), fingerprint))
 
 
 def is_as_it_was(status: os.stat_result, entry: Entry, fingerprint: Fingerprint) -> bool:

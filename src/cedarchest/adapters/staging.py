@@ -40,7 +40,7 @@ from cedarchest.adapters.scan import scan, scan_one
 from cedarchest.errors import DiskFull, StagingError
 from cedarchest.model.days import parse_day
 from cedarchest.model.findings import Finding, FindingKind
-from cedarchest.model.index import Entry, Fingerprint, Fingerprints, Index, Kind, read_index
+from cedarchest.model.index import Entry, Fingerprint, Fingerprints, Index, Kind, read_index, with_content
 from cedarchest.model.names import to_text
 from cedarchest.ports import DayIndex, Digest, StagedDay
 
@@ -243,7 +243,8 @@ class StagingFolder:
         self._progress("indexing", 0, total)
         with Digests(lambda done: self._progress("indexing", done, total)) as digests:
             for position, digest in digests.of(files):
-                entries[read[position]] = entries[read[position]]._replace(sha256=digest)
+                number = read[position]
+                entries[number] = with_content(entries[number], entries[number].size, digest)
         links = [number for number in missing if entries[number].hardlink]
         first = {entry.path: entry.sha256 for entry in entries if entry.kind is Kind.FILE} if links else {}
         for number in links:
@@ -265,14 +266,15 @@ class StagingFolder:
         return digest
 
     def _save_fingerprints(
-        self, directory: Path, day: str, digest: bytes, fingerprints: Sequence[Fingerprint]
+        self, directory: Path, day: str, digest: bytes, fingerprints: Fingerprints
     ) -> None:
         state = self._day_state(directory, day)
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._remembered = (Path(), b"", Fingerprints())
-        with durable_file(state / FINGERPRINTS_NAME) as stream:
+        path = state / FINGERPRINTS_NAME
+        with durable_file(path) as stream:
             stream.write(digest.hex().encode() + b" %d %d\n" % sums_print(directory))
             stream.writelines(b"%d %d\n" % fingerprint for fingerprint in fingerprints)
+        self._remembered = (path, digest, fingerprints)
 
     def _load_fingerprints(self, directory: Path, day: str, digest: bytes, count: int) -> Fingerprints:
         """The fingerprints that were saved with this index; none when they belong to another."""

@@ -28,6 +28,7 @@ from cedarchest.model.index import (
     batches,
     format_record,
     parse_record,
+    with_content,
 )
 from cedarchest.model.names import from_text, to_text
 
@@ -155,9 +156,9 @@ def _held_still(one: Seen, before: Held, digest: Callable[[Seen], bytes | None])
     if entry.kind is not old.kind or entry.size != old.size or entry.hardlink != old.hardlink:
         return None
     if one.fingerprint == before.fingerprint and entry.mtime_ns == old.mtime_ns:
-        return Held(entry._replace(sha256=old.sha256), one.fingerprint, before.archive)
+        return Held(with_content(entry, entry.size, old.sha256), one.fingerprint, before.archive)
     if entry.kind is Kind.FILE and digest(one) == old.sha256:
-        return Held(entry._replace(sha256=old.sha256), one.fingerprint, before.archive)
+        return Held(with_content(entry, entry.size, old.sha256), one.fingerprint, before.archive)
     return None
 
 

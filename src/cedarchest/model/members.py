@@ -107,6 +107,8 @@ _IN_DAY = re.compile(rb"\d{4}/\d{2}/\d{2}/([^/]+)(?=/)")
 
 def is_archive_name(path: bytes) -> bool:
     """Whether a file, or the whole that it is a part of, is an archive by its name."""
+    if b".t" not in path:
+        return False  # as of nearly every file
     return _ARCHIVE.fullmatch((whole_path(path) or path).rpartition(b"/")[2]) is not None
 
 
