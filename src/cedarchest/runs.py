@@ -61,10 +61,10 @@ def stage(
 def store(days: Sequence[str] = (), *, full: bool, dry_run: bool) -> Run:
     """Store staged days on a disc."""
     from cedarchest.actions.store import StoreOptions, execute_store
-    from cedarchest.report import text
+    from cedarchest.report.stored import stored
 
     options = StoreOptions(days=tuple(days), full=full, dry_run=dry_run)
-    return lambda path, config, ports: text.stored(
+    return lambda path, config, ports: stored(
         "store", execute_store(path, options, config, ports=ports), dry_run=dry_run
     )
 

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from cedarchest.adapters.archive_members import LocalArchives
 from cedarchest.adapters.arrivals import StagingArrivals
@@ -39,12 +39,14 @@ from cedarchest.adapters.unpacker import StreamUnpacker
 from cedarchest.adapters.unpacking import Unpackers
 from cedarchest.adapters.workspace import StateWorkspace
 from cedarchest.adapters.xorriso import Xorriso
-from cedarchest.config.cedar.draft import Secret
 from cedarchest.config.model import Config, Peer
 from cedarchest.config.template import left_by_backup
 from cedarchest.errors import ConfigError, DiskFull
 from cedarchest.model.media import BLOCK, TRAITS, Medium
 from cedarchest.ports import Catalog, Clock, Messenger, Ports, Reporter, RunJournal, Scheduler
+
+if TYPE_CHECKING:
+    from cedarchest.config.cedar.draft import Secret
 
 
 @contextlib.contextmanager

@@ -46,6 +46,7 @@ from cedarchest.ports import Ports
 from cedarchest.report import text
 from cedarchest.report.outcome import Outcome, Result
 from cedarchest.report.progress import ProgressReporter
+from cedarchest.report.stored import stored
 from cedarchest.wiring import journal_of, keep_secrets, wired
 from cedarchest_cedar.config import Config
 from cedarchest_cedar.options import Options
@@ -422,7 +423,7 @@ def _first(result: Result) -> CedarchestError:
 
 def _rebuild(path: Path, config: OurConfig, ports: Ports) -> Result:
     report = execute_rebuild(path, StoreOptions(), config, ports=ports)
-    return text.stored("rebuild", report, dry_run=False)
+    return stored("rebuild", report, dry_run=False)
 
 
 def _validate(path: Path, config: OurConfig, ports: Ports) -> Result:

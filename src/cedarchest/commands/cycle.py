@@ -101,12 +101,12 @@ def rebuild(context: typer.Context, dry_run: DryRun = False) -> None:
     """Store the whole week of the newest staged day, stored or not, on a new disc."""
     from cedarchest.actions.rebuild import execute_rebuild
     from cedarchest.actions.store import StoreOptions
-    from cedarchest.report import text
+    from cedarchest.report.stored import stored
 
     options = StoreOptions(dry_run=dry_run)
     run_action(
         context,
-        lambda path, config, ports: text.stored(
+        lambda path, config, ports: stored(
             "rebuild", execute_rebuild(path, options, config, ports=ports), dry_run=dry_run
         ),
         dry_run=dry_run,

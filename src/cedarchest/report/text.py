@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,17 +16,16 @@ from cedarchest.actions.purge import PurgeReport
 from cedarchest.actions.seal import SealReport
 from cedarchest.actions.stage import PeerOutcome, StagedPeer, StageReport
 from cedarchest.actions.status import DayStatus, StatusReport
-from cedarchest.actions.store import StoreReport
 from cedarchest.actions.validate import CheckedThing
 from cedarchest.actions.verify import VerifyReport
 from cedarchest.config.choices import ManagedAction
 from cedarchest.model.media import BLOCK
-from cedarchest.model.plan import StorePlan
 from cedarchest.model.size import shown, shown_bytes
 from cedarchest.report.audits import check_lines, due_figures
 from cedarchest.report.discs import NOWHERE, counted, failed
 from cedarchest.report.outcome import Outcome, Result, describe
 from cedarchest.report.scheduling import run_figures, run_lines
+from cedarchest.report.stored import volume_figures, volume_lines
 
 SHOWN_FINDINGS = 20
 
@@ -123,71 +122,6 @@ def _staged_peer(peer: StagedPeer) -> dict[str, object]:
         "left_out": list(peer.left_out),
         "error": describe(peer.problem) if peer.problem else None,
     }
-
-
-def stored(action: str, report: StoreReport, *, dry_run: bool) -> Result:
-    """The result of `store` and `rebuild`."""
-    volumes = _volumes(report.plan)
-    read_back = [day for day in report.days if day not in report.marked]
-    lines: list[str] = []
-    if report.marked:
-        lines.append(f"marked {', '.join(report.marked)} stored: proven by an earlier run")
-    if dry_run:
-        lines += _volume_lines(volumes)
-    elif report.discs and report.deferred:
-        lines.append(f"burnt on {', '.join(report.discs)}, not proven yet: run `cedarchest verify`")
-    elif read_back:
-        lines.append(f"stored {', '.join(read_back)} on {', '.join(report.discs)}")
-        lines.append("no problems found: every entry was read back from the disc and matches")
-    elif report.discs:
-        lines.append(f"wrote {', '.join(report.discs)} and read it back; no day is whole on disc yet")
-    if not lines and not report.problems:
-        lines.append("nothing to store")
-    lines += [f"left out: {each}" for each in report.left_out]
-    outcome = Outcome.OK if report.days or report.plan.volumes else Outcome.NOTHING_TO_DO
-    return Result(
-        action,
-        outcome,
-        days=report.days,
-        discs=report.discs,
-        left_out=() if dry_run else report.left_out,
-        figures={"dry_run": dry_run, "deferred": report.deferred, "volumes": volumes},
-        text=lines,
-        problems=report.problems,
-    )
-
-
-def _volumes(plan: StorePlan) -> list[dict[str, object]]:
-    return [
-        {
-            "disc": volume.label,
-            "new_disc": volume.new_disc,
-            "copy": volume.copy,
-            "days": list(volume.days),
-            "holds": [share.described for share in volume.shares],
-            "blocks_at_most": volume.blocks,
-            "free_blocks": volume.free,
-            "bytes": volume.data_bytes,
-            "why": volume.why,
-        }
-        for volume in plan.volumes
-    ]
-
-
-def _volume_lines(volumes: Sequence[Mapping[str, object]]) -> Iterator[str]:
-    copies = len({volume["copy"] for volume in volumes}) > 1
-    for volume in volumes:
-        holds = volume["holds"]
-        names = ", ".join(map(_held, holds)) if isinstance(holds, list) else ""
-        blocks, free = volume["blocks_at_most"], volume["free_blocks"]
-        assert isinstance(blocks, int)
-        assert isinstance(free, int)
-        disc = f"{volume['disc'] or 'a new disc'}" + (f" (copy {volume['copy']})" if copies else "")
-        yield f"would store {names} on {disc}: up to {shown(blocks)} of {shown(free)} ({volume['why']})"
-
-
-def _held(share: Mapping[str, object]) -> str:
-    return f"{share['day']} from {share['from']} to {share['to']}" if "from" in share else str(share["day"])
 
 
 def purged(report: PurgeReport, *, dry_run: bool) -> Result:
@@ -353,7 +287,7 @@ def status(report: StatusReport) -> Result:
         more = f", about {report.days_until_full} more days" if report.days_until_full is not None else ""
         lines.append(f"{report.current} has {shown(report.free_blocks)} left{more}")
     if report.plan is not None:
-        lines += _volume_lines(_volumes(report.plan))
+        lines += volume_lines(volume_figures(report.plan))
     for problem in (*report.day_problems, *([report.problem] if report.problem else [])):
         lines += [problem.message, f"  {problem.advice}"]
     lines += report.notices
@@ -378,7 +312,7 @@ def status(report: StatusReport) -> Result:
                 }
                 for day in report.days
             ],
-            "volumes": _volumes(report.plan) if report.plan else [],
+            "volumes": volume_figures(report.plan) if report.plan else [],
             "current": report.current,
             "free_blocks": report.free_blocks,
             "days_until_full": report.days_until_full,
