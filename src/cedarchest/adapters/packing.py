@@ -10,9 +10,11 @@ import stat
 import tarfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from cedarchest.adapters.durable import begin_flush
 from cedarchest.adapters.process import PIPED, Piped, piped
 from cedarchest.adapters.scan import found_at
 from cedarchest.adapters.tar_stream import Member, end_of_archive, read_members
@@ -48,6 +50,8 @@ _TAR = (
 _TAR_CHANGED = 1
 _TAR_LEFT_OUT = 2
 
+_FLUSHED = 16 << 20
+
 _READ_ERROR = re.compile(r"tar: (.*): Read error at byte \d+, while reading \d+ bytes?: (.*)")
 _SAID_BY_US = re.compile(
     r"tar: .*: (?:file changed as we read it|Cannot (?:open|stat|readlink)\b.*|File shrank by .*"
@@ -57,14 +61,20 @@ _SAID_BY_US = re.compile(
 
 
 class Packing:
-    """A file in the making: what is written is packed, and the file digested."""
+    """A file in the making: what is written is packed, and the file digested, while more is read."""
 
-    def __init__(self, into: BinaryIO, compressor: Piped | None, read: Callable[[int], None]) -> None:
+    def __init__(
+        self, into: BinaryIO, compressor: Piped | None, read: Callable[[int], None], beside: Executor
+    ) -> None:
+        """`beside` has a thread for us alone."""
         self._into = into
         self._compressor = compressor
         self._read = read
+        self._beside = beside
+        self._taking: Future[None] | None = None
         self._digest = hashlib.sha256()
         self._size = 0
+        self._flushed = 0
         self._failure: OSError | None = None
         self._told = 0
         self.length = 0  # of what was written, before it was packed
@@ -73,7 +83,7 @@ class Packing:
             self._thread.start()
 
     def write(self, data: bytes | memoryview) -> None:
-        """Take bytes in.
+        """Take bytes in, which stay as they are until the next call returns.
 
         Raises:
             OSError: the file cannot be written.
@@ -83,6 +93,15 @@ class Packing:
         if self.length - self._told > PIPED:
             self._told = self.length
             self._read(self.length)
+        self._settle()
+        self._taking = self._beside.submit(self._take, data)
+
+    def _settle(self) -> None:
+        """Wait until what was written before is taken in."""
+        if self._taking is not None:
+            self._taking.result()
+
+    def _take(self, data: bytes | memoryview) -> None:
         if self._failure:
             raise self._failure
         if self._compressor is None:
@@ -99,6 +118,7 @@ class Packing:
         Raises:
             OSError, ToolFailed: as `write`.
         """
+        self._settle()
         if self._compressor is not None:
             done = self._compressor.finish()
             self._thread.join()
@@ -130,6 +150,9 @@ class Packing:
         self._into.write(data)
         self._digest.update(data)
         self._size += len(data)
+        if self._size - self._flushed >= _FLUSHED:
+            begin_flush(self._into.fileno(), self._flushed, self._size)
+            self._flushed = self._size
 
 
 def _failed(message: str, tool: str) -> ToolFailed:
@@ -147,11 +170,11 @@ def packing(into: BinaryIO, form: ArchiveFormat, read: Callable[[int], None]) ->
     Raises:
         ToolMissing, ToolFailed: of the compressor.
     """
-    if form is ArchiveFormat.TAR:
-        yield Packing(into, None, read)
-        return
-    with piped(_COMPRESSORS[form], takes_data=True) as compressor:
-        yield Packing(into, compressor, read)
+    with ThreadPoolExecutor(1) as beside, contextlib.ExitStack() as stack:  # a compressor ends before it
+        compressor = None
+        if form is not ArchiveFormat.TAR:
+            compressor = stack.enter_context(piped(_COMPRESSORS[form], takes_data=True))
+        yield Packing(into, compressor, read, beside)
 
 
 def pack_output(packed: Packing, argv: Sequence[str]) -> None:
@@ -161,10 +184,11 @@ def pack_output(packed: Packing, argv: Sequence[str]) -> None:
         CollectError: it ended with another status than 0.
         ToolMissing, ToolFailed: it cannot be run.
     """
-    buffer = memoryview(bytearray(PIPED))
+    buffer, other = memoryview(bytearray(PIPED)), memoryview(bytearray(PIPED))
     with piped(argv, environment=os.environ) as producer:
         while count := producer.data_out.raw.readinto(buffer):
             packed.write(buffer[:count])
+            buffer, other = other, buffer
         done = producer.finish()
     if done.returncode:
         said = " ".join([line.strip() for line in done.lines if line.strip()][-3:]) or "it said nothing"

@@ -40,7 +40,9 @@ ReadInto = Callable[[memoryview], int | None]
 
 
 def read_members(read: ReadInto, pass_on: Callable[[memoryview], object]) -> Iterator[Member]:
-    """The members of an archive as they come; all of it but its end is passed on, to be used at once.
+    """The members of an archive as they come; all of it but its end is passed on.
+
+    What is passed on stays as it is until the next call of `pass_on` returns.
 
     Raises:
         EOFError: the stream breaks off.
@@ -81,14 +83,14 @@ def end_of_archive(length: int) -> bytes:
 class _Source:
     """The stream, read and passed on in large pieces, and taken apart in between.
 
-    They all stand in one buffer, one after the other: to ask the kernel for the memory of each anew takes
-    longer than to digest it.
+    They stand in two buffers in turn: to ask the kernel for the memory of each anew takes longer than to
+    digest it, and one is still passed on while the other is filled.
     """
 
     def __init__(self, read: ReadInto, pass_on: Callable[[memoryview], object]) -> None:
         self._read = read
         self._pass_on = pass_on
-        self._buffer = memoryview(bytearray(2 * _PIECE))
+        self._buffer, self._other = memoryview(bytearray(2 * _PIECE)), memoryview(bytearray(2 * _PIECE))
         self._taken = 0  # bytes of the piece
         self._end = 0  # of the piece in the buffer
 
@@ -111,13 +113,14 @@ class _Source:
     def end(self) -> None:
         """The empty block that was taken last is not passed on, nor is what comes after it."""
         self._pass_on(self._buffer[: self._taken - BLOCK])
-        while self._read(self._buffer):
+        while self._read(self._other):
             pass
 
     def _go_on(self, size: int) -> None:
         """Read on until there are so many bytes."""
         self._pass_on(self._buffer[: self._taken])
-        rest = bytes(self._buffer[self._taken : self._end])
+        rest = self._buffer[self._taken : self._end]
+        self._buffer, self._other = self._other, self._buffer
         if size > len(self._buffer):
             self._buffer = memoryview(bytearray(size + _PIECE))
         self._buffer[: len(rest)] = rest
