@@ -10,8 +10,8 @@ import stat
 import tarfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import BinaryIO
 
 from cedarchest.adapters.durable import begin_flush
@@ -63,21 +63,21 @@ _SAID_BY_US = re.compile(
 class Packing:
     """A file in the making: what is written is packed, and the file digested, while more is read."""
 
-    def __init__(
-        self, into: BinaryIO, compressor: Piped | None, read: Callable[[int], None], beside: Executor
-    ) -> None:
-        """`beside` has a thread for us alone."""
+    def __init__(self, into: BinaryIO, compressor: Piped | None, read: Callable[[int], None]) -> None:
         self._into = into
         self._compressor = compressor
         self._read = read
-        self._beside = beside
-        self._taking: Future[None] | None = None
+        self._given: SimpleQueue[bytes | memoryview | None] = SimpleQueue()
+        self._taken: SimpleQueue[Exception | None] = SimpleQueue()
+        self._is_taking = False
         self._digest = hashlib.sha256()
         self._size = 0
         self._flushed = 0
         self._failure: OSError | None = None
         self._told = 0
         self.length = 0  # of what was written, before it was packed
+        self._beside = threading.Thread(target=self._take_all, daemon=True)
+        self._beside.start()
         self._thread = threading.Thread(target=self._drain, daemon=True)
         if compressor is not None:
             self._thread.start()
@@ -94,12 +94,30 @@ class Packing:
             self._told = self.length
             self._read(self.length)
         self._settle()
-        self._taking = self._beside.submit(self._take, data)
+        self._is_taking = True
+        self._given.put(data)
 
     def _settle(self) -> None:
         """Wait until what was written before is taken in."""
-        if self._taking is not None:
-            self._taking.result()
+        if self._is_taking:
+            problem = self._taken.get()
+            self._is_taking = False
+            if problem is not None:
+                raise problem
+
+    def close(self) -> None:
+        """End the thread, which may still take something in."""
+        self._given.put(None)
+        self._beside.join()
+
+    def _take_all(self) -> None:
+        while (data := self._given.get()) is not None:
+            problem = None
+            try:
+                self._take(data)
+            except Exception as error:  # noqa: BLE001 - whoever writes raises it
+                problem = error
+            self._taken.put(problem)
 
     def _take(self, data: bytes | memoryview) -> None:
         if self._failure:
@@ -170,11 +188,16 @@ def packing(into: BinaryIO, form: ArchiveFormat, read: Callable[[int], None]) ->
     Raises:
         ToolMissing, ToolFailed: of the compressor.
     """
-    with ThreadPoolExecutor(1) as beside, contextlib.ExitStack() as stack:  # a compressor ends before it
+    with contextlib.ExitStack() as stack:
         compressor = None
         if form is not ArchiveFormat.TAR:
             compressor = stack.enter_context(piped(_COMPRESSORS[form], takes_data=True))
-        yield Packing(into, compressor, read, beside)
+        packed = Packing(into, compressor, read)
+        try:
+            yield packed
+        finally:
+            stack.close()  # a compressor that takes no more would hold the thread
+            packed.close()
 
 
 def pack_output(packed: Packing, argv: Sequence[str]) -> None:

@@ -244,8 +244,8 @@ def _found(name: str) -> str:
 
 
 LAST_WORDS_S = 2.0
-PIPED = 1 << 20
-"""Bytes that are read from, and written to, a program's data at once."""
+PIPED = 1 << 18
+"""Bytes that are read from, and written to, a program's data at once: what stays in a processor's cache."""
 
 
 @dataclass(eq=False)
