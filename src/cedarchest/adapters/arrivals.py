@@ -82,7 +82,7 @@ class StagingArrivals:
         found = [one for one in scan(folder, prefix=b"") if PARTIAL not in one.entry.path.split(b"/")]
         files = [one for one in found if one.entry.kind is Kind.FILE and not one.entry.hardlink]
         top = os.fsencode(folder) + b"/"
-        with Digests(lambda _done: None) as digests:
+        with Digests(lambda _done: None, just_written=True) as digests:
             wanted = ((top + entry.path, entry, fingerprint) for entry, fingerprint in files)
             known = {files[number].entry.path: digest for number, digest in digests.of(wanted)}
         return tuple(

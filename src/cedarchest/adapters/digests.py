@@ -6,6 +6,7 @@ one after the other, since handing them on would cost more than digesting them.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Event, Lock
 from typing import Self
 
+from cedarchest.adapters.durable import begin_flush
 from cedarchest.errors import Interrupted, StagingError
 from cedarchest.model.index import Entry, Fingerprint
 from cedarchest.model.names import to_text
@@ -30,9 +32,13 @@ Wanted = tuple[bytes, Entry, Fingerprint]
 class Digests:
     """Digests of many files; a context manager, so that no thread reads on when the rest is not wanted."""
 
-    def __init__(self, progress: Callable[[int], None]) -> None:
-        """`progress` gets the bytes read so far, from the thread that asks for the digests."""
+    def __init__(self, progress: Callable[[int], None], *, just_written: bool = False) -> None:
+        """`progress` gets the bytes read so far, from the thread that asks for the digests.
+
+        Files that were `just_written` go to disk while they are digested.
+        """
         self._progress = progress
+        self._digest = _digest_written if just_written else digest_file
         self._pool = ThreadPoolExecutor(SIDE_BY_SIDE)
         self._lock = Lock()
         self._stopped = Event()
@@ -54,7 +60,7 @@ class Digests:
         large: dict[Future[bytes], int] = {}
         for position, file in enumerate(files):
             if file[1].size >= LARGE:
-                large[self._pool.submit(digest_file, *file, self._read)] = position
+                large[self._pool.submit(self._digest, *file, self._read)] = position
             else:
                 yield position, digest_file(*file)
                 self._bytes += file[1].size
@@ -135,6 +141,18 @@ def digest_file(
             path=to_text(path),
         )
     return digest
+
+
+def _digest_written(
+    path: bytes, entry: Entry, fingerprint: Fingerprint, read: Callable[[bytes], None]
+) -> bytes:
+    with contextlib.suppress(OSError):  # whatever is wrong with it the digesting says
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            begin_flush(descriptor, 0, entry.size)
+        finally:
+            os.close(descriptor)
+    return digest_file(path, entry, fingerprint, read)
 
 
 def digest_descriptor(descriptor: int, size: int, read: Callable[[bytes], None] = _nothing) -> bytes | None:
