@@ -754,6 +754,15 @@ def test_an_archive_that_stands_somewhere_is_unread_until_its_members_are_known(
     assert catalog.line(b"alpha/et") == ()
 
 
+@pytest.mark.parametrize("count", [99, 100, 101, 250])
+def test_of_many_members_each_is_found_as_it_was_entered_first(catalog: Catalog, count: int) -> None:
+    members = [Member(b"m/%03d.x" % number, "file", number, number, B) for number in range(count)]
+    catalog.put_members(
+        ArchiveRecord(A, Listing.TAR), [*members, *(each._replace(size=9999) for each in members)]
+    )
+    assert found(catalog, "*.x") == {each.path: [Sighting(each, A)] for each in members}
+
+
 def test_members_of_an_archive_are_found_wherever_it_stands(catalog: Catalog) -> None:
     member = Member(b"etc/fstab", "file", 5, -7, B)
     catalog.put_members(ArchiveRecord(A, Listing.TAR), [member, Member(b"etc", "dir")])

@@ -36,6 +36,25 @@ def test_members_are_read_as_tarfile_reads_them(tmp_path: Path, seed: int) -> No
     assert whole + end_of_archive(len(whole)) == stream
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_what_is_passed_on_stays_as_it_is_until_the_next_is(tmp_path: Path, seed: int) -> None:
+    """So that a thread may take it in while more is read."""
+    fill(tmp_path, random.Random(seed))
+    stream = archived(tmp_path)
+    kept: list[bytes] = []
+    last = memoryview(b"")
+
+    def keep_the_last(piece: memoryview) -> None:
+        nonlocal last
+        kept.append(bytes(last))
+        last = piece
+
+    list(read_members(io.BytesIO(stream).readinto, keep_the_last))
+    whole = b"".join([*kept, bytes(last)])
+    assert len(kept) > 2
+    assert whole + end_of_archive(len(whole)) == stream
+
+
 def fill(top: Path, dice: random.Random) -> None:
     """Files of awkward sizes, with and without holes, links, folders, long and odd names."""
     sizes = [0, 1, 511, 512, 513, 1 << 20, (1 << 20) - 512, (1 << 20) + 1, dice.randrange(4 << 20)]
