@@ -364,14 +364,14 @@ def test_an_audit_that_was_ended_or_killed_is_gone_on_with(two: Two, number: sig
     total = two.disc()["sessions"][0]["blocks"]
     two.first.faults([Fault("read", times=ALWAYS, effect=Effect.SLOW, seconds=0.05)])
     with two.started() as process:
-        wait_for(lambda: two.first.fired()[0] > 70, process)  # four MiB, and some seconds
+        wait_for(lambda: two.first.fired()[0] > 70, process)  # four MiB; some of them are kept
         os.kill(process.pid, number)
         assert process.wait() == (5 if number is signal.SIGTERM else -signal.SIGKILL)
     assert two.project.is_marked(DAY)
     two.first.faults([])
     found = two.audit()
     assert (found["passed"], found["whole"]) == (True, True)
-    assert 0 < found["blocks"] < total - 2 * MIB_BLOCKS
+    assert 0 < found["blocks"] <= total - MIB_BLOCKS
 
 
 def test_discs_that_the_time_did_not_suffice_for_come_first_next_time(project: Project) -> None:
