@@ -19,11 +19,11 @@ from cedarchest.ports import DayIndex
 def any_change(directory: Path, day: str, entries: Sequence[Entry], fingerprints: Fingerprints) -> bool:
     """Whether a glance shows anything that is not as it was: the usual answer is no, and quick."""
     positions = {entry.path: position for position, entry in enumerate(entries)}
-    take, are = positions.pop, fingerprints.are
+    take, is_at = positions.pop, fingerprints.is_at
     prefix = day.encode() + b"/"
     for path, inode, ctime_ns in fingerprints_of(directory, prefix=prefix, leave_out=NOT_INDEXED):
         position = take(path, -1)
-        if position < 0 or not are(position, inode, ctime_ns):
+        if position < 0 or not is_at(position, inode, ctime_ns):
             return True
     return bool(positions)
 
@@ -78,11 +78,11 @@ def changes_since(day_index: DayIndex) -> tuple[Finding, ...]:
     before = {entry.path: (entry, fingerprint) for entry, fingerprint in pairs}
     findings = []
     prefix = day_index.day.encode() + b"/"
-    for path, *now in fingerprints_of(day_index.directory, prefix=prefix, leave_out=NOT_INDEXED):
+    for path, inode, ctime_ns in fingerprints_of(day_index.directory, prefix=prefix, leave_out=NOT_INDEXED):
         entry, fingerprint = before.pop(path, (None, None))
         if entry is None:
             findings.append(_finding(FindingKind.UNEXPECTED, path, "came after it was indexed"))
-        elif tuple(now) != fingerprint:
+        elif (inode, ctime_ns) != fingerprint:
             found = scan_one(bytes(day_index.directory) + b"/" + path[len(prefix) :], path).entry
             findings.append(_finding(FindingKind.DIFFERENT, path, _difference(found, entry)))
     findings += [_finding(FindingKind.MISSING, path, "has vanished") for path in before]

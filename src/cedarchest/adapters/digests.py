@@ -6,7 +6,6 @@ one after the other, since handing them on would cost more than digesting them.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -35,10 +34,10 @@ class Digests:
     def __init__(self, progress: Callable[[int], None], *, just_written: bool = False) -> None:
         """`progress` gets the bytes read so far, from the thread that asks for the digests.
 
-        Files that were `just_written` go to disk while they are digested.
+        Large files that were `just_written` go to disk while they are digested.
         """
         self._progress = progress
-        self._digest = _digest_written if just_written else digest_file
+        self._just_written = just_written
         self._pool = ThreadPoolExecutor(SIDE_BY_SIDE)
         self._lock = Lock()
         self._stopped = Event()
@@ -60,7 +59,7 @@ class Digests:
         large: dict[Future[bytes], int] = {}
         for position, file in enumerate(files):
             if file[1].size >= LARGE:
-                large[self._pool.submit(self._digest, *file, self._read)] = position
+                large[self._pool.submit(self._large, *file)] = position
             else:
                 yield position, digest_file(*file)
                 self._bytes += file[1].size
@@ -72,6 +71,9 @@ class Digests:
             self._progress(self._bytes)
             for future in done:
                 yield large[future], future.result()
+
+    def _large(self, path: bytes, entry: Entry, fingerprint: Fingerprint) -> bytes:
+        return digest_file(path, entry, fingerprint, self._read, just_written=self._just_written)
 
     def _read(self, piece: bytes) -> None:
         if self._stopped.is_set():
@@ -110,11 +112,17 @@ def _nothing(_piece: bytes) -> None:
 
 
 def digest_file(
-    path: bytes, entry: Entry, fingerprint: Fingerprint, read: Callable[[bytes], None] = _nothing
+    path: bytes,
+    entry: Entry,
+    fingerprint: Fingerprint,
+    read: Callable[[bytes], None] = _nothing,
+    *,
+    just_written: bool = False,
 ) -> bytes:
     """The SHA-256 of a file that is and stays the one that was looked at.
 
-    `read` gets each piece that is read, and may raise to end it.
+    `read` gets each piece that is read, and may raise to end it. What was `just_written` goes to disk
+    meanwhile.
 
     Raises:
         StagingError: it cannot be read, or is another one or another size than before.
@@ -128,6 +136,8 @@ def digest_file(
             path=to_text(path),
         ) from error
     try:
+        if just_written:
+            begin_flush(descriptor, 0, entry.size)
         digest = digest_descriptor(descriptor, entry.size, read)
         status = os.fstat(descriptor)
     except OSError as error:
@@ -141,18 +151,6 @@ def digest_file(
             path=to_text(path),
         )
     return digest
-
-
-def _digest_written(
-    path: bytes, entry: Entry, fingerprint: Fingerprint, read: Callable[[bytes], None]
-) -> bytes:
-    with contextlib.suppress(OSError):  # whatever is wrong with it the digesting says
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            begin_flush(descriptor, 0, entry.size)
-        finally:
-            os.close(descriptor)
-    return digest_file(path, entry, fingerprint, read)
 
 
 def digest_descriptor(descriptor: int, size: int, read: Callable[[bytes], None] = _nothing) -> bytes | None:

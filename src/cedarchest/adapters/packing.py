@@ -76,11 +76,11 @@ class Packing:
         self._failure: OSError | None = None
         self._told = 0
         self.length = 0  # of what was written, before it was packed
-        self._beside = threading.Thread(target=self._take_all, daemon=True)
-        self._beside.start()
-        self._thread = threading.Thread(target=self._drain, daemon=True)
+        self._taker = threading.Thread(target=self._take_all, daemon=True)
+        self._taker.start()
+        self._drainer = threading.Thread(target=self._drain, daemon=True)
         if compressor is not None:
-            self._thread.start()
+            self._drainer.start()
 
     def write(self, data: bytes | memoryview) -> None:
         """Take bytes in, which stay as they are until the next call returns.
@@ -108,7 +108,7 @@ class Packing:
     def close(self) -> None:
         """End the thread, which may still take something in."""
         self._given.put(None)
-        self._beside.join()
+        self._taker.join()
 
     def _take_all(self) -> None:
         while (data := self._given.get()) is not None:
@@ -139,7 +139,7 @@ class Packing:
         self._settle()
         if self._compressor is not None:
             done = self._compressor.finish()
-            self._thread.join()
+            self._drainer.join()
             if self._failure:
                 raise self._failure
             if done.returncode:

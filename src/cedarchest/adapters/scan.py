@@ -19,7 +19,7 @@ FORMAT = 0o170000
 """The bits of a mode that say what an entry is (inode(7))."""
 
 _DEVICES = (Kind.CHAR, Kind.BLOCK)
-_NEW = tuple.__new__
+_NEW = tuple.__new__  # as in `model.index`
 
 
 class Found(NamedTuple):

@@ -237,7 +237,7 @@ def stored_as(entry: Entry, start: int = -1) -> StoredEntry:
 
 
 _KIND_NAMES = {kind: kind.value for kind in Kind}
-_NEW = tuple.__new__
+_NEW = tuple.__new__  # as in `model.index`
 
 
 def traits_of(entry: Entry) -> bytes:

@@ -26,7 +26,7 @@ from cedarchest.model.names import from_text, to_text
 
 FORMAT = "cedarchest-index"
 VERSION = 1
-_NEW = tuple.__new__
+_NEW = tuple.__new__  # past the Python that a named tuple's own is: a day may have a million entries
 
 
 class Kind(StrEnum):
@@ -103,8 +103,8 @@ class Fingerprints(Sequence[Fingerprint]):
             self._inodes.append(inode)
             self._ctimes.append(ctime_ns)
 
-    def are(self, position: int, inode: int, ctime_ns: int) -> bool:
-        """Whether the one at a position is this one: asked of every entry of a day, and more than once."""
+    def is_at(self, position: int, inode: int, ctime_ns: int) -> bool:
+        """Whether this one stands at a position: asked of every entry of a day, and more than once."""
         return self._inodes[position] == inode and self._ctimes[position] == ctime_ns
 
     def __len__(self) -> int:
