@@ -99,7 +99,7 @@ class Place:
             "volume_id": LABEL,
             "base": base,
             "made_dirs": () if base else (b"/CEDARCHEST", b"/2026", b"/2026/11"),
-            "grafts": iter(grafts),
+            "grafts": grafts,
             "removed": (),
             "made_at": 1_700_000_000,
         }
@@ -282,7 +282,7 @@ def test_what_is_removed_makes_room_for_something_else(place: Place) -> None:
     file.write_bytes(b"x")
     alpha = f"/{FIRST}/alpha".encode()
     graft = Graft(bytes(file), alpha, single=True)
-    burn(place.writer(), place.source(SECOND, base=1, removed=(alpha,), grafts=iter([graft])))
+    burn(place.writer(), place.source(SECOND, base=1, removed=(alpha,), grafts=[graft]))
     writer = place.writer()
     start = writer.observe().sessions[1].start
     found = find_nodes(writer.read, start, [alpha[1:], alpha[1:] + b"/letter"])

@@ -7,6 +7,7 @@ repeat the newest descriptors at block 0.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,7 +33,7 @@ from cedarchest.model.image.volume import DESCRIPTORS
 from cedarchest.model.index import Entry, Kind
 from cedarchest.model.media import TRAITS, Medium
 from cedarchest.model.size import gap_blocks
-from cedarchest.ports import Burnt, FoundDrive, SessionSource, Writer
+from cedarchest.ports import Burnt, FoundDrive, Graft, SessionSource, Writer
 
 OVERWRITABLE_START = 32
 ALIGNED = 32
@@ -231,7 +232,7 @@ def _tree_of(
     contents: dict[bytes, bytes] = {}
     for path in source.made_dirs:
         tree[path[1:]] = Entry(path[1:], Kind.DIR, 0, 0o755, 0, 0, source.made_at * 10**9)
-    for graft in source.grafts:
+    for graft in (*source.grafts, *source.later):
         target = graft.target[1:]
         brought = {target: scan_one(graft.source, target).entry}
         if brought[target].kind is Kind.DIR and not graft.single:
@@ -274,6 +275,11 @@ class MemoryDrives:
         if device_type not in DEVICE_TYPES:
             raise ConfigError(f"the device type {device_type!r} is not known")
         return self.open_path(Path(device))
+
+    def reading_ahead(
+        self, made_dirs: Sequence[bytes], grafts: Sequence[Graft]
+    ) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
 
     def open_path(self, path: Path) -> Writer:
         if str(path) not in self._trays:

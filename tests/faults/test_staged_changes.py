@@ -1,8 +1,8 @@
 """What is staged changes between its index, the burn and the check: no false mark, and one run puts it right.
 
-A change is made by a script in xorriso's place: when the burn is started, which the last look before the
-writing must see, or when it is told to write, which only the check of the disc and the last look at staging
-can see.
+A change is made by a script in xorriso's place: when the burn is told of the disc, which the last look
+before the writing must see, or when it is told to write, which only the check of the disc and the last look
+at staging can see.
 """
 
 from __future__ import annotations
@@ -112,15 +112,20 @@ def install(folder: Path, file: Path, script: str) -> None:
 
 
 def at_start(change: Change) -> str:
-    return f'{change.script}\nexec {REAL} "$@"'
+    """The change comes when it is known where to write: the day is indexed then."""
+    return _before("-volid .*", change)
 
 
 def at_writing(change: Change) -> str:
-    """Commands pass through a filter that makes the change before the one to write."""
+    return _before("-end", change)
+
+
+def _before(command: str, change: Change) -> str:
+    """Commands pass through a filter that makes the change before one of them."""
     return (
         f'cat >"$0.change" <<\'END\'\nfile="$1"\n{change.script}\nEND\n'
         'for each; do case "$each" in /dev/fd/*) commands=$each;; esac; done\n'
-        f'sed -u "/^-end$/e sh \\"$0.change\\" \\"$file\\"" <"$commands" | {REAL} -no_rc'
+        f'sed -u "/^{command}$/e sh \\"$0.change\\" \\"$file\\"" <"$commands" | {REAL} -no_rc'
         " -signal_handling sig_ign -abort_on FATAL -pkt_output on -options_from_file - -rollback_end"
     )
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from cedarchest import __version__
 from cedarchest.actions.facts import disc_named
 from cedarchest.actions.loading import CurrentDisc
-from cedarchest.actions.selection import DayShare, Selection, select
+from cedarchest.actions.selection import DayShare, Selection, foreseen, select
 from cedarchest.actions.session_files import made_dirs, save_files, tree_time
 from cedarchest.config.model import Config
 from cedarchest.errors import (
@@ -42,9 +42,34 @@ from cedarchest.model.findings import Finding
 from cedarchest.model.media import BLOCK
 from cedarchest.model.names import first_few, label_word
 from cedarchest.model.session import VolumePlace
-from cedarchest.ports import DayIndex, Graft, ImageTree, Ports, SavedSession, SessionSource, Writer
+from cedarchest.ports import (
+    DayIndex,
+    Graft,
+    ImageTree,
+    Ports,
+    SavedSession,
+    SessionSource,
+    StagedDay,
+    Writer,
+)
 
 log = logging.getLogger(__name__)
+
+
+def reading_ahead(
+    days: Sequence[StagedDay], ports: Ports, *, always_new: bool
+) -> contextlib.AbstractContextManager[None]:
+    """Let the tool look at days while they are indexed and planned, where they will hardly be appended.
+
+    All of them on one new disc is what it is told; a burn of anything else begins anew.
+    """
+    if not days or not (always_new or not any(disc.accepts_sessions for disc in ports.catalog.discs())):
+        return contextlib.nullcontext()
+    try:
+        grafts = foreseen(days, ports)
+    except StagingError:  # the indexing says so of that day, and goes on with the others
+        return contextlib.nullcontext()
+    return ports.drives.reading_ahead(made_dirs([day.day for day in days], {}), grafts)
 
 
 def burn_session(
@@ -127,10 +152,12 @@ def _burn(
         source = SessionSource(
             volume_id=disc.label,
             base=session.base,
-            made_dirs=tuple(made_dirs(session, visible)),
-            grafts=making.grafts(),
+            made_dirs=tuple(made_dirs([content.day for content in session.days], visible)),
+            grafts=selection.grafts,
             removed=selection.removed,
             excluded=selection.excluded,
+            later=making.later(),
+            changed_ns=max((day.fingerprints.newest_ns for day in days), default=0),
             made_at=tree_time(session),
             closes=making.closes,
             tree=tree,
@@ -178,9 +205,9 @@ class _Making:
     is_last: bool = False
     announced: bool = False
 
-    def grafts(self) -> Iterator[Graft]:
-        """The days first: the tool looks at them while our files are prepared, and we look once more."""
-        yield from self.selection.grafts
+    def later(self) -> Iterator[Graft]:
+        """Our files, prepared while the tool looks at the days; then we look at these once more."""
+        yield from self.selection.later
         self.saved = save_files(self.disc, self.session, self.selection, self.visible, self.place, self.ports)
         self.changes = self.beside.submit(_changes, self.days, self.ports)
         yield from self.saved.grafts

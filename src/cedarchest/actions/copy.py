@@ -263,7 +263,9 @@ def _write(
     try:
         begun = with_right_disc(writer, ports, lambda: begin_blank(writer, ports, copy=number))
         disc = replace(begun, accepts_sessions=False, reason=f"{COPY_OF}{source.label}")
-        selection = Selection(tuple(_contents(chain)), tuple(entries), (), (f"/{HOME}".encode(),), (), {}, ())
+        selection = Selection(
+            tuple(_contents(chain)), tuple(entries), (), (), (f"/{HOME}".encode(),), (), {}, ()
+        )
         ours = f"{HOME}".encode()
         base = chain[-1].number
         visible = {

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cedarchest.actions.facts import below, is_same
 from cedarchest.model.disc import DayContent, StoredEntry
 from cedarchest.model.holdable import unholdable
 from cedarchest.model.index import Entry, Kind
 from cedarchest.model.parts import Part
-from cedarchest.ports import DayIndex, Graft, Ports
+from cedarchest.ports import DayIndex, Graft, Ports, StagedDay
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class DayShare:
 class Selection:
     """What of some days goes into a session.
 
+    `later` are the grafts that come after all others: what changes with the indexing of a day, and parts.
     `left_out` are entries that no ISO image can hold, with the reason; they live in the index. `cut` are the
     files that stand there in parts.
     """
@@ -40,6 +42,7 @@ class Selection:
     contents: tuple[DayContent, ...]
     entries: tuple[Entry, ...]
     grafts: tuple[Graft, ...]
+    later: tuple[Graft, ...]
     removed: tuple[bytes, ...]
     excluded: tuple[bytes, ...]
     left_out: Mapping[bytes, str]
@@ -49,14 +52,15 @@ class Selection:
 
 def select(shares: Sequence[DayShare], visible: Mapping[bytes, StoredEntry], ports: Ports) -> Selection:
     """What of the days is not on the disc yet, and how it is brought there."""
-    contents, entries, grafts, removed, excluded, replaces = [], [], [], [], [], []
+    contents, entries, grafts, later, removed, excluded, replaces = [], [], [], [], [], [], []
     left_out: dict[bytes, str] = {}
     cut: list[Part] = []
     for share in shares:
         day = share.index
         lost = {entry.path: why for entry in day.entries if (why := unholdable(entry))}
         left_out |= lost
-        held = sorted((*share.entries, *ports.staging.companions(day)), key=lambda entry: entry.path)
+        companions = ports.staging.companions(day)
+        held = sorted((*share.entries, *companions), key=lambda entry: entry.path)
         by_itself = not share.is_whole or below(visible, day.day)
         wanted = [entry for entry in held if not by_itself or not is_same(entry, visible.get(entry.path))]
         parts = [share.parts[entry.path] for entry in wanted if entry.path in share.parts]
@@ -66,10 +70,11 @@ def select(shares: Sequence[DayShare], visible: Mapping[bytes, StoredEntry], por
             removed += [b"/" + entry.path for entry in wanted if _replaces_kind(entry, visible)]
             replaces += [e.path for e in wanted if e.path in visible and e.kind is not Kind.DIR]
         else:
-            grafts.append(Graft(_source(day, day.day.encode()), b"/" + day.day.encode()))
-            outside = (*lost, *{part.whole.path for part in parts}, f"{day.day}/cback.store".encode())
-            excluded += [_source(day, path) for path in outside]
-        grafts += [_part_graft(day, part) for part in parts]
+            whole = (entry.path for entry in share.entries if entry.path not in share.parts)
+            grafts += _whole(day.directory, day.day, _tops(day.day, whole))
+            later += [_graft(day, entry) for entry in companions]
+            excluded += [_source(day, path) for path in (*lost, *{part.whole.path for part in parts})]
+        later += [_part_graft(day, part) for part in parts]
         cut += parts
         entries += wanted
         contents.append(
@@ -87,12 +92,31 @@ def select(shares: Sequence[DayShare], visible: Mapping[bytes, StoredEntry], por
         tuple(contents),
         tuple(entries),
         tuple(grafts),
+        tuple(later),
         tuple(removed),
         tuple(excluded),
         left_out,
         tuple(replaces),
         tuple(cut),
     )
+
+
+def foreseen(days: Sequence[StagedDay], ports: Ports) -> list[Graft]:
+    """The grafts of days of which nothing is on the disc yet, as they show before the days are indexed."""
+    return [
+        graft for day in days for graft in _whole(day.directory, day.day, ports.staging.top(day.directory))
+    ]
+
+
+def _whole(directory: Path, day: str, tops: Iterable[bytes]) -> list[Graft]:
+    """A day by what stands at its top: index and sums, and so the folder, change while it is looked at."""
+    source, target = bytes(directory) + b"/", b"/" + day.encode() + b"/"
+    return [Graft(source + name, target + name) for name in tops]
+
+
+def _tops(day: str, paths: Iterable[bytes]) -> dict[bytes, None]:
+    start = len(day) + 1
+    return dict.fromkeys(path[start:].partition(b"/")[0] for path in paths)
 
 
 def _by_themselves(wanted: Sequence[Entry]) -> list[Entry]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from cedarchest.actions.selection import Selection
 from cedarchest.model.disc import DiscRecord, SessionRecord, StoredEntry
@@ -37,7 +37,7 @@ def save_files(
     """Write what of us goes on the disc into the workspace, and say what its trees lose."""
     made = [
         Entry(path[1:], Kind.DIR, 0, 0o755, 0, 0, tree_time(session) * 10**9)
-        for path in made_dirs(session, visible)
+        for path in made_dirs([content.day for content in session.days], visible)
     ]
     return ports.workspace.save(
         disc.disc_id,
@@ -116,10 +116,10 @@ def tree_time(session: SessionRecord) -> int:
     return int(session.created_at.timestamp())
 
 
-def made_dirs(session: SessionRecord, visible: Mapping[bytes, StoredEntry]) -> list[bytes]:
-    """Directories of ours that the tree does not have yet, parents first."""
+def made_dirs(days: Iterable[str], visible: Mapping[bytes, StoredEntry]) -> list[bytes]:
+    """Directories of ours that the tree does not have yet, for a session of these days; parents first."""
     wanted = [f"/{HOME}", f"/{HOME}/sessions"]
-    for content in session.days:
-        year, month, _ = content.day.split("/")
+    for day in days:
+        year, month, _ = day.split("/")
         wanted += [f"/{year}", f"/{year}/{month}"]
     return [path.encode() for path in dict.fromkeys(wanted) if path[1:].encode() not in visible]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from cedarchest.actions.burn import burn_session
+from cedarchest.actions.burn import burn_session, reading_ahead
 from cedarchest.actions.claims import claims_to_prove, prove_claims
 from cedarchest.actions.copies import is_due_as
 from cedarchest.actions.facts import base_chain
@@ -136,6 +136,11 @@ def plan_only(config: Config, days: Sequence[StagedDay], ports: Ports, *, always
 
 def store_days(config: Config, days: Sequence[StagedDay], *, ports: Ports, always_new: bool) -> StoreReport:
     """Write, check and mark the days, volume by volume; each volume stands when the next one fails."""
+    with reading_ahead(days, ports, always_new=always_new):
+        return _store_days(config, days, ports, always_new=always_new)
+
+
+def _store_days(config: Config, days: Sequence[StagedDay], ports: Ports, *, always_new: bool) -> StoreReport:
     indexed, problems = indexes_of(days, ports.staging.index)
     proven = [day for day in indexed if not always_new and _is_proven_now(config, day, ports)]
     marked = [day.day for day in proven if ports.staging.mark_stored(day.directory)]

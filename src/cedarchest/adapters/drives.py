@@ -7,6 +7,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from cedarchest.adapters.locks import HeldLocks
@@ -18,7 +19,7 @@ from cedarchest.adapters.xorriso import Xorriso
 from cedarchest.config.kinds import SHELF
 from cedarchest.errors import ConfigError, DriveForbidden, DriveMissing, LockedError
 from cedarchest.model.media import Medium
-from cedarchest.ports import FoundDrive, Writer
+from cedarchest.ports import FoundDrive, Graft, Writer
 
 CHECK_CABLE = "Check the drive's cable and [store] device in the configuration."
 LOOKING_S = 10.0
@@ -120,6 +121,12 @@ class LocalDrives:
         if is_shelf:
             return self._open_shelf(Path(device.removeprefix(SHELF)))
         return self._open_optical(Path(device))
+
+    def reading_ahead(
+        self, made_dirs: Sequence[bytes], grafts: Sequence[Graft]
+    ) -> AbstractContextManager[None]:
+        """Have xorriso look at what a new disc is to get, before it is known which disc that is."""
+        return self._xorriso.reading_ahead(made_dirs, grafts)
 
     def open_path(self, path: Path) -> Writer:
         """The disc in a device, or an image file wherever it lies, for reading."""

@@ -328,6 +328,18 @@ class StagingFolder:
             raise changed_day(day_index.directory, [finding])
         return parts.all()
 
+    def top(self, directory: Path) -> tuple[bytes, ...]:
+        """The names of what stands at the top of a day, in byte order, but for what is only beside it."""
+        try:
+            names = [path.name for path in directory.iterdir()]
+        except OSError as error:
+            raise StagingError(
+                f"{directory} cannot be looked into: {error.strerror}",
+                advice="Run as a user who may read all that is staged.",
+                path=str(directory),
+            ) from error
+        return tuple(sorted(os.fsencode(name) for name in names if name not in NOT_INDEXED))
+
     def companions(self, day_index: DayIndex) -> tuple[Entry, ...]:
         """The day's folder, and its index and sums where they stand in it."""
         day = day_index.day.encode()

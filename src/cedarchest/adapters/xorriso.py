@@ -7,11 +7,13 @@ disc is asked for again after each write by the caller.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import logging
 import re
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from cedarchest.adapters.process import Completed, Running, run, running, tail_of
 from cedarchest.adapters.xorriso_words import (
@@ -27,6 +29,7 @@ from cedarchest.adapters.xorriso_words import (
     burn_script,
     format_argv,
     is_harmless,
+    new_tree,
     parse_formats,
     parse_problems,
     parse_progress,
@@ -42,11 +45,13 @@ from cedarchest.errors import (
     MediumFull,
     NotAppendable,
     ToolFailed,
+    ToolMissing,
+    ToolTimeout,
     ToolTooOld,
     UnexpectedOutput,
 )
 from cedarchest.model.pace import WritePace
-from cedarchest.ports import Burnt, SessionSource
+from cedarchest.ports import Burnt, Graft, SessionSource
 
 log = logging.getLogger(__name__)
 
@@ -65,12 +70,35 @@ class Limits:
     burn_s: float = 1800.0
 
 
+PIPE_TAKES = 1 << 15
+"""Bytes of a script that are told ahead at most: what a pipe takes though nobody reads it yet."""
+
+CLOCK_TICK_NS = 10**8
+"""Change times come from a clock that may be behind by as much."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """A burn that was told what goes on a disc before it is known on which."""
+
+    child: Running
+    script: list[bytes]
+    began_ns: int
+    inherited: Sequence[int]
+
+    def holds(self, told: Sequence[bytes], changed_ns: int, inherited: Sequence[int]) -> bool:
+        """Whether a burn goes on from here: it begins so, nothing changed since, and all locks came along."""
+        is_older = changed_ns < self.began_ns - CLOCK_TICK_NS
+        return is_older and told == self.script and inherited == self.inherited
+
+
 @dataclass(frozen=True, slots=True)
 class Xorriso:
     """Calls xorriso; `inherited` gives the descriptors (our locks) that a burn keeps open."""
 
     limits: Limits = Limits()
     inherited: Callable[[], Sequence[int]] = tuple
+    _ahead: list[_Ahead] = field(default_factory=list)
 
     def version(self) -> str:
         """Its version, found to be new enough.
@@ -173,9 +201,9 @@ class Xorriso:
         progress: Callable[[int], None],
     ) -> Burnt:
         """Write a session; `confirm` gets its size in blocks and may refuse by raising."""
-        with running(burn_argv(), stall_s=self.limits.burn_s, pass_fds=self.inherited()) as child:
+        with self._at_work(burn_script(source, options), source.changed_ns) as (child, script):
             try:
-                for command in burn_script(source, options):
+                for command in script:
                     child.send(command)
             except ToolFailed:  # it gave up; its own words say why
                 answer = child.finish()
@@ -191,6 +219,53 @@ class Xorriso:
                     progress(min(done, size))
             answer = child.finish()
         return replace(_judge(answer, options), speed_kb_s=pace.kb_s)
+
+    @contextlib.contextmanager
+    def reading_ahead(self, made_dirs: Sequence[bytes], grafts: Sequence[Graft]) -> Iterator[None]:
+        """Begin to look at what a new disc is to get; the first burn that begins so goes on from there.
+
+        It has no drive until then: where no burn begins so, it is killed.
+        """
+        script = list(new_tree(made_dirs, grafts))
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(ToolMissing, ToolFailed, ToolTimeout):  # whoever burns will say it
+                if sum(map(len, script)) <= PIPE_TAKES:
+                    began_ns, inherited = time.time_ns(), self.inherited()
+                    child = stack.enter_context(self._burning(inherited))
+                    stack.callback(self._drop)
+                    child.send(b"".join(script))
+                    self._ahead.append(_Ahead(child, script, began_ns, inherited))
+            yield
+
+    def _burning(self, inherited: Sequence[int]) -> contextlib.AbstractContextManager[Running]:
+        return running(burn_argv(), stall_s=self.limits.burn_s, pass_fds=inherited)
+
+    def _drop(self) -> None:
+        while self._ahead:
+            self._ahead.pop().child.drop()
+
+    @contextlib.contextmanager
+    def _at_work(self, script: Iterator[bytes], changed_ns: int) -> Iterator[tuple[Running, Iterator[bytes]]]:
+        """xorriso, and what of a script it is still to be told: it may know the beginning."""
+        inherited = self.inherited()
+        ahead = self._taken()
+        told = list(itertools.islice(script, len(ahead.script))) if ahead else []
+        if ahead and ahead.holds(told, changed_ns, inherited):
+            try:
+                yield ahead.child, script
+            finally:
+                ahead.child.end()
+            return
+        if ahead:
+            log.info("what was looked at ahead is not what is written, or has changed: it is looked at anew")
+            ahead.child.drop()
+        with self._burning(inherited) as child:
+            yield child, itertools.chain(told, script)
+
+    def _taken(self) -> _Ahead | None:
+        with contextlib.suppress(IndexError):
+            return self._ahead.pop()
+        return None
 
 
 def _wait_for_size(child: Running, options: BurnOptions) -> int:

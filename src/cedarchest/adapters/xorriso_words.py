@@ -9,7 +9,7 @@ Source: man xorriso; seen with xorriso 1.5.4.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -20,7 +20,7 @@ from cedarchest.errors import (
 )
 from cedarchest.model.disc import DiscState, TocEntry
 from cedarchest.model.names import readable, shell_word
-from cedarchest.ports import SessionSource
+from cedarchest.ports import Graft, SessionSource
 
 TOOL = "xorriso"
 
@@ -244,8 +244,39 @@ def burn_script(source: SessionSource, options: BurnOptions) -> Iterator[bytes]:
     get the attributes of the staging folder's parents. Access and change times are not kept: they are set
     to the time of the last modification, so that every time on the disc is known when it is read back.
     """
-    yield from _settings(source, options)
+    tree = (source.made_dirs, source.grafts, source.excluded)
     address = shell_word(options.address.encode("utf-8", "surrogateescape"))
+    if not options.newest and not source.tree:
+        yield from new_tree(*tree)
+        yield from _settings(source, options)
+        yield b"-outdev " + address + b"\n"
+    else:
+        yield _KEPT
+        yield from _settings(source, options)
+        yield from _loading(source, options, address)
+        yield from _filling(*tree)
+    for graft in source.later:
+        yield _grafting(graft)
+    for path in source.made_dirs:
+        word = shell_word(path) + b" --\n"
+        yield b"-chown 0 " + word + b"-chgrp 0 " + word + b"-chmod 0755 " + word
+        yield b"-alter_date b '=%d' " % source.made_at + word
+    yield b"-print_size\n"
+
+
+def new_tree(
+    made_dirs: Iterable[bytes], grafts: Iterable[Graft], excluded: Iterable[bytes] = ()
+) -> Iterator[bytes]:
+    """How a session on an empty disc begins: what it holds, with no drive opened that could be written.
+
+    The tree outlives the exchange of the output drive, as long as no other is loaded.
+    """
+    yield _KEPT
+    yield b"-outdev stdio:/dev/null\n"
+    yield from _filling(made_dirs, grafts, excluded)
+
+
+def _loading(source: SessionSource, options: BurnOptions, address: bytes) -> Iterator[bytes]:
     if source.tree:
         yield b"-load lba %d\n" % source.tree.start
         yield b"-indev " + shell_word(b"stdio:" + bytes(source.tree.image)) + b"\n"
@@ -259,33 +290,40 @@ def burn_script(source: SessionSource, options: BurnOptions) -> Iterator[bytes]:
         yield b"-md5 on\n" if options.md5 else b""
     for path in source.removed:
         yield b"-rm_r " + shell_word(path) + b" --\n"
-    for path in source.made_dirs:
+
+
+def _filling(
+    made_dirs: Iterable[bytes], grafts: Iterable[Graft], excluded: Iterable[bytes]
+) -> Iterator[bytes]:
+    for path in made_dirs:
         yield b"-mkdir " + shell_word(path) + b" --\n"
-    for path in source.excluded:
+    for path in excluded:
         yield b"-not_paths " + shell_word(path) + b" --\n"
-    for graft in source.grafts:
-        words = shell_word(graft.source), shell_word(graft.target)
-        if graft.span:
-            yield b"-cut_out %b %d %d %b\n" % (words[0], *graft.span, words[1])
-        else:
-            yield (b"-map_single " if graft.single else b"-map ") + b" ".join(words) + b"\n"
-    for path in source.made_dirs:
-        word = shell_word(path) + b" --\n"
-        yield b"-chown 0 " + word + b"-chgrp 0 " + word + b"-chmod 0755 " + word
-        yield b"-alter_date b '=%d' " % source.made_at + word
-    yield b"-print_size\n"
+    yield from map(_grafting, grafts)
+
+
+def _grafting(graft: Graft) -> bytes:
+    words = shell_word(graft.source), shell_word(graft.target)
+    if graft.span:
+        return b"-cut_out %b %d %d %b\n" % (words[0], *graft.span, words[1])
+    return (b"-map_single " if graft.single else b"-map ") + b" ".join(words) + b"\n"
+
+
+_KEPT = b"""\
+-hardlinks on -acl on -xattr any
+-local_charset UTF-8 -joliet on -compliance joliet_long_names
+-volume_date all_file_dates set_to_mtime
+-iso_rr_pattern off -disk_pattern off -follow mount
+-pacifier interval=0.1
+"""
+"""What is kept of files, and how often it is asked whether the writing has ended: the same for each disc."""
 
 
 def _settings(source: SessionSource, options: BurnOptions) -> Iterator[bytes]:
-    yield b"-hardlinks on -acl on -xattr any\n"
     yield b"-md5 on\n" if options.md5 else b"-md5 off\n"
-    yield b"-local_charset UTF-8 -joliet on -compliance joliet_long_names\n"
-    yield b"-volume_date all_file_dates set_to_mtime\n"
-    yield b"-iso_rr_pattern off -disk_pattern off -follow mount\n"
     yield b"-padding %ds -stdio_sync end\n" % options.padding_blocks
     yield b"-close " + _closing(options) + b"\n"
     yield b"-volid " + shell_word(source.volume_id.encode()) + b"\n"
-    yield b"-pacifier interval=0.1\n"  # it asks only as often whether the writing has ended
     if options.optical:
         yield b"-write_type auto\n" if options.single or options.doubtful else b"-write_type tao\n"
     else:

@@ -107,6 +107,11 @@ class Fingerprints(Sequence[Fingerprint]):
         """Whether this one stands at a position: asked of every entry of a day, and more than once."""
         return self._inodes[position] == inode and self._ctimes[position] == ctime_ns
 
+    @property
+    def newest_ns(self) -> int:
+        """The last change time among them; 0 where there are none."""
+        return max(self._ctimes, default=0)
+
     def __len__(self) -> int:
         return len(self._inodes)
 

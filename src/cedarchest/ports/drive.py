@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -45,18 +46,21 @@ class SessionSource:
     brings the whole `tree` of another disc's image with it.
     `made_dirs` are absolute disc paths that we make (0755, root, time `made_at`), parents first.
     `removed` are disc paths taken out of that tree with all below them, before anything comes into it.
-    `grafts` is iterated once: what comes late in it may be prepared while the tool looks at what came
-    first. `excluded` are source paths below grafted directories that never come into it. `closes` gets the
-    session's size in blocks, once it is confirmed, and says whether a sequential disc is closed with it.
+    `excluded` are source paths below grafted directories that never come into it. `later` is what is grafted
+    after `grafts`, iterated once: it may be prepared while the tool looks at those. `changed_ns` is when
+    anything of `grafts` changed last, in nanoseconds since 1970. `closes` gets the session's size in blocks,
+    once it is confirmed, and says whether a sequential disc is closed with it.
     """
 
     volume_id: str
     base: int
     made_dirs: tuple[bytes, ...]
-    grafts: Iterable[Graft]
+    grafts: Sequence[Graft]
     removed: tuple[bytes, ...]
     made_at: int
     excluded: tuple[bytes, ...] = ()
+    later: Iterable[Graft] = ()
+    changed_ns: int = 0
     tree: ImageTree | None = None
     closes: Callable[[int], bool] = stays_open
 
@@ -207,6 +211,16 @@ class Drives(Protocol):
         Raises:
             ConfigError: no such device type.
             DeviceMounted, DriveMissing, DriveForbidden: each what it says.
+        """
+        ...
+
+    def reading_ahead(
+        self, made_dirs: Sequence[bytes], grafts: Sequence[Graft]
+    ) -> AbstractContextManager[None]:
+        """Have the tool look at what a new disc is to get, before it is known which disc that is.
+
+        The first burn of exactly this on an empty disc goes on from there; any other begins anew, also where
+        something of it changed meanwhile. Nothing is opened that could be written.
         """
         ...
 

@@ -95,6 +95,14 @@ class Staging(Protocol):
         """
         ...
 
+    def top(self, directory: Path) -> tuple[bytes, ...]:
+        """The names of what stands at the top of a day, in byte order, but for what `companions` gives.
+
+        Raises:
+            StagingError: it cannot be looked into.
+        """
+        ...
+
     def companions(self, day_index: DayIndex) -> tuple[Entry, ...]:
         """What belongs to the day but is not in its index: its folder, its index and sums files."""
         ...
