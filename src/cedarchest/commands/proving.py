@@ -24,15 +24,13 @@ def verify(
 ) -> None:
     """Read discs again and compare them with the catalog, or with what they hold themselves."""
     from cedarchest.actions.verify import execute_verify
-    from cedarchest.report import text
+    from cedarchest.report.verified import verified
 
     named = [str(Path(each).absolute()) if _is_path(each) else each for each in targets or []]
     if named and all(map(_is_path, named)):
         _verify_paths(context, named)
         return
-    run_action(
-        context, lambda _path, config, ports: text.verified(execute_verify(config, named, ports=ports))
-    )
+    run_action(context, lambda _path, config, ports: verified(execute_verify(config, named, ports=ports)))
 
 
 def _is_path(target: str) -> bool:
@@ -45,7 +43,7 @@ def _is_path(target: str) -> bool:
 def _verify_paths(context: typer.Context, paths: Sequence[str]) -> None:
     """Discs named by path need neither configuration nor catalog."""
     from cedarchest.actions.verify import execute_verify
-    from cedarchest.report import text
+    from cedarchest.report.verified import verified
     from cedarchest.wiring import wired, without_configuration
 
     invocation: Invocation = context.obj
@@ -53,7 +51,7 @@ def _verify_paths(context: typer.Context, paths: Sequence[str]) -> None:
         without_configuration() as config,
         wired(config, invocation.reporter, read_only=True) as ports,
     ):
-        invocation.result = text.verified(execute_verify(None, paths, ports=ports))
+        invocation.result = verified(execute_verify(None, paths, ports=ports))
 
 
 def audit(

@@ -6,8 +6,10 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from pathspec import GitIgnoreSpec
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Excludes:
     _regexes: tuple[re.Pattern[str], ...] = field(init=False)
 
     def __post_init__(self) -> None:
+        from pathspec import GitIgnoreSpec  # only a collect needs it
+
         own = os.fsdecode(self.top).rstrip("/") + "/"
         absolute = [each for each in self.of_source if own != "/" and each.removeprefix("!").startswith(own)]
         relative = [each for each in self.of_source if each not in absolute]

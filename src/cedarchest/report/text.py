@@ -19,15 +19,13 @@ from cedarchest.actions.status import DayStatus, StatusReport
 from cedarchest.actions.validate import CheckedThing
 from cedarchest.actions.verify import VerifyReport
 from cedarchest.config.choices import ManagedAction
-from cedarchest.model.media import BLOCK
 from cedarchest.model.size import shown, shown_bytes
 from cedarchest.report.audits import check_lines, due_figures
-from cedarchest.report.discs import NOWHERE, counted, failed
+from cedarchest.report.discs import counted
 from cedarchest.report.outcome import Outcome, Result, describe
 from cedarchest.report.scheduling import run_figures, run_lines
 from cedarchest.report.stored import volume_figures, volume_lines
-
-SHOWN_FINDINGS = 20
+from cedarchest.report.verified import verified
 
 
 def collected(report: CollectReport, *, dry_run: bool) -> Result:
@@ -196,48 +194,6 @@ def _managed_line(peer: ManagedPeer) -> str:
         ManagedOutcome.PLANNED: f"would run `{peer.command}` on {peer.name}",
     }
     return told.get(peer.outcome, f"{peer.name}: failed, ignored")
-
-
-def verified(report: VerifyReport) -> Result:
-    """The result of `verify`."""
-    lines: list[str] = []
-    for verdict in report.verdicts:
-        rate = verdict.blocks * BLOCK / verdict.seconds / 1e6 if verdict.seconds else 0.0
-        size = f"{counted(verdict.sessions, 'session')}, {shown(verdict.blocks)}"
-        if verdict.passed and verdict.replaced:
-            lines.append(
-                f"{verdict.disc}: no new problems; {verdict.replaced} of its sessions were known to be bad,"
-                f" later ones have their days ({size})"
-            )
-        elif verdict.passed:
-            lines.append(f"{verdict.disc}: no problems found ({size}, {rate:.0f} MB/s)")
-        else:
-            lines.append(f"{verdict.disc}: {failed(verdict.problem, verdict.blocks, size)}")
-            lines += [f"  {finding}" for finding in verdict.findings[:SHOWN_FINDINGS]]
-        if verdict.lost:
-            lines.append(f"  LOST: {', '.join(verdict.lost)}: {NOWHERE}")
-    return Result(
-        "verify",
-        Outcome.OK if report.verdicts else Outcome.NOTHING_TO_DO,
-        discs=[verdict.disc for verdict in report.verdicts],
-        figures={
-            "verdicts": [
-                {
-                    "disc": verdict.disc,
-                    "passed": verdict.passed,
-                    "sessions": verdict.sessions,
-                    "replaced": verdict.replaced,
-                    "blocks": verdict.blocks,
-                    "seconds": round(verdict.seconds, 3),
-                    "findings": [str(finding) for finding in verdict.findings],
-                    "lost": list(verdict.lost),
-                }
-                for verdict in report.verdicts
-            ]
-        },
-        text=lines or ["there is nothing to verify"],
-        problems=report.problems,
-    )
 
 
 def sealed(report: SealReport) -> Result:
