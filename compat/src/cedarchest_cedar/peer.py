@@ -65,7 +65,7 @@ class LocalPeer:
         items = [item for item in folder.look().items if not item.path.startswith(b"cback.")]
         if odd := [item for item in items if item.kind is not Kind.FILE]:
             raise ValueError(f"{shown(os.fsdecode(odd[0].path))} of {self.name} is no file")
-        problems = folder.fetch([item.path for item in items], target, lambda _size: None)
+        problems = folder.fetch([item.path for item in items], target, lambda _path, _size: None)
         if problems or not items:
             raise OSError(f"{self.name}: {problems[0] if problems else 'there was nothing to copy'}")
         for item in items:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cedarchest.config.model import Peer
-from cedarchest.errors import PeerError
+from cedarchest.errors import PeerError, StagingError
 from cedarchest.model.handover import (
     COLLECTED_LIST,
     COLLECTED_MARK,
@@ -21,7 +21,7 @@ from cedarchest.model.handover import (
 from cedarchest.model.index import Entry, Fingerprint, Kind
 from cedarchest.model.names import to_text
 from cedarchest.model.size import shown_bytes
-from cedarchest.ports import Handover, PeerItem, Ports
+from cedarchest.ports import Arriving, Handover, PeerItem, Ports
 
 _TAKEN = (Kind.FILE, Kind.DIR, Kind.LINK)
 """What is staged; of the others nothing could be kept but their names."""
@@ -212,16 +212,23 @@ def fetch(name: str, offer: Offer, root: Path, arrived: Callable[[int], None], p
     folder = ports.peers.named(name)
     wanted = {item.path for item in offer.take}
     into = ports.arrivals.folder(root, name, offer.mode)
-    lines = folder.fetch(offer.ask_for, into, arrived)
-    if folder.handover() != offer.handover:
-        raise PeerError(
-            f"{name} collected again while it was staged; nothing of it was taken",
-            advice="Once its collect has ended, run the command again.",
-            peer=name,
-        )
+    with ports.arrivals.arriving(root, name) as arriving:
+
+        def came(path: bytes, size: int) -> None:
+            arriving.came(path)
+            arrived(size)
+
+        lines = folder.fetch(offer.ask_for, into, came)
+        if folder.handover() != offer.handover:
+            raise PeerError(
+                f"{name} collected again while it was staged; nothing of it was taken",
+                advice="Once its collect has ended, run the command again.",
+                peer=name,
+            )
+        found = _arrived(name, arriving, root, ports)
     entries = []
     troubles = list(lines)
-    for entry, fingerprint in ports.arrivals.entries(root, name):
+    for entry, fingerprint in found:
         promised = offer.listed.get(entry.path)
         if entry.path not in wanted:
             continue
@@ -241,3 +248,14 @@ def fetch(name: str, offer: Offer, root: Path, arrived: Callable[[int], None], p
             peer=name,
         )
     return Fetched(entries, (*offer.left_out, *troubles))
+
+
+def _arrived(
+    name: str, arriving: Arriving, root: Path, ports: Ports
+) -> tuple[tuple[Entry, Fingerprint], ...]:
+    """All that is there of a peer; where that cannot be read, the next run begins anew."""
+    try:
+        return arriving.entries()
+    except StagingError:
+        ports.arrivals.drop(root, name)
+        raise

@@ -15,14 +15,12 @@ import stat
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from cedarchest.adapters.digests import Digests
+from cedarchest.adapters.arriving import ArrivingFiles
 from cedarchest.adapters.durable import clear_unfinished, durable_file, sync_directory
 from cedarchest.adapters.folders import below, inside
 from cedarchest.adapters.process import run
-from cedarchest.adapters.rsync import PARTIAL
-from cedarchest.adapters.scan import scan
 from cedarchest.errors import CedarchestError, DiskFull, StagingError
-from cedarchest.model.index import Entry, Fingerprint, Kind, with_content
+from cedarchest.model.index import Entry, Kind
 from cedarchest.model.names import readable
 
 ARRIVING = ".arriving"
@@ -68,29 +66,13 @@ class StagingArrivals:
             raise _cannot("written", folder, error) from error
         return folder
 
-    def entries(self, root: Path, peer: str) -> tuple[tuple[Entry, Fingerprint], ...]:
-        """All that arrived, files with their digests; what is not whole yet is left out."""
-        folder = root / ARRIVING / peer
-        try:
-            return self._entries(folder)
-        except StagingError:  # so that the next run begins anew
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
+    def arriving(self, root: Path, peer: str) -> ArrivingFiles:
+        """What arrives of a peer from now on."""
+        return ArrivingFiles(root / ARRIVING / peer)
 
-    @staticmethod
-    def _entries(folder: Path) -> tuple[tuple[Entry, Fingerprint], ...]:
-        found = [one for one in scan(folder, prefix=b"") if PARTIAL not in one.entry.path.split(b"/")]
-        files = [one for one in found if one.entry.kind is Kind.FILE and not one.entry.hardlink]
-        top = os.fsencode(folder) + b"/"
-        with Digests(lambda _done: None, just_written=True) as digests:
-            wanted = ((top + entry.path, entry, fingerprint) for entry, fingerprint in files)
-            known = {files[number].entry.path: digest for number, digest in digests.of(wanted)}
-        return tuple(
-            (with_content(entry, entry.size, known[entry.hardlink or entry.path]), fingerprint)
-            if entry.kind is Kind.FILE
-            else (entry, fingerprint)
-            for entry, fingerprint in found
-        )
+    def drop(self, root: Path, peer: str) -> None:
+        """Throw away all that arrived of a peer, so that the next run begins anew."""
+        shutil.rmtree(root / ARRIVING / peer, ignore_errors=True)
 
     def discard(self, root: Path, peer: str, path: bytes) -> None:
         """Take away a file that arrived but is not what it should be."""

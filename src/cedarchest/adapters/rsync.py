@@ -8,6 +8,7 @@ to a folder that is ours alone, where they are looked at before they come into a
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import tempfile
@@ -49,7 +50,7 @@ _LISTED = re.compile(
 )
 _LIKE_LISTED = re.compile(r"[-dlpscbS][-rwxsStT]{9}.*")
 _ESCAPED = re.compile(rb"\\#([0-3][0-7]{2})")
-_ARRIVED = re.compile(r"arrived ([\d,]+)")
+_ARRIVED = re.compile(r"arrived ([\d,]+) (.+)")
 _WHO_SAYS = re.compile(r"^rsync: (?:\[\w+\] )?")
 _CONSEQUENCE = re.compile(r"rsync error: |rsync: .*(?:connection unexpectedly closed|Broken pipe)")
 _NO_FOLDER = re.compile(r"rsync: (?:\[\w+\] )?change_dir .* failed: .*")
@@ -219,12 +220,14 @@ class RsyncFolder:
         inside = tuple(item for item in items if item.path != b".")
         return PeerLook(mode, inside, (*unclear, *_problems(done)))
 
-    def fetch(self, paths: Iterable[bytes], into: Path, arrived: Callable[[int], None]) -> tuple[str, ...]:
+    def fetch(
+        self, paths: Iterable[bytes], into: Path, arrived: Callable[[bytes, int], None]
+    ) -> tuple[str, ...]:
         """Copy these paths below `into`; gives a line for each that could not be had in full."""
 
         def heard(line: str) -> None:
             if came := _ARRIVED.fullmatch(line):
-                arrived(int(came[1].replace(",", "")))
+                arrived(_raw(came[2]), int(came[1].replace(",", "")))
 
         with self._scratch_folder() as folder:
             wanted = folder / "wanted"
@@ -232,7 +235,7 @@ class RsyncFolder:
             marks = "--exclude=/cback.*"  # those of the collect dir are no data, whatever comes whole
             chosen = [f"--files-from={wanted}", "--from0", "-r", marks]
             kept = ["--links", "--times", "--perms", "--hard-links", "--chmod=ug-s,o-t,u+r,Du+wx"]
-            how = ["--force", f"--partial-dir={PARTIAL.decode()}", "--out-format=arrived %l"]
+            how = ["--force", f"--partial-dir={PARTIAL.decode()}", "--out-format=arrived %l %n"]
             return _problems(self._copy([*chosen, *kept, *how], into, heard))
 
     def put(self, folder: Path) -> None:
@@ -288,15 +291,21 @@ def _item(listed: re.Match[str]) -> PeerItem | None:
         path, arrow, target = listed["path"].partition(" -> ")
         if not arrow or " -> " in target:
             return None
-    mode = sum(0o400 >> place for place, letter in enumerate(listed["mode"]) if letter not in "-ST")
     size = int(listed["size"].replace(",", "")) if kind is Kind.FILE else 0
-    return PeerItem(_raw(path), kind, size, mode, _second(listed["time"]), _raw(target))
+    return PeerItem(_raw(path), kind, size, _mode(listed["mode"]), _second(listed["time"]), _raw(target))
+
+
+@functools.lru_cache
+def _mode(letters: str) -> int:
+    return sum(0o400 >> place for place, letter in enumerate(letters) if letter not in "-ST")
 
 
 def _raw(text: str) -> bytes:
-    return _ESCAPED.sub(lambda octal: bytes([int(octal[1], 8)]), text.encode("utf-8", "surrogateescape"))
+    raw = text.encode("utf-8", "surrogateescape")
+    return _ESCAPED.sub(lambda octal: bytes([int(octal[1], 8)]), raw) if b"\\" in raw else raw
 
 
+@functools.lru_cache
 def _second(time: str) -> int | None:
     """A time of the list; None for one that it has no room for (years before 1 and after 9999)."""
     try:

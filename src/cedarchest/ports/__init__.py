@@ -29,7 +29,16 @@ from cedarchest.ports.run import (
     Tools,
 )
 from cedarchest.ports.scheduling import RunJournal, Scheduler, Scope
-from cedarchest.ports.staging import Arrivals, DayIndex, Digest, FolderItem, Folders, StagedDay, Staging
+from cedarchest.ports.staging import (
+    Arrivals,
+    Arriving,
+    DayIndex,
+    Digest,
+    FolderItem,
+    Folders,
+    StagedDay,
+    Staging,
+)
 from cedarchest.ports.unpacking import Unpacking
 
 
@@ -69,6 +78,7 @@ __all__ = [
     "Address",
     "ArchiveReader",
     "Arrivals",
+    "Arriving",
     "Burnt",
     "Catalog",
     "Clock",

@@ -60,14 +60,17 @@ class PeerFolder(Protocol):
         """All that is in it. Follows no link."""
         ...
 
-    def fetch(self, paths: Iterable[bytes], into: Path, arrived: Callable[[int], None]) -> tuple[str, ...]:
+    def fetch(
+        self, paths: Iterable[bytes], into: Path, arrived: Callable[[bytes, int], None]
+    ) -> tuple[str, ...]:
         """Copy these paths below `into`; gives a line for each that could not be had in full.
 
         A folder brings all that is in it now, `.` the whole collect dir.
 
         A file has its name there only when it is whole; what a broken line left of one is gone on with.
-        `arrived` gets the size of each thing once it is there. Nobody gets a right by a copied mode
-        (setuid) and nothing but files, folders and links is made.
+        `arrived` gets the path and size of each thing that is there, or is about to be; a folder's may end
+        in a slash. Nobody gets a right by a copied mode (setuid) and nothing but files, folders and links is
+        made.
 
         Raises:
             DiskFull: there is no room for them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -136,6 +137,22 @@ class Staging(Protocol):
         ...
 
 
+class Arriving(Protocol):
+    """Files on their way, digested while others still come."""
+
+    def came(self, path: bytes) -> None:
+        """A file is there, or is about to be; any thread may say so."""
+        ...
+
+    def entries(self) -> tuple[tuple[Entry, Fingerprint], ...]:
+        """All that arrived, in order of path from the peer's collect dir, files with their digests.
+
+        Raises:
+            StagingError: something cannot be read, or changes while it is.
+        """
+        ...
+
+
 class Arrivals(Protocol):
     """What is on its way from peers into a day: it waits beside the days until it is whole."""
 
@@ -165,12 +182,12 @@ class Arrivals(Protocol):
         """
         ...
 
-    def entries(self, root: Path, peer: str) -> tuple[tuple[Entry, Fingerprint], ...]:
-        """All that arrived, in order of path from the peer's collect dir, files with their digests.
+    def arriving(self, root: Path, peer: str) -> AbstractContextManager[Arriving]:
+        """What arrives of a peer from now on; with its end nothing of it is read any more."""
+        ...
 
-        Raises:
-            StagingError: something cannot be read; all that arrived is thrown away.
-        """
+    def drop(self, root: Path, peer: str) -> None:
+        """Throw away all that arrived of a peer, so that the next run begins anew."""
         ...
 
     def discard(self, root: Path, peer: str, path: bytes) -> None:
