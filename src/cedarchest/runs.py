@@ -37,10 +37,10 @@ def collect(
 ) -> Run:
     """Archive what this machine has, as `CollectOptions` say."""
     from cedarchest.actions.collect import CollectOptions, execute_collect
-    from cedarchest.report import text
+    from cedarchest.report.collected import collected
 
     options = CollectOptions(full=full, dry_run=dry_run, by_path=by_path, only=only, part=part)
-    return lambda _path, config, ports: text.collected(
+    return lambda _path, config, ports: collected(
         execute_collect(config, options, ports=ports), dry_run=dry_run
     )
 
@@ -50,12 +50,10 @@ def stage(
 ) -> Run:
     """Bring what peers collected into a day, by default today's."""
     from cedarchest.actions.stage import StageOptions, execute_stage
-    from cedarchest.report import text
+    from cedarchest.report.staged import staged
 
     options = StageOptions(tuple(peers), full, dry_run, day, after_collect)
-    return lambda _path, config, ports: text.staged(
-        execute_stage(config, options, ports=ports), dry_run=dry_run
-    )
+    return lambda _path, config, ports: staged(execute_stage(config, options, ports=ports), dry_run=dry_run)
 
 
 def store(days: Sequence[str] = (), *, full: bool, dry_run: bool) -> Run:
@@ -114,12 +112,12 @@ def reaching(action: ManagedAction, run: Run, where: Where, *, full: bool, dry_r
     """
 
     def reach(path: Path, config: Config, ports: Ports) -> Result:
-        from cedarchest.actions.managed import execute_managed, require_managed
-        from cedarchest.report import text
-
         here = hooked(action, run, dry_run=dry_run)
         if where is Where.HERE:
             return here(path, config, ports)
+        from cedarchest.actions.managed import execute_managed, require_managed
+        from cedarchest.report import text
+
         require_managed(config, [action])
         if where is Where.PEERS:
             result = text.nothing_here(action, dry_run=dry_run)

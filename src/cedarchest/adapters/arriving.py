@@ -135,9 +135,9 @@ class ArrivingFiles:
         try:
             before = os.fstat(descriptor)
             if stat.S_ISREG(before.st_mode):
+                digest = digest_descriptor(descriptor, before.st_size, self._go_on)
                 if before.st_size >= LARGE:
                     begin_flush(descriptor, 0, before.st_size)
-                digest = digest_descriptor(descriptor, before.st_size, self._go_on)
                 after = os.fstat(descriptor)
                 if digest and (before.st_ctime_ns, before.st_size) == (after.st_ctime_ns, after.st_size):
                     fingerprint = Fingerprint(after.st_ino, after.st_ctime_ns)

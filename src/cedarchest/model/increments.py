@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, NamedTuple
 from cedarchest.model.index import (
     FORMAT,
     SHA256_SIZE,
+    USUAL_FIELDS,
     VERSION,
     Entry,
     Fingerprint,
@@ -28,6 +29,7 @@ from cedarchest.model.index import (
     batches,
     format_record,
     parse_record,
+    usual_entry,
     with_content,
 )
 from cedarchest.model.names import from_text, to_text
@@ -354,18 +356,24 @@ def _archive_of(described: Mapping[str, Any]) -> Archive:
     )
 
 
+_USUAL = re.compile(USUAL_FIELDS + rb'(?:,"in":(\d{1,9}))?,"inode":(\d{1,20}),"ctime_ns":(-?\d{1,20})\}')
+_NEW = tuple.__new__  # as in `model.index`
 _IN, _INODE = b',"in":', b',"inode":'
 _FINGERPRINT = re.compile(rb',"inode":(\d{1,20}),"ctime_ns":(-?\d{1,20})\}')
 
 
 def _held_of(line: bytes) -> Held:
     """What is held by a line: a record of an index with what `_record` put at its end."""
+    if usual := _USUAL.fullmatch(line):
+        *fields, number, inode, ctime_ns = usual.groups()
+        fingerprint = _NEW(Fingerprint, (int(inode), int(ctime_ns)))
+        return _NEW(Held, (usual_entry(fields), fingerprint, int(number or 0)))
     end = line.rfind(_INODE)
-    fingerprint = _FINGERPRINT.fullmatch(line, max(end, 0))
-    if fingerprint is None:
+    told = _FINGERPRINT.fullmatch(line, max(end, 0))
+    if told is None:
         raise ValueError("a record has no fingerprint")
     archive, start = 0, line.rfind(_IN, 0, end)
     if start >= 0 and (number := line[start + len(_IN) : end]).isdigit():
         archive, end = int(number), start
     entry = parse_record(line[:end] + b"}")
-    return Held(entry, Fingerprint(int(fingerprint[1]), int(fingerprint[2])), archive)
+    return Held(entry, Fingerprint(int(told[1]), int(told[2])), archive)

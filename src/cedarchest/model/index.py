@@ -175,7 +175,7 @@ def parse_record(line: bytes, prefix: bytes = b"") -> Entry:
         ValueError: the line is no record of this format.
     """
     usual = _USUAL.fullmatch(line)
-    return _usual_entry(usual, prefix) if usual else _entry_of(json.loads(line), prefix)
+    return usual_entry(usual.groups(), prefix) if usual else _entry_of(json.loads(line), prefix)
 
 
 def _entry_of(record: Any, prefix: bytes = b"") -> Entry:
@@ -236,16 +236,23 @@ def is_plain_path(path: bytes) -> bool:
     return True  # nearly always, and seen so ten times as fast
 
 
-# A regular file with a plain name, as `format_record` writes it: nearly every line, and worth a short cut.
-_USUAL = re.compile(
+USUAL_FIELDS = (
     rb'\{"path":"([\x20\x21\x23-\x5b\x5d-\x7e]+)","type":"file","mode":"([0-7]{4})"'
     rb',"uid":(\d{1,10}),"gid":(\d{1,10}),"mtime_ns":(-?\d{1,20})'
-    rb'(?:,"user":"(\w*)")?(?:,"group":"(\w*)")?,"size":(\d{1,19}),"sha256":"([0-9a-f]{64})"\}'
+    rb'(?:,"user":"(\w*)")?(?:,"group":"(\w*)")?,"size":(\d{1,19}),"sha256":"([0-9a-f]{64})"'
 )
+"""A regular file with a plain name, as `format_record` writes it: nearly every line, worth a short cut."""
+
+_USUAL = re.compile(USUAL_FIELDS + rb"\}")
 
 
-def _usual_entry(usual: re.Match[bytes], prefix: bytes) -> Entry:
-    path, mode, uid, gid, mtime_ns, user, group, size, sha256 = usual.groups()
+def usual_entry(fields: Sequence[bytes], prefix: bytes = b"") -> Entry:
+    """The entry of what the groups of `USUAL_FIELDS` found.
+
+    Raises:
+        ValueError: its path leads elsewhere.
+    """
+    path, mode, uid, gid, mtime_ns, user, group, size, sha256 = fields
     if not is_plain_path(path):
         raise ValueError(f"not an index record: {path!r}")
     owned = _owned(mode, uid, gid, user, group)

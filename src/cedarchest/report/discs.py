@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from cedarchest.actions.discs import DiscSummary, LossReport
 from cedarchest.errors import CedarchestError, NoMedium, WrongDisc
 from cedarchest.model.disc import BlockRange, CheckRecord, SessionRecord, Speed
 from cedarchest.model.names import label_word, readable
 from cedarchest.model.size import shown
 from cedarchest.report.outcome import Outcome, Result
+
+if TYPE_CHECKING:
+    from cedarchest.actions.discs import DiscSummary, LossReport
 
 NOWHERE = (
     "proven on no other disc and no longer staged, so not due either; keep what there is of the disc,"

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cedarchest.actions.archiving import CollectedArchive, CollectOutcome
 from cedarchest.actions.collect import CollectReport
 from cedarchest.actions.copy import CopyReport
 from cedarchest.actions.extensions import ExtensionReport
@@ -14,112 +13,18 @@ from cedarchest.actions.initialize import InitializeReport
 from cedarchest.actions.managed import ManagedOutcome, ManagedPeer
 from cedarchest.actions.purge import PurgeReport
 from cedarchest.actions.seal import SealReport
-from cedarchest.actions.stage import PeerOutcome, StagedPeer, StageReport
 from cedarchest.actions.status import DayStatus, StatusReport
 from cedarchest.actions.validate import CheckedThing
 from cedarchest.actions.verify import VerifyReport
 from cedarchest.config.choices import ManagedAction
 from cedarchest.model.size import shown, shown_bytes
 from cedarchest.report.audits import check_lines, due_figures
+from cedarchest.report.collected import collected
 from cedarchest.report.discs import counted
 from cedarchest.report.outcome import Outcome, Result, describe
 from cedarchest.report.scheduling import run_figures, run_lines
 from cedarchest.report.stored import volume_figures, volume_lines
 from cedarchest.report.verified import verified
-
-
-def collected(report: CollectReport, *, dry_run: bool) -> Result:
-    """The result of `collect`: 11 when something of it failed, 6 or what is worse when nothing worked."""
-    made = [
-        each for each in report.archives if each.outcome in (CollectOutcome.WHOLE, CollectOutcome.CHANGES)
-    ]
-    failures = [each.problem for each in report.archives if each.problem is not None]
-    worked = report.worked
-    left_out = [line for each in report.archives for line in each.left_out]
-    missing = [problem.message for problem in failures if worked]
-    advice = dict.fromkeys(problem.advice for problem in failures if worked and problem.advice)
-    lines = [_collected_line(each, dry_run=dry_run) for each in report.archives if not each.problem]
-    return Result(
-        "collect",
-        Outcome.OK if made else Outcome.NOTHING_TO_DO,
-        left_out=[*left_out, *missing],
-        figures={
-            "dry_run": dry_run,
-            "archives": [
-                {
-                    "source": each.source,
-                    "outcome": each.outcome.value,
-                    "archive": each.archive,
-                    "files": each.files,
-                    "bytes": each.data_bytes,
-                    "archive_bytes": each.archive_bytes,
-                    "left_out": list(each.left_out),
-                    "error": describe(each.problem) if each.problem else None,
-                }
-                for each in report.archives
-            ],
-        },
-        text=[*lines, *(f"left out: {each}" for each in (*left_out, *missing)), *advice],
-        problems=() if worked else failures,
-    )
-
-
-def _collected_line(each: CollectedArchive, *, dry_run: bool) -> str:
-    if each.outcome is CollectOutcome.NOT_DUE:
-        return f"{each.source}: not due today"
-    if each.outcome is CollectOutcome.NOTHING_NEW:
-        return f"{each.source}: nothing new"
-    amount = f"{counted(each.files, 'file')}, {shown_bytes(each.data_bytes)}" if each.data_bytes else ""
-    what = "what changed" if each.outcome is CollectOutcome.CHANGES else "whole"
-    packed = f"{shown_bytes(each.archive_bytes)} packed" if not dry_run else ""
-    told = "; ".join(part for part in (amount, packed) if part)
-    return f"{'would collect' if dry_run else 'collected'} {each.source} in {each.archive}, {what}" + (
-        f": {told}" if told else ""
-    )
-
-
-def staged(report: StageReport, *, dry_run: bool) -> Result:
-    """The result of `stage`: 11 when a peer that may not fail did, 6 when none of them worked."""
-    came = [peer for peer in report.peers if peer.outcome is PeerOutcome.STAGED]
-    failures = [peer.problem for peer in report.peers if peer.problem is not None]
-    worked = len(failures) < len(report.peers)
-    lines = [_staged_line(report.day, peer, dry_run=dry_run) for peer in report.peers if not peer.problem]
-    left_out = [*report.unfinished, *(line for peer in report.peers for line in peer.left_out)]
-    missing = [peer.problem.message for peer in report.peers if worked and peer.problem]
-    advice = dict.fromkeys(peer.problem.advice for peer in report.peers if worked and peer.problem)
-    return Result(
-        "stage",
-        Outcome.OK if came else Outcome.NOTHING_TO_DO,
-        days=(report.day,) if came and not dry_run else (),
-        left_out=[*left_out, *missing],
-        figures={
-            "dry_run": dry_run,
-            "day": report.day,
-            "peers": [_staged_peer(peer) for peer in report.peers],
-        },
-        text=[*lines, *(f"left out: {each}" for each in (*left_out, *missing)), *advice],
-        problems=() if worked else failures,
-    )
-
-
-def _staged_line(day: str, peer: StagedPeer, *, dry_run: bool) -> str:
-    if peer.outcome is PeerOutcome.STAGED:
-        amount = f"{counted(peer.files, 'file')}, {shown_bytes(peer.data_bytes)}"
-        return f"{'would stage' if dry_run else 'staged'} {peer.name} in {day}: {amount}"
-    if peer.outcome is PeerOutcome.AFTER_COLLECT:
-        return f"would stage {peer.name} in {day}, once it is collected"
-    return f"{peer.name}: " + ("failed, ignored" if peer.outcome is PeerOutcome.IGNORED else "nothing new")
-
-
-def _staged_peer(peer: StagedPeer) -> dict[str, object]:
-    return {
-        "name": peer.name,
-        "outcome": peer.outcome.value,
-        "files": peer.files,
-        "bytes": peer.data_bytes,
-        "left_out": list(peer.left_out),
-        "error": describe(peer.problem) if peer.problem else None,
-    }
 
 
 def purged(report: PurgeReport, *, dry_run: bool) -> Result:
