@@ -240,9 +240,9 @@ def next_state(
     carried = list(kept)
     numbers = sorted({held.archive for held in carried})
     renumbered = {old: new for new, old in enumerate(numbers, start=len(made))}
-    everything = {held.entry.path: held._replace(archive=renumbered[held.archive]) for held in carried}
+    everything = {held.entry.path: _in(renumbered[held.archive], held) for held in carried}
     for number, (_, archived) in enumerate(made):
-        everything |= {held.entry.path: held._replace(archive=number) for held in archived}
+        everything |= {held.entry.path: _in(number, held) for held in archived}
     earlier = [base.archives[number] for number in numbers] if base else []
     return State(
         day,
@@ -250,6 +250,10 @@ def next_state(
         (*(archive for archive, _ in made), *earlier),
         dict(sorted(everything.items())),
     )
+
+
+def _in(archive: int, held: Held) -> Held:
+    return held if held.archive == archive else held._replace(archive=archive)
 
 
 def attempt(day: date, base: State | None, increment: Increment) -> State:
