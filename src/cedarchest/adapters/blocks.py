@@ -16,9 +16,6 @@ from cedarchest.model.media import BLOCK
 LARGEST_READ = 512
 """Blocks a single read may ask for: 1 MiB, so that a bad spot costs little."""
 
-READ_AHEAD = 8 << 20
-"""Bytes of an image that the kernel is asked to have ready before they are wanted."""
-
 
 def opened_to_read(path: Path, if_forbidden: str) -> int:
     """A descriptor of a device or an image, with advice for whoever may not read it.
@@ -40,7 +37,6 @@ class BlockReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor = -1
-        self._asked_for = 0  # below this the kernel has been asked to read ahead
 
     def reopen(self) -> None:
         """Close, forget what is cached, open when next read."""
@@ -79,11 +75,6 @@ class BlockReader:
             ) from error
 
     def _read(self, begin: int, size: int) -> bytes:
-        """With what comes next on its way already."""
-        if begin + READ_AHEAD // 2 > self._asked_for:
-            ahead = max(self._asked_for, begin)
-            os.posix_fadvise(self._descriptor, ahead, READ_AHEAD, os.POSIX_FADV_WILLNEED)
-            self._asked_for = ahead + READ_AHEAD
         data = os.pread(self._descriptor, size, begin)
         while len(data) < size and (more := os.pread(self._descriptor, size - len(data), begin + len(data))):
             data += more
@@ -92,10 +83,10 @@ class BlockReader:
     def _open(self) -> None:
         advice = "Correct its permissions, or run as the user it belongs to."
         self._descriptor = opened_to_read(self._path, advice)
+        os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
 
     def close(self) -> None:
         """Close the disc; reading opens it again."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-            self._asked_for = 0

@@ -209,7 +209,7 @@ def text_in(field: bytes) -> bytes:
 
 
 def _tells_time_only(content: bytes, size: int) -> bool:
-    """Whether an extended header has but the time, as that of nearly each member: nothing that is asked here."""
+    """Whether an extended header has but the time, as that of nearly each member, which nobody asks here."""
     return content[2:9] == b" mtime=" and content[:3] == b"%d " % size
 
 
