@@ -72,9 +72,10 @@ def _ours(places: Mapping[str, runs.Where], *, full: bool, dry_run: bool) -> dic
     collect, purge = runs.collect(full=full, dry_run=dry_run), runs.purge(dry_run=dry_run)
     after_collect = places.get("collect") not in (None, runs.Where.PEERS)
     stage = runs.stage(full=full, dry_run=dry_run, after_collect=after_collect)
+    store = runs.store(full=full, dry_run=dry_run, after_stage="stage" in places)
     here = {
         "stage": runs.hooked("stage", stage, dry_run=dry_run),
-        "store": runs.hooked("store", runs.store(full=full, dry_run=dry_run), dry_run=dry_run),
+        "store": runs.hooked("store", store, dry_run=dry_run),
     }
     reaching = {
         action.value: runs.reaching(action, run, places[action], full=full, dry_run=dry_run)

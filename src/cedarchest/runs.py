@@ -56,12 +56,12 @@ def stage(
     return lambda _path, config, ports: staged(execute_stage(config, options, ports=ports), dry_run=dry_run)
 
 
-def store(days: Sequence[str] = (), *, full: bool, dry_run: bool) -> Run:
+def store(days: Sequence[str] = (), *, full: bool, dry_run: bool, after_stage: bool = False) -> Run:
     """Store staged days on a disc."""
     from cedarchest.actions.store import StoreOptions, execute_store
     from cedarchest.report.stored import stored
 
-    options = StoreOptions(days=tuple(days), full=full, dry_run=dry_run)
+    options = StoreOptions(tuple(days), full, dry_run, after_stage)
     return lambda path, config, ports: stored(
         "store", execute_store(path, options, config, ports=ports), dry_run=dry_run
     )

@@ -71,6 +71,22 @@ def test_a_dry_run_of_a_night_writes_nothing(project: Project, home: Path) -> No
     assert sorted(project.root.rglob("*")) == before
 
 
+def test_a_dry_run_before_the_first_night_makes_no_folder_and_misses_none(
+    project: Project, home: Path
+) -> None:
+    sources(project, {"path": str(home)})
+    add(project, f'[[purge.dir]]\npath = "{project.staging}"\nretain_days = 3')
+    project.staging.rmdir()
+    ran = project.run("all", "--dry-run")
+    assert ran.status == 0, ran.err
+    assert "would collect" in ran.out
+    assert not project.staging.exists()
+    alone = project.run("store", "--dry-run")  # where no stage makes it, its disk may not be mounted
+    assert (alone.status, "cannot be read" in alone.err) == (6, True)
+    assert project.run("all").status == 0
+    assert project.is_marked(DAY)
+
+
 def test_what_fails_stops_no_other(project: Project, home: Path) -> None:
     sources(project, {"path": str(home / "gone")})
     project.stage("2026/11/20")

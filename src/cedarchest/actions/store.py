@@ -60,11 +60,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class StoreOptions:
-    """What the caller asks: certain days, today again on a new disc, or only the plan."""
+    """What the caller asks: certain days, today again on a new disc, or only the plan.
+
+    A plan may be one for `after_stage`, which is not run for it and would make the staging folder.
+    """
 
     days: tuple[str, ...] = ()
     full: bool = False
     dry_run: bool = False
+    after_stage: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,8 @@ def execute_store(
         MediaError, ToolError, CatalogError: kinds of OSError.
     """
     log.info("store, configured by %s", config_path or "its caller")
+    if options.dry_run and options.after_stage and not config.require_stage().dir.exists():
+        return StoreReport(StorePlan(()))
     if options.dry_run:
         return plan_only(config, choose_days(config, options, ports), ports, always_new=options.full)
     with ports.locks.hold(config.options.state_dir):
