@@ -30,6 +30,7 @@ PLAIN = "collect, whole, tar"
 UNCHANGED = "collect, incremental, unchanged"
 TAR = "tar --zstd and sync"
 CEDAR = "Cedar Backup collect, tar"
+CEDAR_PACKED = "Cedar Backup collect, tar.gz"
 CEDAR_UNCHANGED = "Cedar Backup collect, incr, unchanged"
 
 _CEDAR = """<?xml version="1.0"?>
@@ -38,7 +39,7 @@ _CEDAR = """<?xml version="1.0"?>
 <options><starting_day>{starting_day}</starting_day><working_dir>{place}/work</working_dir>
 <backup_user>root</backup_user><backup_group>root</backup_group><rcp_command>scp</rcp_command></options>
 <collect><collect_dir>{place}/cedar</collect_dir><collect_mode>{mode}</collect_mode>
-<archive_mode>tar</archive_mode><ignore_file>.cbignore</ignore_file>
+<archive_mode>{archive}</archive_mode><ignore_file>.cbignore</ignore_file>
 <dir><abs_path>{place}/tree</abs_path></dir></collect>
 </cb_config>
 """
@@ -77,7 +78,8 @@ class Subjects:
             cedar += ["--logfile", str(self.place / "cedar.log"), "collect"]
             sync = ["sync", "-f", str(self.place / "cedar")]
             subjects[CEDAR] = (lambda: self._cedar("daily"), [cedar, sync])
-            subjects[CEDAR_UNCHANGED] = (lambda: self._cedar("incr", cedar), [cedar, sync])
+            subjects[CEDAR_PACKED] = (lambda: self._cedar("daily", archive="targz"), [cedar, sync])
+            subjects[CEDAR_UNCHANGED] = (lambda: self._cedar("incr", before=cedar), [cedar, sync])
         return subjects
 
     def _fresh(self, archive: str = "tar.zst") -> None:
@@ -103,11 +105,11 @@ class Subjects:
         receipt = write_receipt("bench", "2026/11/21", (), received)
         (folder / "cback.receipts/2026-11-21.jsonl").write_bytes(receipt)
 
-    def _cedar(self, mode: str, before: list[str] | None = None) -> None:
+    def _cedar(self, mode: str, *, archive: str = "tar", before: list[str] | None = None) -> None:
         for name in ("cedar", "work"):
             shutil.rmtree(self.place / name, ignore_errors=True)
             (self.place / name).mkdir()
-        text = _CEDAR.format(place=self.place, mode=mode, starting_day=_not_today())
+        text = _CEDAR.format(place=self.place, mode=mode, archive=archive, starting_day=_not_today())
         (self.place / "cedar.xml").write_text(text, encoding="utf-8")
         if before:
             measure([before])
@@ -129,6 +131,7 @@ def goals(found: Medians) -> Iterator[Goal]:
         yield Goal(f"{name}: whole x tar --zstd", ratio(name, WHOLE, TAR), bound)
         yield Goal(f"{name}: whole x Cedar Backup, tar", ratio(name, WHOLE, CEDAR), 1.0)
         yield Goal(f"{name}: whole, tar x Cedar Backup, tar", ratio(name, PLAIN, CEDAR), 1.0)
+        yield Goal(f"{name}: whole x Cedar Backup, tar.gz", ratio(name, WHOLE, CEDAR_PACKED), 1.0)
     yield Goal("small: unchanged x Cedar Backup", ratio("small", UNCHANGED, CEDAR_UNCHANGED), 0.5)
 
 

@@ -54,6 +54,7 @@ def goals(found: Medians, version_s: float | None, million: Sample | None) -> It
 
     for name, bound in (("big", 1.3), ("small", 2.0)):
         yield Goal(f"{name}: indexed day x floor", ratio(name, INDEXED, FLOOR), bound)
+        yield Goal(f"{name}: the same, its image read from disk", ratio(name, INDEXED, FLOOR_DISK), bound)
     for name, bound in (("big", 1.5), ("small", 2.2)):
         yield Goal(f"{name}: unindexed day x bare floor", ratio(name, UNINDEXED, BARE), bound)
     for name, bound in (("small", 1.0), ("mix", 1.0), ("big", 1.1)):

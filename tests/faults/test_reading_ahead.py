@@ -82,7 +82,9 @@ def burns(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], int]]:
 
 
 def children() -> list[str]:
-    return Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    """What of xorriso we have begun, and not ended."""
+    begun = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return [each for each in begun if Path(f"/proc/{each}/comm").read_text() == "xorriso\n"]
 
 
 def test_a_burn_of_just_that_goes_on_from_there(place: Place, burns: Callable[[], int]) -> None:
@@ -276,3 +278,19 @@ def test_a_day_that_changes_while_it_is_looked_at_never_spoils_a_disc(
     assert again.status == 0, again.err
     assert project.is_marked(DAY)
     assert on_disc(project.images()[-1], f"/{DAY}/alpha/a.txt").endswith(b"more\n")
+
+
+def test_whatever_stands_at_the_top_of_a_day_comes_as_it_is(project: Project) -> None:
+    folder = project.stage(DAY)
+    (folder / "link").symlink_to("alpha")
+    (folder / "dangling").symlink_to("/nowhere")
+    (folder / "file").write_bytes(b"content")
+    (folder / "same").hardlink_to(folder / "alpha" / "a.txt")
+    (folder / "empty").mkdir(mode=0o700)
+    (folder / os.fsdecode(b"\xff 'q' \\ *")).mkdir()
+    os.mkfifo(folder / "fifo")
+    folder.chmod(0o750)
+    age(folder)
+    assert burns_of(project) == 1
+    assert statuses(project) == ["verified"]
+    assert project.run("verify", *map(str, project.images())).status == 0

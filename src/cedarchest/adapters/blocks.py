@@ -16,6 +16,9 @@ from cedarchest.model.media import BLOCK
 LARGEST_READ = 512
 """Blocks a single read may ask for: 1 MiB, so that a bad spot costs little."""
 
+AT_ONCE = 4 << 20
+"""Bytes of an image that are read together where it is read on: disks give large pieces faster."""
+
 
 def opened_to_read(path: Path, if_forbidden: str) -> int:
     """A descriptor of a device or an image, with advice for whoever may not read it.
@@ -37,6 +40,7 @@ class BlockReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor = -1
+        self._forget()
 
     def reopen(self) -> None:
         """Close, forget what is cached, open when next read."""
@@ -74,11 +78,32 @@ class BlockReader:
                 last_block=start + count - 1,
             ) from error
 
+    def _forget(self) -> None:
+        self._kept, self._kept_from = b"", 0
+        self._next = -1  # where the last reading ended
+
     def _read(self, begin: int, size: int) -> bytes:
+        offset = begin - self._kept_from
+        if not 0 <= offset <= len(self._kept) - size:
+            reads_on = begin == self._next
+            self._kept = self._piece(begin, AT_ONCE) if reads_on else b""
+            self._kept_from, offset = begin, 0
+        self._next = begin + size
+        data = self._kept[offset : offset + size] or self._exactly(begin, size)
+        return data[: len(data) - len(data) % BLOCK]
+
+    def _piece(self, begin: int, size: int) -> bytes:
+        """A large piece; nothing where any of it cannot be read."""
+        try:
+            return self._exactly(begin, size)
+        except OSError:
+            return b""
+
+    def _exactly(self, begin: int, size: int) -> bytes:
         data = os.pread(self._descriptor, size, begin)
         while len(data) < size and (more := os.pread(self._descriptor, size - len(data), begin + len(data))):
             data += more
-        return data[: len(data) - len(data) % BLOCK]
+        return data
 
     def _open(self) -> None:
         advice = "Correct its permissions, or run as the user it belongs to."
@@ -90,3 +115,4 @@ class BlockReader:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+        self._forget()

@@ -185,6 +185,8 @@ class Shelf:
         if seen.state is DiscState.NONE or self._image is None:
             raise NoMedium(f"no disc of {self.device} is loaded")
         self._refuse_forbidden(self._image if self._image.exists() else self._directory)
+        if self._reader is not None:
+            self._reader.close()  # what it keeps is about to be another session's
 
         def confirm_room(blocks: int) -> None:
             room = self._free_on_disk()
