@@ -45,17 +45,22 @@ def own_files(directory: Path) -> set[str]:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise StagingError(
-                f"{directory} cannot be looked into: {error.strerror}",
-                advice="Run as a user who may read all that is staged.",
-                path=str(directory),
-            ) from error
+            raise shut(directory, error) from error
         if name == STORED_MARK and stat.S_ISLNK(mode):
             continue  # it marks nothing, and is replaced, not followed, by one that does
         if not stat.S_ISREG(mode):
             raise in_the_way(path)
         present.add(name)
     return present
+
+
+def shut(directory: Path, error: OSError) -> StagingError:
+    """The error that names a folder that may not be looked into."""
+    return StagingError(
+        f"{directory} cannot be looked into: {error.strerror}",
+        advice="Run as a user who may read all that is staged.",
+        path=str(directory),
+    )
 
 
 def in_the_way(path: Path) -> StagingError:

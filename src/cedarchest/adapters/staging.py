@@ -29,6 +29,7 @@ from cedarchest.adapters.day_files import (
     in_the_way,
     is_regular,
     own_files,
+    shut,
     sums_print,
     write_index_and_sums,
     write_sums,
@@ -333,11 +334,7 @@ class StagingFolder:
         try:
             names = [path.name for path in directory.iterdir()]
         except OSError as error:
-            raise StagingError(
-                f"{directory} cannot be looked into: {error.strerror}",
-                advice="Run as a user who may read all that is staged.",
-                path=str(directory),
-            ) from error
+            raise shut(directory, error) from error
         return tuple(sorted(os.fsencode(name) for name in names if name not in NOT_INDEXED))
 
     def companions(self, day_index: DayIndex) -> tuple[Entry, ...]:
