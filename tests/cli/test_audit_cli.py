@@ -14,6 +14,8 @@ from tests.cli.program import error_of, told
 from tests.cli.test_json import assert_described
 from tests.conftest import Project, Ran
 
+pytestmark = pytest.mark.slow
+
 DAY, NEXT = "2026/11/22", "2026/11/23"
 STORED = "2026-11-23T12:00+00:00"
 Flip = Callable[[Path, int], None]

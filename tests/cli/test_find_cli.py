@@ -21,6 +21,8 @@ from tests.faults.test_queries_write_nothing import snapshot
 from tests.pool import collect as leave
 from tests.pool import peers
 
+pytestmark = pytest.mark.slow
+
 MONDAY, TUESDAY, WEDNESDAY = "2026-11-23", "2026-11-24", "2026-11-25"
 DAYS = {day: day.replace("-", "/") for day in (MONDAY, TUESDAY, WEDNESDAY)}
 

@@ -25,6 +25,8 @@ from cedarchest.recorded import journalled
 from cedarchest.report.outcome import Result
 from cedarchest.report.progress import ProgressReporter
 
+pytestmark = pytest.mark.slow
+
 DAY = "2026/11/24"
 TOKEN = "s3cr3tt0ken"
 NOT_THERE = "cannot be read: no such file or directory"

@@ -14,6 +14,8 @@ import pytest
 from tests.cli.program import error_of, told
 from tests.conftest import Project
 
+pytestmark = pytest.mark.slow
+
 OLD, OLDER, NEW = "2026/11/01", "2026/10/31", "2026/11/21"
 NOW = {"CEDARCHEST_NOW": "2026-11-22T03:00"}
 Flip = Callable[[Path, int], None]

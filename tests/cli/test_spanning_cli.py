@@ -15,6 +15,8 @@ import pytest
 from tests.cli.program import error_of, told
 from tests.conftest import Project
 
+pytestmark = pytest.mark.slow
+
 DAY, NEXT = "2026/11/16", "2026/11/17"
 KIB = 1 << 10
 DISC = "2 MiB"

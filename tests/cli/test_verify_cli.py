@@ -9,6 +9,8 @@ import pytest
 from tests.cli.program import error_of, program, told
 from tests.conftest import Project
 
+pytestmark = pytest.mark.slow
+
 DAYS = ("2026/11/21", "2026/11/22")
 NEEDLE = b"needle in the stack " * 300
 Flip = Callable[[Path, int], None]

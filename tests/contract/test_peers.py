@@ -20,6 +20,8 @@ from cedarchest.errors import PeerError
 from cedarchest.model.index import Kind
 from cedarchest.ports import PeerFolder
 
+pytestmark = pytest.mark.slow
+
 NAMES = [
     b"plain",
     b"with space",
