@@ -77,6 +77,18 @@ def test_what_came_is_read_once(folder: Path, read: dict[str, int]) -> None:
     assert read == {"as they came": 101, "at the end": 0}
 
 
+def test_a_folder_does_not_hold_up_the_few_files_in_it(folder: Path, read: dict[str, int]) -> None:
+    """rsync tells of each folder first, with a slash."""
+    (folder / "sub").mkdir()
+    with ArrivingFiles(folder) as files:
+        for name in (b"./", b"sub/"):
+            files.came(name)
+        come(folder, files, "sub/a", b"a")
+        come(folder, files, "b", b"b")
+        assert found_in(files) == expected(folder)
+    assert read == {"as they came": 2, "at the end": 0}
+
+
 def test_what_was_announced_before_it_is_there_is_read_as_well(folder: Path, read: dict[str, int]) -> None:
     with ArrivingFiles(folder) as files:
         files.came(b"late")

@@ -123,6 +123,8 @@ class ArrivingFiles:
     def _digest(self, path: bytes) -> bool:
         """Digest a file; False when it is not there yet. What cannot be read is left to the end."""
         folder, _, name = path.rpartition(b"/")
+        if not name:  # a folder
+            return True
         try:
             parent = self._parent.of(folder)
             descriptor = os.open(
