@@ -26,11 +26,11 @@ from cedarchest.model.index import (
     Entry,
     Fingerprint,
     Kind,
-    batches,
     format_record,
     parse_record,
     usual_entry,
     with_content,
+    write_lines,
 )
 from cedarchest.model.names import from_text, to_text
 
@@ -287,10 +287,7 @@ def write_state(
     }
     if not state.is_complete:
         head["complete"] = False
-    with gzip.GzipFile(filename="", mode="wb", fileobj=stream, compresslevel=1, mtime=0) as packed:
-        packed.write(json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
-        for batch in batches(_record(held, fingerprints=fingerprints) for held in state.held.values()):
-            packed.write(batch)
+    write_lines(stream, head, (_record(held, fingerprints=fingerprints) for held in state.held.values()))
 
 
 def collected_as(source: bytes, at: datetime) -> Mapping[str, str]:

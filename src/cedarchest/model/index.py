@@ -17,9 +17,11 @@ import stat
 import sys
 from array import array
 from binascii import unhexlify
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import Any, BinaryIO, NamedTuple, overload
 
 from cedarchest.model.names import from_text, to_text
@@ -300,23 +302,37 @@ def write_index(
     """
     digest = hashlib.sha256()
     first = {"format": FORMAT, "version": VERSION, **header}
-    with gzip.GzipFile(filename="", mode="wb", fileobj=stream, compresslevel=1, mtime=0) as packed:
-        packed.write(json.dumps(first, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
-        for batch in batches(format_record(entry, prefix) for entry in entries):
-            digest.update(batch)
-            packed.write(batch)
+    write_lines(stream, first, (format_record(entry, prefix) for entry in entries), digest.update)
     return digest.digest()
 
 
-def batches(lines: Iterable[bytes], size: int = 256) -> Iterator[bytes]:
-    """Lines joined, so many at a time: compressing each of its own would take longer."""
-    batch: list[bytes] = []
-    for line in lines:
-        batch.append(line)
-        if len(batch) == size:
-            yield b"".join(batch)
-            batch = []
-    yield b"".join(batch)
+def write_lines(
+    stream: BinaryIO,
+    first: Mapping[str, object],
+    lines: Iterable[bytes],
+    seen: Callable[[bytes], object] = len,
+) -> None:
+    """Write a first line and others, compressed; `seen` gets the bytes of the others.
+
+    Many at a time go to a thread that compresses them while more are made.
+    """
+    with (
+        gzip.GzipFile(filename="", mode="wb", fileobj=stream, compresslevel=1, mtime=0) as packed,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        packed.write(json.dumps(first, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+        done: Future[int] | None = None
+        left = iter(lines)
+        while batch := b"".join(islice(left, _BATCH)):
+            if done:
+                done.result()
+            done = thread.submit(packed.write, batch)
+            seen(batch)
+        if done:
+            done.result()
+
+
+_BATCH = 1024
 
 
 @dataclass(frozen=True, slots=True)
