@@ -2,7 +2,8 @@
 
 Whole processes on the same days in one run, medians of several; each ends with its output on stable
 storage. A floor is xorriso and one reading of its image with SHA-256: the floor with the options of our own
-store, the bare one with none but `-stdio_sync end`. `bench/store.py --help`; it asserts nothing, the exit
+store, the bare one with none but `-stdio_sync end`. A proof reads from the disc: beside what finds in memory
+what it wrote stands the same that reads it from disk. `bench/store.py --help`; it asserts nothing, the exit
 status says only that it ran.
 """
 

@@ -36,10 +36,13 @@ VERIFY = "verify"
 FLOOR = "floor: xorriso as ours + SHA-256"
 FLOOR_DISK = "the same, image read from disk"
 BARE = "bare floor: plain xorriso + SHA-256"
-BARE_MD5 = "the same with -md5 on"
+BARE_DISK = "bare floor, image read from disk"
+BARE_MD5 = "bare floor with -md5 on"
 ALONE = "plain xorriso alone"
 CEDAR = "Cedar Backup store"
+CEDAR_DISK = "the same, its copy read from disk"
 CEDAR_CHECK = "Cedar Backup check"
+CEDAR_CHECK_DISK = "the check, its copy read from disk"
 
 _INDEX = """\
 import sys; from pathlib import Path; from cedarchest.adapters.staging import StagingFolder
@@ -159,13 +162,16 @@ class Subjects:
             FLOOR: (self._floor, [floor, read]),
             FLOOR_DISK: (self._floor, [floor, [*read, "from disk"]]),
             BARE: (self._fresh_image, [self._bare(), read]),
+            BARE_DISK: (self._fresh_image, [self._bare(), [*read, "from disk"]]),
             BARE_MD5: (self._fresh_image, [self._bare("-md5", "on"), read]),
             ALONE: (self._fresh_image, [self._bare()]),
         }
         if cedar_version():
             copy = str(self.place / "copy")
             subjects[CEDAR] = (self._copied, [[*cedar, copy, str(self.image)]])
+            subjects[CEDAR_DISK] = (self._copied_to_disk, subjects[CEDAR][1])
             subjects[CEDAR_CHECK] = (self._copied, [[*cedar, copy]])
+            subjects[CEDAR_CHECK_DISK] = (self._copied_to_disk, subjects[CEDAR_CHECK][1])
         return subjects
 
     def _bare(self, *options: str) -> list[str]:
@@ -200,6 +206,15 @@ class Subjects:
         self._fresh_image()
         shutil.rmtree(self.place / "copy", ignore_errors=True)
         shutil.copytree(self.day, self.place / "copy", symlinks=True)
+
+    def _copied_to_disk(self) -> None:
+        """The copy as a disc would be that was just inserted: its data are not in memory, its folders are."""
+        self._copied()
+        os.sync()  # what was not written out yet stays in memory
+        for parent, _, names in os.walk(self.place / "copy"):
+            for name in names:
+                with Path(parent, name).open("rb") as stream:
+                    os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def floor_script(day: Path, image: Path) -> Iterator[bytes]:

@@ -251,6 +251,9 @@ LAST_WORDS_S = 2.0
 PIPED = 1 << 18
 """Bytes that are read from, and written to, a program's data at once: what stays in a processor's cache."""
 
+_PIPE = 1 << 20
+"""Bytes that may wait in between, as many as the kernel lets anybody have (`pipe-max-size`)."""
+
 
 @dataclass(eq=False)
 class Piped:
@@ -318,7 +321,7 @@ def piped(
         raise ToolFailed(f"{program} cannot be run: {error.strerror}", tool=filled[0]) from error
     for stream in filter(None, (process.stdin, process.stdout)):
         with contextlib.suppress(OSError):  # more than a user may have; it is only slower
-            fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, PIPED)
+            fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
     said: list[str] = []
     listener = threading.Thread(target=_listen, args=(process, said, not_heard), daemon=True)
     listener.start()

@@ -24,18 +24,16 @@ class Excludes:
     everywhere: Sequence[str] = ()
     of_source: Sequence[str] = ()
     regexes: Sequence[str] = ()
-    _from_root: GitIgnoreSpec = field(init=False)
-    _from_top: GitIgnoreSpec = field(init=False)
+    _from_root: GitIgnoreSpec | None = field(init=False)
+    _from_top: GitIgnoreSpec | None = field(init=False)
     _regexes: tuple[re.Pattern[str], ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        from pathspec import GitIgnoreSpec  # only a collect needs it
-
         own = os.fsdecode(self.top).rstrip("/") + "/"
         absolute = [each for each in self.of_source if own != "/" and each.removeprefix("!").startswith(own)]
         relative = [each for each in self.of_source if each not in absolute]
-        object.__setattr__(self, "_from_root", GitIgnoreSpec.from_lines([*self.everywhere, *absolute]))
-        object.__setattr__(self, "_from_top", GitIgnoreSpec.from_lines(relative))
+        object.__setattr__(self, "_from_root", _spec([*self.everywhere, *absolute]))
+        object.__setattr__(self, "_from_top", _spec(relative))
         object.__setattr__(self, "_regexes", tuple(re.compile(each, re.DOTALL) for each in self.regexes))
 
     @property
@@ -55,3 +53,11 @@ class Excludes:
         if not self._from_top or not path.startswith(top):
             return False
         return self._from_top.match_file(os.fsdecode(path[len(top) :]) + end)
+
+
+def _spec(lines: Sequence[str]) -> GitIgnoreSpec | None:
+    if not lines:
+        return None
+    from pathspec import GitIgnoreSpec  # only a collect with patterns needs it
+
+    return GitIgnoreSpec.from_lines(lines)

@@ -228,14 +228,13 @@ def _entry_of(record: Any, prefix: bytes = b"") -> Entry:
 
 SHA256_SIZE = 32
 _KINDS = {kind.value: kind for kind in Kind}
+_WITHOUT_DOTS = re.compile(rb"[^/.\0][^/\0]*(?:/[^/.\0][^/\0]*)*")  # nearly all are, and seen so far sooner
 _LEADS_ELSEWHERE = re.compile(rb"(?:\A|/)\.{0,2}(?:/|\Z)|\0")
 
 
 def is_plain_path(path: bytes) -> bool:
     """Whether a path is relative and stays where it is: no empty, `.` or `..` component, no NUL."""
-    if b"/." in path or b"//" in path or b"\0" in path or path[:1] in b"./" or path[-1:] == b"/":
-        return _LEADS_ELSEWHERE.search(path) is None
-    return True  # nearly always, and seen so ten times as fast
+    return _WITHOUT_DOTS.fullmatch(path) is not None or _LEADS_ELSEWHERE.search(path) is None
 
 
 USUAL_FIELDS = (
