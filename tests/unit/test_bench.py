@@ -18,6 +18,8 @@ from bench.subjects import (
     CEDAR_CHECK,
     CEDAR_CHECK_DISK,
     CEDAR_DISK,
+    FLOOR,
+    FLOOR_DISK,
     INDEXED,
     Shape,
     cedar_version,
@@ -114,9 +116,17 @@ def test_a_subject_that_was_not_measured_is_not_installed_and_its_goals_are_open
     assert "not installed" in lines[CEDAR]
     assert lines[INDEXED].split()[-5:] == ["day", "2.00", "1.00", "90", "5"]
     verdicts = {goal.what: goal.reached for goal in goals(found, 0.4, None)}
-    assert verdicts["small: indexed day x Cedar Backup"] is None
+    assert verdicts["small: indexed day x Cedar Backup that reads from disk"] is None
     assert verdicts["small: peak memory, MB"] is True
     assert verdicts["--version, s"] is False
+
+
+def test_a_proof_is_held_against_what_reads_from_disk_and_against_what_reads_from_memory() -> None:
+    seconds = {INDEXED: 5.0, FLOOR: 2.0, FLOOR_DISK: 5.0}
+    found = {"big": {what: Sample(each, 1.0, 5.0, 0.0, 5.0) for what, each in seconds.items()}}
+    figures = {goal.what: goal.figure for goal in goals(found, None, None)}
+    assert figures["big: indexed day x a floor that reads from disk"] == 1.0
+    assert figures["big: indexed day x a floor that reads from memory"] == 2.5
 
 
 def test_a_goal_at_its_bound_is_reached() -> None:
