@@ -76,6 +76,9 @@ class Packing:
         self.length = 0  # of what was written, before it was packed
         self._taker = threading.Thread(target=self._take_all, daemon=True)
         self._taker.start()
+        self._to_flush: SimpleQueue[tuple[int, int] | None] = SimpleQueue()
+        self._flusher = threading.Thread(target=self._flush_all, daemon=True)
+        self._flusher.start()
         self._drainer = threading.Thread(target=self._drain, daemon=True)
         if compressor is not None:
             self._drainer.start()
@@ -104,9 +107,11 @@ class Packing:
                 raise problem
 
     def close(self) -> None:
-        """End the thread, which may still take something in."""
+        """End the threads, which may still take something in, or have it written out."""
         self._given.put(None)
         self._taker.join()
+        self._to_flush.put(None)
+        self._flusher.join()
 
     def _take_all(self) -> None:
         while (data := self._given.get()) is not None:
@@ -167,8 +172,13 @@ class Packing:
         self._digest.update(data)
         self._size += len(data)
         if self._size - self._flushed >= _FLUSHED:
-            begin_flush(self._into.fileno(), self._flushed, self._size)
+            self._to_flush.put((self._flushed, self._size))
             self._flushed = self._size
+
+    def _flush_all(self) -> None:
+        """Have written out what is there while more comes: a disk with enough to do holds up whoever asks."""
+        while (span := self._to_flush.get()) is not None:
+            begin_flush(self._into.fileno(), *span)
 
 
 def _failed(message: str, tool: str) -> ToolFailed:
