@@ -38,12 +38,14 @@ OWN_FLOOR = {
 OWN_PEER = {INDEXED: CEDAR_DISK, UNINDEXED: CEDAR_DISK, VERIFY: CEDAR_CHECK_DISK}
 IN_MEMORY = {FLOOR_DISK: FLOOR, BARE_DISK: BARE, CEDAR_DISK: CEDAR, CEDAR_CHECK_DISK: CEDAR_CHECK}
 """Beside what reads from disk, as a proof has to, the same that reads what is still in memory."""
+
 SHORT = {
     FLOOR_DISK: "a floor",
     BARE_DISK: "a bare floor",
     CEDAR_DISK: "Cedar Backup",
     CEDAR_CHECK_DISK: "Cedar Backup",
 }
+"""What a goal calls that which it is held against."""
 
 Medians = Mapping[str, Mapping[str, Sample]]
 

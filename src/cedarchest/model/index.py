@@ -332,6 +332,7 @@ def write_lines(
 
 
 _BATCH = 1024
+"""Lines that are compressed at once: each of its own would take longer."""
 
 
 @dataclass(frozen=True, slots=True)
