@@ -11,7 +11,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.burner.kernel.node import has_medium, in_tree, wait_for_no_node, wait_for_node, wait_until
+from tests.burner.kernel.node import (
+    has_medium,
+    in_tree,
+    lock_door,
+    wait_for_no_node,
+    wait_for_node,
+    wait_until,
+)
 
 HOME = Path("/run/cdemu")
 BUS = HOME / "bus"
@@ -21,6 +28,7 @@ BUS_CONFIGURATION = f"""<busconfig><type>session</type><listen>unix:path={BUS}</
 <allow eavesdrop="true"/><allow own="*"/></policy></busconfig>"""
 CD_R, DVD_PLUS_R, BD_R = "cdr80", "dvd+r", "bdr"
 STOP_TIMEOUT_S = 10
+LOG_SHOWN = 4000  # characters
 
 
 class Cdemu:
@@ -38,7 +46,8 @@ class Cdemu:
         )  # fmt: skip
         wait_for_node()
         Path("/sys/block/sr0/events_poll_msecs").write_text("0")
-        subprocess.run(in_tree("udevadm", "control", "--stop-exec-queue"), check=True)
+        for order in (["settle"], ["control", "--stop-exec-queue"]):  # what a last poll found is done before
+            subprocess.run(in_tree("udevadm", *order), check=True)
         return self
 
     def __exit__(
@@ -58,11 +67,12 @@ class Cdemu:
         )
 
     def _call(self, method: str, *arguments: str) -> None:
-        subprocess.run(
+        called = subprocess.run(
             in_tree("gdbus", "call", "--session", "--dest", DAEMON, "--object-path", "/Daemon",
                     "--method", f"{DAEMON}.{method}", *arguments),
-            env=self._environment, check=True, capture_output=True,
+            env=self._environment, check=False, capture_output=True, text=True,
         )  # fmt: skip
+        assert called.returncode == 0, called.stderr + (HOME / "log").read_text()[-LOG_SHOWN:]
 
     @property
     def disc(self) -> Path:
@@ -71,7 +81,7 @@ class Cdemu:
 
     def insert_blank(self, medium: str) -> None:
         """Put a blank disc in, in place of the one that is there."""
-        self._call("DeviceUnload", "0")
+        self._unload()
         self.disc.unlink(missing_ok=True)
         self._call(
             "DeviceCreateBlank",
@@ -83,6 +93,11 @@ class Cdemu:
 
     def reload(self) -> None:
         """Take the disc out and put it in again."""
-        self._call("DeviceUnload", "0")
+        self._unload()
         self._call("DeviceLoad", "0", f"['{self.disc}']", "{}")
         wait_until(has_medium, "the disc that was put in again")
+
+    def _unload(self) -> None:
+        """Take the disc out, if there is one: past a locked door the daemon would leave it in, and not say so."""
+        lock_door(locked=False)
+        self._call("DeviceUnload", "0")

@@ -13,7 +13,7 @@ BY_ID = Path("/dev/disk/by-id/scsi-EMULATED_TEST_BURNER")
 TREE = Path("/run/tree")
 """Debian 13 beside the system that the tests run on: udev, CDEmu."""
 
-CDROM_DRIVE_STATUS, CDS_DISC_OK = 0x5326, 4  # Linux, linux/cdrom.h
+CDROM_DRIVE_STATUS, CDS_DISC_OK, CDROM_LOCKDOOR = 0x5326, 4, 0x5329  # Linux, linux/cdrom.h
 SECTOR = 512
 WAIT_S = 120.0
 
@@ -46,13 +46,25 @@ def wait_for_no_node() -> None:
     wait_until(lambda: not os.path.lexists(BY_ID) and not NODE.exists(), "the drive's going")
 
 
-def has_medium() -> bool:
-    """Whether the kernel sees a disc that is ready."""
+@contextlib.contextmanager
+def _opened() -> Iterator[int]:
     node = os.open(NODE, os.O_RDONLY | os.O_NONBLOCK)  # or the open would pull the tray in
     try:
-        return fcntl.ioctl(node, CDROM_DRIVE_STATUS) == CDS_DISC_OK
+        yield node
     finally:
         os.close(node)
+
+
+def has_medium() -> bool:
+    """Whether the kernel sees a disc that is ready."""
+    with _opened() as node:
+        return fcntl.ioctl(node, CDROM_DRIVE_STATUS) == CDS_DISC_OK
+
+
+def lock_door(*, locked: bool = True) -> None:
+    """Have the kernel hold the disc in, or let it go: udev locks the door behind each disc it looks at."""
+    with _opened() as node:
+        fcntl.ioctl(node, CDROM_LOCKDOOR, int(locked))
 
 
 def believed_blocks() -> int:

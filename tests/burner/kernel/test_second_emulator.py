@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.burner.kernel.cdemu import BD_R, CD_R, DVD_PLUS_R, Cdemu
-from tests.burner.kernel.node import NODE, mounted
+from tests.burner.kernel.node import NODE, lock_door, mounted
 from tests.conftest import Project
 
 DAY = "2026/11/21"
@@ -96,3 +96,9 @@ def test_the_emulator_itself_holds_what_was_burnt(drive: Cdemu, shelf: Project) 
     run("wodim", f"dev={NODE}", "-dao", image)
     burnt = image.read_bytes()
     assert drive.disc.read_bytes()[: len(burnt)] == burnt
+
+
+def test_a_disc_is_taken_out_past_a_locked_door(drive: Cdemu) -> None:
+    for _ in range(2):
+        drive.insert_blank(DVD_PLUS_R)
+        lock_door()
