@@ -58,6 +58,10 @@ _SAID_BY_US = re.compile(
 """What tar says and we find out, and say, ourselves."""
 
 
+_Bytes = bytes | memoryview
+_Take = Callable[[_Bytes], None]
+
+
 class Packing:
     """A file in the making: what is written is packed, and the file digested, while more is read."""
 
@@ -65,7 +69,7 @@ class Packing:
         self._into = into
         self._compressor = compressor
         self._read = read
-        self._given: SimpleQueue[bytes | memoryview | None] = SimpleQueue()
+        self._given: SimpleQueue[tuple[_Take, _Bytes] | None] = SimpleQueue()
         self._taken: SimpleQueue[Exception | None] = SimpleQueue()
         self._is_taking = False
         self._digest = hashlib.sha256()
@@ -83,20 +87,42 @@ class Packing:
         if compressor is not None:
             self._drainer.start()
 
-    def write(self, data: bytes | memoryview) -> None:
+    @contextlib.contextmanager
+    def filled(self) -> Iterator[int | None]:
+        """The file, for a program to write on in it itself; None where what it writes has to be packed.
+
+        Of what it writes all that was not `found` is cut off at the end.
+        """
+        if self._compressor is not None:
+            yield None
+            return
+        self._into.flush()
+        yield self._into.fileno()
+        self._settle()
+        self._into.truncate(self.length)
+        self._into.seek(self.length)
+
+    def write(self, data: _Bytes) -> None:
         """Take bytes in, which stay as they are until the next call returns.
 
         Raises:
             OSError: the file cannot be written.
             ToolFailed: the compressor takes no more.
         """
+        self._pass_on(self._put, data)
+
+    def found(self, data: _Bytes) -> None:
+        """Take in bytes that a program wrote into the file, which stay until the next call returns."""
+        self._pass_on(self._keep, data)
+
+    def _pass_on(self, take: _Take, data: _Bytes) -> None:
         self.length += len(data)
         if self.length - self._told > PIPED:
             self._told = self.length
             self._read(self.length)
         self._settle()
         self._is_taking = True
-        self._given.put(data)
+        self._given.put((take, data))
 
     def _settle(self) -> None:
         """Wait until what was written before is taken in."""
@@ -110,22 +136,26 @@ class Packing:
         """End the threads, which may still take something in, or have it written out."""
         self._given.put(None)
         self._taker.join()
+        if self._compressor is not None:
+            self._drainer.join()
         self._to_flush.put(None)
         self._flusher.join()
 
     def _take_all(self) -> None:
-        while (data := self._given.get()) is not None:
+        while (given := self._given.get()) is not None:
             problem = None
+            take, data = given
             try:
-                self._take(data)
+                take(data)
             except Exception as error:  # noqa: BLE001 - whoever writes raises it
                 problem = error
             self._taken.put(problem)
 
-    def _take(self, data: bytes | memoryview) -> None:
+    def _put(self, data: _Bytes) -> None:
         if self._failure:
             raise self._failure
         if self._compressor is None:
+            self._into.write(data)
             self._keep(data)
             return
         try:
@@ -158,17 +188,13 @@ class Packing:
     def _drain(self) -> None:
         assert self._compressor is not None
         buffer = memoryview(bytearray(PIPED))
-        with contextlib.suppress(ValueError):  # it is closed: the rest is not wanted any more
-            while count := self._compressor.data_out.raw.readinto(buffer):
-                if self._failure:
-                    continue  # so that the compressor comes to its end
-                try:
-                    self._keep(buffer[:count])
-                except OSError as error:
-                    self._failure = error
+        try:
+            while count := self._compressor.read(buffer):
+                self._keep(buffer[:count])
+        except OSError as error:
+            self._failure = error
 
-    def _keep(self, data: bytes | memoryview) -> None:
-        self._into.write(data)
+    def _keep(self, data: _Bytes) -> None:
         self._digest.update(data)
         self._size += len(data)
         if self._size - self._flushed >= _FLUSHED:
@@ -200,7 +226,8 @@ def packing(into: BinaryIO, form: ArchiveFormat, read: Callable[[int], None]) ->
     with contextlib.ExitStack() as stack:
         compressor = None
         if form is not ArchiveFormat.TAR:
-            compressor = stack.enter_context(piped(_COMPRESSORS[form], takes_data=True))
+            packer = piped(_COMPRESSORS[form], takes_data=True, into=into.fileno())
+            compressor = stack.enter_context(packer)
         packed = Packing(into, compressor, read)
         try:
             yield packed
@@ -279,11 +306,13 @@ def _run_tar(
         names.writelines(one.entry.path + b"\0" for one in members)
         names.flush()
         listed = (*_TAR, *_attributes(members), f"--files-from=/dev/fd/{names.fileno()}")
-        with piped(listed, pass_fds=(names.fileno(),), not_heard=_SAID_BY_US) as tar:
+        with (
+            packed.filled() as into,
+            piped(listed, into=into, pass_fds=(names.fileno(),), not_heard=_SAID_BY_US) as tar,
+        ):
+            keep = packed.write if into is None else packed.found
             try:
-                found = {
-                    member.path: member for member in read_members(tar.data_out.raw.readinto, packed.write)
-                }
+                found = {member.path: member for member in read_members(tar.read, keep)}
             except EOFError as error:
                 done = tar.finish()
                 raise _failed(f"{error}, with {done.returncode}: {done.tail}", "tar") from error

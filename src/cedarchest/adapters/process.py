@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from io import BufferedReader
 from typing import BinaryIO, cast
 
+from cedarchest.adapters.landing import Landing
 from cedarchest.errors import ToolFailed, ToolMissing, ToolTimeout
 
 log = logging.getLogger(__name__)
@@ -263,6 +264,7 @@ class Piped:
     process: subprocess.Popen[bytes]
     said: list[str]
     _listener: threading.Thread
+    _landing: Landing | None
 
     @property
     def data_in(self) -> BinaryIO:
@@ -271,8 +273,16 @@ class Piped:
 
     @property
     def data_out(self) -> BufferedReader:
-        """What it writes."""
+        """What it writes, unless that goes into a file."""
         return cast("BufferedReader", self.process.stdout)
+
+    def read(self, buffer: memoryview) -> int | None:
+        """Fill a buffer from its start with what it writes, wherever that goes; 0 at the end.
+
+        Raises:
+            OSError: the file that it goes into cannot be written.
+        """
+        return self._landing.readinto(buffer) if self._landing else self.data_out.raw.readinto(buffer)
 
     def finish(self) -> Completed:
         """Wait for its end, once its data are read; it gets no more."""
@@ -290,15 +300,16 @@ def piped(
     *,
     takes_data: bool = False,
     data: int | None = None,
+    into: int | None = None,
     pass_fds: Sequence[int] = (),
     environment: Mapping[str, str] | None = None,
     not_heard: re.Pattern[str] | None = None,
 ) -> Iterator[Piped]:
     """Start a program whose standard output is data; on the way out it has ended, whatever happened.
 
-    It reads what it is given, or a descriptor of `data`. It gets the environment of all programs, or exactly
-    this one. Of what it says, lines that are `not_heard`
-    are dropped.
+    It reads what it is given, or a descriptor of `data`; what it writes may go `into` a file, which is open
+    for reading as well. It gets the environment of all programs, or exactly this one. Of what it says, lines
+    that are `not_heard` are dropped.
 
     Raises:
         ToolMissing, ToolFailed: each what it says.
@@ -325,10 +336,14 @@ def piped(
     said: list[str] = []
     listener = threading.Thread(target=_listen, args=(process, said, not_heard), daemon=True)
     listener.start()
+    assert process.stdout is not None
+    landing = None if into is None else Landing(os.dup(process.stdout.fileno()), into)
     try:
-        yield Piped(filled, process, said, listener)
+        yield Piped(filled, process, said, listener, landing)
     finally:
         _end(process)
+        if landing is not None:
+            landing.close()
         log.debug("%s ended with %s; it said:\n%s", filled[0], process.returncode, "\n".join(said))
 
 

@@ -98,6 +98,6 @@ class Cdemu:
         wait_until(has_medium, "the disc that was put in again")
 
     def _unload(self) -> None:
-        """Take the disc out, if there is one: past a locked door the daemon would leave it in, and not say so."""
+        """Take out the disc, if there is one; behind a locked door it would stay, and nobody would say so."""
         lock_door(locked=False)
         self._call("DeviceUnload", "0")
