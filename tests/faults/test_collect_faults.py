@@ -208,13 +208,14 @@ def test_a_collect_that_is_asked_to_end_ends_and_leaves_what_was_there(
     assert {path.name for path in (project.root / "collect").iterdir()} == {old.name}
 
 
-def test_a_full_disk_leaves_what_was_there_and_is_named(project: Project) -> None:
+@pytest.mark.parametrize("packing", ["", ".zst"])
+def test_a_full_disk_leaves_what_was_there_and_is_named(project: Project, packing: str) -> None:
     home = project.root / "home"
     home.mkdir()
     (home / "large").write_bytes(os.urandom(4 << 20))
-    sources(project, {"path": str(home)})
+    sources(project, {"path": str(home), "archive": f"tar{packing}"})
     assert project.run("collect").status == 0
-    before = (project.root / "collect" / archive_of(home)).read_bytes()
+    before = (project.root / "collect" / archive_of(home, packing)).read_bytes()
     done = subprocess.run(
         [sys.executable, "-m", "cedarchest", "-c", str(project.config), "collect"],
         env={**os.environ, **project.environ},
@@ -224,7 +225,7 @@ def test_a_full_disk_leaves_what_was_there_and_is_named(project: Project) -> Non
     )
     assert done.returncode == 6
     assert f"{project.root}/collect cannot be used: File too large" in done.stderr.decode()
-    assert (project.root / "collect" / archive_of(home)).read_bytes() == before
+    assert (project.root / "collect" / archive_of(home, packing)).read_bytes() == before
     assert not (project.root / "collect/cback.collect").exists()
     assert not list((project.root / "collect").glob(".*"))
 

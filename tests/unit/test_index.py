@@ -64,6 +64,19 @@ def test_an_index_gives_its_entries_back(some: list[Entry]) -> None:
     assert (list(index.entries), index.digest, index.header["day"]) == (ordered, digest, "2026/11/22")
 
 
+@pytest.mark.parametrize("at_once", [1, 7, 150])
+def test_records_are_read_across_the_pieces_that_they_come_in(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cedarchest.model.index._PIECE", at_once)
+    names = (b".hidden/file", b"..dots", b"a line\nin it", b'a "quoted" name', b"x/.y/z", b"\xff")
+    some = [plain(name) for name in sorted(names)]
+    stream = io.BytesIO()
+    write_index(stream, {}, some)
+    stream.seek(0)
+    assert list(read_index(stream).entries) == some
+
+
 def test_the_same_entries_make_the_same_bytes() -> None:
     one, two = io.BytesIO(), io.BytesIO()
     for stream in (one, two):

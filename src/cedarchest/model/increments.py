@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, NamedTuple
 from cedarchest.model.index import (
     FORMAT,
     SHA256_SIZE,
-    USUAL_FIELDS,
+    USUAL,
     VERSION,
     Entry,
     Fingerprint,
@@ -29,6 +29,8 @@ from cedarchest.model.index import (
     format_record,
     parse_record,
     usual_entry,
+    usual_or_other,
+    whole_lines,
     with_content,
     write_lines,
 )
@@ -195,13 +197,16 @@ def deleted(
     such a path is in the increment. None of them leads through a link. `here` are paths that are present, all
     that could be below a known one.
     """
-    above = _above(here)
+    above: set[bytes] | None = None
     gone = set()
     for path in known:
         if path in present:
             if kinds[path] is not present[path]:
                 gone.add(path)
-        elif path not in above:
+            continue
+        if above is None:
+            above = _above(here)
+        if path not in above:
             gone.add(_first_no_folder(path, kinds, present) or path)
         elif kinds[path] is not Kind.DIR:
             gone.add(path)
@@ -332,19 +337,20 @@ def read_state(stream: BinaryIO, *, head_only: bool = False) -> State:
     """
     try:
         with gzip.GzipFile(fileobj=stream, mode="rb") as packed:
-            lines = [packed.readline()] if head_only else packed.read().splitlines()
-        head = json.loads(lines[0])
-        if (head["format"], head["version"]) != (FORMAT, VERSION):
-            raise ValueError("it is of another format or version")
-        held = [_held_of(line) for line in lines[1:]]
+            head = json.loads(packed.readline() or b"null")
+            if (head["format"], head["version"]) != (FORMAT, VERSION):
+                raise ValueError("it is of another format or version")
+            pieces = () if head_only else whole_lines(packed)
+            all_held = (held for piece in pieces for held in map(_held_of, _FIELDS.findall(piece)))
+            by_path = {held.entry.path: held for held in all_held}
         return State(
             date.fromisoformat(head["day"]),
             date.fromisoformat(head["whole_day"]),
             tuple(map(_archive_of, head["archives"])),
-            {each.entry.path: each for each in held},
+            by_path,
             is_complete=head.get("complete", True),
         )
-    except (KeyError, IndexError, TypeError, EOFError, OSError, zlib.error) as error:
+    except (KeyError, TypeError, EOFError, OSError, zlib.error) as error:
         raise ValueError(f"it is damaged: {error}") from error
 
 
@@ -357,18 +363,18 @@ def _archive_of(described: Mapping[str, Any]) -> Archive:
     )
 
 
-_USUAL = re.compile(USUAL_FIELDS + rb'(?:,"in":(\d{1,9}))?,"inode":(\d{1,20}),"ctime_ns":(-?\d{1,20})\}')
+_FIELDS = usual_or_other(rb'(?:,"in":(\d{1,9}))?,"inode":(\d{1,20}),"ctime_ns":(-?\d{1,20})')
 _NEW = tuple.__new__  # as in `model.index`
 _IN, _INODE = b',"in":', b',"inode":'
 _FINGERPRINT = re.compile(rb',"inode":(\d{1,20}),"ctime_ns":(-?\d{1,20})\}')
 
 
-def _held_of(line: bytes) -> Held:
+def _held_of(fields: Sequence[bytes]) -> Held:
     """What is held by a line: a record of an index with what `_record` put at its end."""
-    if usual := _USUAL.fullmatch(line):
-        *fields, number, inode, ctime_ns = usual.groups()
+    number, inode, ctime_ns, line = fields[USUAL:]
+    if fields[0]:
         fingerprint = _NEW(Fingerprint, (int(inode), int(ctime_ns)))
-        return _NEW(Held, (usual_entry(fields), fingerprint, int(number or 0)))
+        return _NEW(Held, (usual_entry(fields[:USUAL]), fingerprint, int(number or 0)))
     end = line.rfind(_INODE)
     told = _FINGERPRINT.fullmatch(line, max(end, 0))
     if told is None:

@@ -237,25 +237,34 @@ def is_plain_path(path: bytes) -> bool:
     return _WITHOUT_DOTS.fullmatch(path) is not None or _LEADS_ELSEWHERE.search(path) is None
 
 
-USUAL_FIELDS = (
-    rb'\{"path":"([\x20\x21\x23-\x5b\x5d-\x7e]+)","type":"file","mode":"([0-7]{4})"'
+_CHARACTER = rb"[\x20\x21\x23-\x2e\x30-\x5b\x5d-\x7e]"
+_NO_DOT = rb"[\x20\x21\x23-\x2d\x30-\x5b\x5d-\x7e]"
+_NAME = rb"(?:\.?" + _NO_DOT + _CHARACTER + rb"*|\.\." + _CHARACTER + rb"+)"
+_USUAL_FIELDS = (
+    rb'\{"path":"(' + _NAME + rb"(?:/" + _NAME + rb')*)","type":"file","mode":"([0-7]{4})"'
     rb',"uid":(\d{1,10}),"gid":(\d{1,10}),"mtime_ns":(-?\d{1,20})'
     rb'(?:,"user":"(\w*)")?(?:,"group":"(\w*)")?,"size":(\d{1,19}),"sha256":"([0-9a-f]{64})"'
 )
-"""A regular file with a plain name, as `format_record` writes it: nearly every line, worth a short cut."""
+"""A regular file with a plain path, as `format_record` writes it: nearly every line, worth a short cut."""
 
-_USUAL = re.compile(USUAL_FIELDS + rb"\}")
+_USUAL = re.compile(_USUAL_FIELDS + rb"\}")
+
+
+def usual_or_other(more: bytes = b"") -> re.Pattern[bytes]:
+    """Finds lines, with their ends: the groups of usual ones are the `USUAL` fields and those of `more`.
+
+    The last group is the whole line where it is another; its first is empty then.
+    """
+    return re.compile(rb"(?:" + _USUAL_FIELDS + more + rb"\}|([^\n]*))\n")
+
+
+USUAL = 9
+_USUAL_OR_OTHER = usual_or_other()
 
 
 def usual_entry(fields: Sequence[bytes], prefix: bytes = b"") -> Entry:
-    """The entry of what the groups of `USUAL_FIELDS` found.
-
-    Raises:
-        ValueError: its path leads elsewhere.
-    """
+    """The entry of the `USUAL` fields of a line."""
     path, mode, uid, gid, mtime_ns, user, group, size, sha256 = fields
-    if not is_plain_path(path):
-        raise ValueError(f"not an index record: {path!r}")
     owned = _owned(mode, uid, gid, user, group)
     return _NEW(
         Entry,
@@ -399,15 +408,17 @@ def _records(
     packed: gzip.GzipFile, prefix: bytes, at_most: int, seen: Callable[[bytes], object]
 ) -> Iterator[Entry]:
     last = b""
-    lines = _lines(packed, seen, at_most * USUAL_RECORD + LONGEST_RECORD)
-    for count, line in enumerate(lines, 1):
-        if count > at_most:
-            raise ValueError(f"it has more than {at_most} entries")
-        entry = parse_record(line, prefix)
-        if entry.path <= last:
-            raise ValueError(f"records out of order at {to_text(entry.path)}")
-        last = entry.path
-        yield entry
+    left = at_most
+    for piece in whole_lines(packed, seen, at_most * USUAL_RECORD + LONGEST_RECORD):
+        for *fields, other in _USUAL_OR_OTHER.findall(piece):
+            left -= 1
+            if left < 0:
+                raise ValueError(f"it has more than {at_most} entries")
+            entry = usual_entry(fields, prefix) if fields[0] else _entry_of(json.loads(other), prefix)
+            if entry.path <= last:
+                raise ValueError(f"records out of order at {to_text(entry.path)}")
+            last = entry.path
+            yield entry
 
 
 def index_lines(stream: BinaryIO, *, at_most: int) -> Iterator[bytes]:
@@ -419,26 +430,38 @@ def index_lines(stream: BinaryIO, *, at_most: int) -> Iterator[bytes]:
     """
     with gzip.GzipFile(fileobj=stream, mode="rb") as packed:
         yield packed.readline(LONGEST_RECORD)
-        for number, line in enumerate(_lines(packed, len, at_most * USUAL_RECORD + LONGEST_RECORD), start=1):
-            if number > at_most:
+        left = at_most
+        for piece in whole_lines(packed, len, at_most * USUAL_RECORD + LONGEST_RECORD):
+            lines = piece[:-1].split(b"\n")
+            left -= len(lines)
+            if left < 0:
                 raise ValueError(f"it has more than {at_most} records")
-            yield line
+            yield from lines
 
 
 _PIECE = 1 << 20
 
 
-def _lines(stream: gzip.GzipFile, seen: Callable[[bytes], object], bytes_at_most: int) -> Iterator[bytes]:
-    """Lines without their ends; `seen` gets all bytes as they come."""
+def whole_lines(
+    packed: gzip.GzipFile, seen: Callable[[bytes], object] = len, bytes_at_most: int = sys.maxsize
+) -> Iterator[bytes]:
+    """Many lines at a time, with their ends; `seen` gets all bytes as they come.
+
+    Raises:
+        ValueError: there is more than may be, or a line is longer than a record can be.
+    """
     rest, left = b"", bytes_at_most
-    while piece := stream.read(_PIECE):
+    while piece := packed.read(_PIECE):
         seen(piece)
         left -= len(piece)
         if left < 0:
             raise ValueError(f"it is larger than {bytes_at_most} bytes")
-        *lines, rest = (rest + piece).split(b"\n")
-        yield from lines
+        end = piece.rfind(b"\n") + 1
+        if end:
+            yield rest + piece[:end]
+            rest = b""
+        rest += piece[end:]
         if len(rest) > LONGEST_RECORD:
             raise ValueError("a record is too long")
     if rest:
-        yield rest
+        yield rest + b"\n"
