@@ -88,16 +88,17 @@ class Packing:
             self._drainer.start()
 
     @contextlib.contextmanager
-    def filled(self) -> Iterator[int | None]:
-        """The file, for a program to write on in it itself; None where what it writes has to be packed.
+    def filled(self) -> Iterator[tuple[int | None, _Take]]:
+        """The file that what a program writes is moved into, and what takes in each piece of that.
 
-        Of what it writes all that was not `found` is cut off at the end.
+        Where it has to be packed there is no such file. What was moved there and not taken in is cut off at
+        the end.
         """
         if self._compressor is not None:
-            yield None
+            yield None, self.write
             return
         self._into.flush()
-        yield self._into.fileno()
+        yield self._into.fileno(), self._found
         self._settle()
         self._into.truncate(self.length)
         self._into.seek(self.length)
@@ -111,8 +112,7 @@ class Packing:
         """
         self._pass_on(self._put, data)
 
-    def found(self, data: _Bytes) -> None:
-        """Take in bytes that a program wrote into the file, which stay until the next call returns."""
+    def _found(self, data: _Bytes) -> None:
         self._pass_on(self._keep, data)
 
     def _pass_on(self, take: _Take, data: _Bytes) -> None:
@@ -244,9 +244,9 @@ def pack_output(packed: Packing, argv: Sequence[str]) -> None:
         ToolMissing, ToolFailed: it cannot be run.
     """
     buffer, other = memoryview(bytearray(PIPED)), memoryview(bytearray(PIPED))
-    with piped(argv, environment=os.environ) as producer:
-        while count := producer.data_out.raw.readinto(buffer):
-            packed.write(buffer[:count])
+    with packed.filled() as (into, take), piped(argv, into=into, environment=os.environ) as producer:
+        while count := producer.read(buffer):
+            take(buffer[:count])
             buffer, other = other, buffer
         done = producer.finish()
     if done.returncode:
@@ -307,12 +307,11 @@ def _run_tar(
         names.flush()
         listed = (*_TAR, *_attributes(members), f"--files-from=/dev/fd/{names.fileno()}")
         with (
-            packed.filled() as into,
+            packed.filled() as (into, take),
             piped(listed, into=into, pass_fds=(names.fileno(),), not_heard=_SAID_BY_US) as tar,
         ):
-            keep = packed.write if into is None else packed.found
             try:
-                found = {member.path: member for member in read_members(tar.read, keep)}
+                found = {member.path: member for member in read_members(tar.read, take)}
             except EOFError as error:
                 done = tar.finish()
                 raise _failed(f"{error}, with {done.returncode}: {done.tail}", "tar") from error
