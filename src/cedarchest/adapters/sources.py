@@ -19,6 +19,7 @@ from cedarchest.model.index import Kind
 from cedarchest.ports import SourceLook
 
 _Identity = tuple[int, int]
+_NEW = tuple.__new__  # as in `model.index`
 
 
 class LocalSources:
@@ -214,8 +215,8 @@ class _Walk:
         here = self._archives.setdefault(archive, {})
         several = status.st_nlink > 1 and stat.S_ISREG(status.st_mode)
         before = self.known.get(path[1:])
-        if before is not None and not several and is_as_it_was(status, *before[:2]):
-            here[path] = Seen(*before[:2])
+        if before is not None and not several and is_as_it_was(status, before.entry, before.fingerprint):
+            here[path] = _NEW(Seen, before[:2])
             return
         seen = Seen(*found_at(path, path[1:], status))
         if seen.entry.kind is Kind.SOCKET:  # it is only there while somebody listens
