@@ -8,12 +8,13 @@ Durability: xorriso syncs the image at the end of a burn (`-stdio_sync end`), th
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 from cedarchest.adapters.blocks import BlockReader
-from cedarchest.adapters.durable import sync_directory
+from cedarchest.adapters.durable import begin_flush, sync_directory
 from cedarchest.adapters.xorriso import Xorriso
 from cedarchest.adapters.xorriso_words import BurnOptions
 from cedarchest.errors import (
@@ -209,9 +210,23 @@ class Shelf:
             newest=seen.sessions[-1].number if seen.sessions else 0,
             padding_blocks=TRAITS[self._medium].padding,
         )
-        burnt = self._xorriso.burn(source, options, confirm_room, self._progress)
+        burnt = self._xorriso.burn(source, options, confirm_room, self._written(seen.next_address))
         sync_directory(self._directory)
         return burnt
+
+    def _written(self, start: int) -> Callable[[int], None]:
+        """What hears how many blocks from a start are written: the disk gets them while more come."""
+        image, begun = self._image, 0
+        assert image is not None
+
+        def written(blocks: int) -> None:
+            nonlocal begun
+            self._progress(blocks)
+            with contextlib.suppress(OSError), image.open("rb") as stream:  # it only hurries
+                begin_flush(stream.fileno(), (start + begun) * BLOCK, (start + blocks) * BLOCK)
+                begun = blocks
+
+        return written
 
     def _free_on_disk(self) -> int:
         status = os.statvfs(self._directory)
