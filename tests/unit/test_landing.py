@@ -59,6 +59,20 @@ def test_what_comes_is_given_and_stands_in_the_file(tmp_path: Path, flags: int, 
     assert path.read_bytes() == BEFORE + content
 
 
+def test_what_is_not_wanted_any_more_is_not_waited_for(tmp_path: Path) -> None:
+    """A program that was ended may leave another one behind, which still holds the pipe."""
+    reading, writing = os.pipe()
+    os.write(writing, b"one")
+    with (tmp_path / "file").open("w+b") as file:
+        made = Landing(reading, file.fileno())
+        assert made.readinto(memoryview(bytearray(10))) == 3
+        made.close()
+        assert made.readinto(memoryview(bytearray(10))) == 0
+    with pytest.raises(BrokenPipeError):
+        os.write(writing, b"two")
+    os.close(writing)
+
+
 def test_where_nothing_more_fits_it_is_said_and_the_writer_comes_to_its_end() -> None:
     file = os.open("/dev/full", os.O_RDWR)
     try:

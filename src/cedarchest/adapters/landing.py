@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import select
 import threading
 
 _AT_ONCE = 1 << 20
@@ -17,8 +18,8 @@ _AT_ONCE = 1 << 20
 class Landing:
     """A pipe that is emptied into a file, from where that stands; `readinto` gives what has come.
 
-    It takes the pipe over; the file stays open until `close` has returned. Of what comes after a failure
-    nothing is kept, so that whoever writes comes to its end.
+    It takes the pipe over; the file stays open until `close` has returned. What comes after a failure is read
+    and not kept, so that whoever writes comes to its end.
     """
 
     def __init__(self, pipe: int, file: int) -> None:
@@ -28,6 +29,10 @@ class Landing:
         self._has_ended = False
         self._failure: OSError | None = None
         self._news = threading.Condition()
+        self._over = os.eventfd(0)
+        self._waiting = select.poll()
+        for descriptor in (pipe, self._over):
+            self._waiting.register(descriptor, select.POLLIN)
         self._mover = threading.Thread(target=self._move_all, daemon=True)
         self._mover.start()
 
@@ -47,13 +52,15 @@ class Landing:
         return count
 
     def close(self) -> None:
-        """Wait for the end of what comes."""
+        """Nothing more is wanted; whoever still writes finds the pipe broken."""
+        os.eventfd_write(self._over, 1)
         self._mover.join()
-        os.close(self._pipe)
+        for descriptor in (self._pipe, self._over):
+            os.close(descriptor)
 
     def _move_all(self) -> None:
         try:
-            while count := self._move():
+            while self._is_wanted() and (count := self._move()):
                 with self._news:
                     self._there += count
                     self._news.notify()
@@ -63,8 +70,12 @@ class Landing:
             self._has_ended = True
             self._news.notify()
         with contextlib.suppress(OSError):
-            while self._failure and os.read(self._pipe, _AT_ONCE):
+            while self._failure and self._is_wanted() and os.read(self._pipe, _AT_ONCE):
                 pass
+
+    def _is_wanted(self) -> bool:
+        """Wait until something comes, or nothing does any more; False once nothing is wanted."""
+        return all(descriptor != self._over for descriptor, _ in self._waiting.poll())
 
     def _move(self) -> int:
         """Move what is in the pipe; how much that was, 0 at its end."""

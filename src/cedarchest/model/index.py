@@ -439,7 +439,7 @@ def index_lines(stream: BinaryIO, *, at_most: int) -> Iterator[bytes]:
             yield from lines
 
 
-_PIECE = 1 << 20
+_PIECE = 1 << 17
 
 
 def whole_lines(
