@@ -66,11 +66,3 @@ def test_what_is_written_is_handed_to_the_disk_from_where_its_session_begins(
         for begin, end in pairwise((0, *TOLD))
     ]
     assert starts[0] == FIRST_SESSION < starts[1]
-
-
-def test_a_disk_that_takes_no_hint_fails_no_burn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError("not supported")
-
-    monkeypatch.setattr("cedarchest.adapters.shelf.begin_flush", refuse)
-    assert burn(tmp_path, ["first"])[1] == [*TOLD]

@@ -74,9 +74,11 @@ def clear_unfinished(directory: Path, names: Iterable[str]) -> None:
 def begin_flush(descriptor: int, start: int, end: int) -> None:
     """Have the kernel begin to write out bytes of a file: then the fsync at its end waits for the last only.
 
+    It only hurries: what keeps the kernel from it is no failure, the fsync says what went wrong.
     Source: Linux, mm/fadvise.c: what is dirty is written first, and not waited for.
     """
-    os.posix_fadvise(descriptor, start, end - start, os.POSIX_FADV_DONTNEED)
+    with contextlib.suppress(OSError):
+        os.posix_fadvise(descriptor, start, end - start, os.POSIX_FADV_DONTNEED)
 
 
 def sync_directory(path: Path) -> None:

@@ -204,8 +204,7 @@ class Packing:
     def _flush_all(self) -> None:
         """Have written out what is there while more comes: a disk with enough to do holds up whoever asks."""
         while (span := self._to_flush.get()) is not None:
-            with contextlib.suppress(OSError):  # it only hurries: the fsync at the end says what went wrong
-                begin_flush(self._into.fileno(), *span)
+            begin_flush(self._into.fileno(), *span)
 
 
 def _failed(message: str, tool: str) -> ToolFailed:

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from io import BufferedReader
 from typing import BinaryIO, cast
 
-from cedarchest.adapters.landing import Landing
+from cedarchest.adapters.splice import Splice
 from cedarchest.errors import ToolFailed, ToolMissing, ToolTimeout
 
 log = logging.getLogger(__name__)
@@ -264,7 +264,7 @@ class Piped:
     process: subprocess.Popen[bytes]
     said: list[str]
     _listener: threading.Thread
-    _landing: Landing | None
+    _splice: Splice | None
 
     @property
     def data_in(self) -> BinaryIO:
@@ -282,7 +282,7 @@ class Piped:
         Raises:
             OSError: the file that it goes into cannot be written.
         """
-        return self._landing.readinto(buffer) if self._landing else self.data_out.raw.readinto(buffer)
+        return self._splice.readinto(buffer) if self._splice else self.data_out.raw.readinto(buffer)
 
     def finish(self) -> Completed:
         """Wait for its end, once its data are read; it gets no more."""
@@ -336,14 +336,16 @@ def piped(
     said: list[str] = []
     listener = threading.Thread(target=_listen, args=(process, said, not_heard), daemon=True)
     listener.start()
-    assert process.stdout is not None
-    landing = None if into is None else Landing(os.dup(process.stdout.fileno()), into)
+    splice = None
     try:
-        yield Piped(filled, process, said, listener, landing)
+        if into is not None:
+            assert process.stdout is not None
+            splice = Splice(os.dup(process.stdout.fileno()), into)
+        yield Piped(filled, process, said, listener, splice)
     finally:
         _end(process)
-        if landing is not None:
-            landing.close()
+        if splice is not None:
+            splice.close()
         log.debug("%s ended with %s; it said:\n%s", filled[0], process.returncode, "\n".join(said))
 
 

@@ -222,7 +222,10 @@ class Shelf:
         def written(blocks: int) -> None:
             nonlocal begun
             self._progress(blocks)
-            with contextlib.suppress(OSError), image.open("rb") as stream:  # it only hurries
+            with (
+                contextlib.suppress(OSError),
+                image.open("rb") as stream,
+            ):  # the burn says if it is gone
                 begin_flush(stream.fileno(), (start + begun) * BLOCK, (start + blocks) * BLOCK)
                 begun = blocks
 

@@ -259,6 +259,8 @@ def usual_or_other(more: bytes = b"") -> re.Pattern[bytes]:
 
 
 USUAL = 9
+"""How many fields a usual line has."""
+
 _USUAL_OR_OTHER = usual_or_other()
 
 

@@ -15,7 +15,7 @@ import threading
 _AT_ONCE = 1 << 20
 
 
-class Landing:
+class Splice:
     """A pipe that is emptied into a file, from where that stands; `readinto` gives what has come.
 
     It takes the pipe over; the file stays open until `close` has returned. What comes after a failure is read

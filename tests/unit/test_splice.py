@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from cedarchest.adapters.landing import Landing
+from cedarchest.adapters.splice import Splice
 
 BEFORE = b"what stood there before"
 
 
 @contextmanager
-def landing(file: int, content: bytes) -> Iterator[Landing]:
+def spliced(file: int, content: bytes) -> Iterator[Splice]:
     """A pipe that content is written to while it lands in a file."""
     reading, writing = os.pipe()
 
@@ -27,7 +27,7 @@ def landing(file: int, content: bytes) -> Iterator[Landing]:
 
     writer = threading.Thread(target=write)
     writer.start()
-    made = Landing(reading, file)
+    made = Splice(reading, file)
     try:
         yield made
     finally:
@@ -35,7 +35,7 @@ def landing(file: int, content: bytes) -> Iterator[Landing]:
         made.close()
 
 
-def all_of(made: Landing, at_once: int) -> bytes:
+def all_of(made: Splice, at_once: int) -> bytes:
     buffer, pieces = memoryview(bytearray(at_once)), []
     while count := made.readinto(buffer):
         pieces.append(bytes(buffer[:count]))
@@ -51,7 +51,7 @@ def test_what_comes_is_given_and_stands_in_the_file(tmp_path: Path, flags: int, 
     file = os.open(path, os.O_RDWR | flags)
     os.lseek(file, 0, os.SEEK_END)
     try:
-        with landing(file, content) as made:
+        with spliced(file, content) as made:
             assert all_of(made, at_once) == content
             assert made.readinto(memoryview(bytearray(1))) == 0
     finally:
@@ -64,7 +64,7 @@ def test_what_is_not_wanted_any_more_is_not_waited_for(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.write(writing, b"one")
     with (tmp_path / "file").open("w+b") as file:
-        made = Landing(reading, file.fileno())
+        made = Splice(reading, file.fileno())
         assert made.readinto(memoryview(bytearray(10))) == 3
         made.close()
         assert made.readinto(memoryview(bytearray(10))) == 0
@@ -76,7 +76,7 @@ def test_what_is_not_wanted_any_more_is_not_waited_for(tmp_path: Path) -> None:
 def test_where_nothing_more_fits_it_is_said_and_the_writer_comes_to_its_end() -> None:
     file = os.open("/dev/full", os.O_RDWR)
     try:
-        with landing(file, bytes(3_000_000)) as made, pytest.raises(OSError, match="No space left") as caught:
+        with spliced(file, bytes(3_000_000)) as made, pytest.raises(OSError, match="No space left") as caught:
             all_of(made, 1 << 20)
     finally:
         os.close(file)
