@@ -712,16 +712,16 @@ def test_a_file_that_changes_once_while_it_is_read_is_read_again(project: Projec
     (home / "a").write_bytes(os.urandom(40 << 20))
     tools = project.root / "tools"
     tools.mkdir()
-    real = shutil.which("zstd")
+    real = shutil.which("gzip")
     change = f'echo changed >> "{home}/a"; setfacl -m u:1:r "{home}/a"'
-    (tools / "zstd").write_text(f'#!/bin/sh\n{change}\nexec {real} "$@"\n')
-    (tools / "zstd").chmod(0o755)
-    sources(project, {"path": str(home)})
+    (tools / "gzip").write_text(f'#!/bin/sh\n{change}\nexec {real} "$@"\n')
+    (tools / "gzip").chmod(0o755)
+    sources(project, {"path": str(home)}, archive="tar.gz")
     ran = project.run("collect", environ={"PATH": f"{tools}:{os.environ['PATH']}"})
     assert ran.status == 0, ran.out
     back = project.root / "back"
     back.mkdir()
-    archive = collected(project)[archive_of(home)]
+    archive = collected(project)[archive_of(home, ".gz")]
     subprocess.run(["tar", "--acls", "-xf", str(archive), "-C", str(back)], check=True)
     assert picture(back / str(home)[1:]) == picture(home)
 
@@ -731,16 +731,16 @@ def test_a_file_that_shrinks_while_it_is_read_harms_no_neighbour(project: Projec
     (home / "b/large").write_bytes(os.urandom(20 << 20))
     tools = project.root / "tools"
     tools.mkdir()
-    real = shutil.which("zstd")
+    real = shutil.which("gzip")
     cut = f'truncate -s $(($(stat -c %s "{home}/b/large") / 3)) "{home}/b/large"'
-    (tools / "zstd").write_text(f'#!/bin/sh\n{cut}\nexec {real} "$@"\n')
-    (tools / "zstd").chmod(0o755)
-    sources(project, {"path": str(home)})
+    (tools / "gzip").write_text(f'#!/bin/sh\n{cut}\nexec {real} "$@"\n')
+    (tools / "gzip").chmod(0o755)
+    sources(project, {"path": str(home)}, archive="tar.gz")
     ran = project.run("collect", environ={"PATH": f"{tools}:{os.environ['PATH']}"})
     assert (ran.status, (home / "b/large").stat().st_size) == (0, (20 << 20) // 3), ran.out
     back = project.root / "back"
     back.mkdir()
-    archive = collected(project)[archive_of(home)]
+    archive = collected(project)[archive_of(home, ".gz")]
     subprocess.run(["tar", "-xf", str(archive), "-C", str(back)], check=True)
     assert picture(back / str(home)[1:]) == picture(home)
 
@@ -796,18 +796,18 @@ def test_a_missing_compressor_is_named_with_its_package(project: Project, home: 
 
 
 def test_a_compressor_that_fails_leaves_the_old_archive(project: Project, home: Path) -> None:
-    sources(project, {"path": str(home)})
+    sources(project, {"path": str(home)}, archive="tar.gz")
     assert project.run("collect").status == 0
-    before = (project.root / "collect" / archive_of(home)).read_bytes()
+    before = (project.root / "collect" / archive_of(home, ".gz")).read_bytes()
     tools = project.root / "tools"
     tools.mkdir()
-    (tools / "zstd").write_text("#!/bin/sh\nhead -c 100\necho no more >&2\nexit 1\n")
-    (tools / "zstd").chmod(0o755)
+    (tools / "gzip").write_text("#!/bin/sh\nhead -c 100\necho no more >&2\nexit 1\n")
+    (tools / "gzip").chmod(0o755)
     (home / "a").write_bytes(os.urandom(8 << 20))
     error = error_of(project.run("--json", "collect", environ={"PATH": f"{tools}:{os.environ['PATH']}"}))
-    assert (error["code"], error["message"]) == (9, "zstd ended with 1: no more")
+    assert (error["code"], error["message"]) == (9, "gzip ended with 1: no more")
     folder = project.root / "collect"
-    assert (folder / archive_of(home)).read_bytes() == before
+    assert (folder / archive_of(home, ".gz")).read_bytes() == before
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 
 

@@ -160,12 +160,12 @@ def test_what_a_killed_collect_began_is_not_staged(project: Project) -> None:
     home.mkdir()
     tools.mkdir()
     (home / "letter").write_bytes(b"one")
-    sources(project, {"path": str(home)})
+    sources(project, {"path": str(home)}, archive="tar.gz")
     assert project.run("collect").status == 0
-    before = collected(project)[archive_of(home)].read_bytes()
+    before = collected(project)[archive_of(home, ".gz")].read_bytes()
     (home / "letter").write_bytes(os.urandom(1 << 20))
-    (tools / "zstd").write_text(f'#!/bin/sh\nhead -c 100000; touch "{begun}"; sleep 60\n')
-    (tools / "zstd").chmod(0o755)
+    (tools / "gzip").write_text(f'#!/bin/sh\nhead -c 100000; touch "{begun}"; sleep 60\n')
+    (tools / "gzip").chmod(0o755)
     project.environ["PATH"] = f"{tools}:{os.environ['PATH']}"
     process = started(project, "collect")
     while not begun.exists():
@@ -176,13 +176,13 @@ def test_what_a_killed_collect_began_is_not_staged(project: Project) -> None:
     ran = project.run("stage")
     assert (ran.status, list(project.staging.glob("2*"))) == (6, [])
     assert "here is not ready: there is no cback.collect" in ran.err
-    assert (project.root / "collect" / archive_of(home)).read_bytes() == before
+    assert (project.root / "collect" / archive_of(home, ".gz")).read_bytes() == before
     del project.environ["PATH"]
     for action in ("collect", "stage"):
         assert project.run(action).status == 0
     assert not list((project.root / "collect").glob(".*"))
-    (archive,) = project.staging.rglob("*.tar.zst")
-    assert archive.read_bytes() == collected(project)[archive_of(home)].read_bytes() != before
+    (archive,) = project.staging.rglob("*.tar.gz")
+    assert archive.read_bytes() == collected(project)[archive_of(home, ".gz")].read_bytes() != before
 
 
 @pytest.mark.slow

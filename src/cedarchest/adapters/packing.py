@@ -15,22 +15,16 @@ from queue import SimpleQueue
 from typing import BinaryIO
 
 from cedarchest.adapters.durable import begin_flush
-from cedarchest.adapters.process import PIPED, Piped, piped
+from cedarchest.adapters.packers import Bytes, Packer, packer, packing_failed
+from cedarchest.adapters.process import PIPED, piped
 from cedarchest.adapters.scan import found_at
 from cedarchest.adapters.tar_stream import Member, end_of_archive, read_members
 from cedarchest.config.choices import ArchiveFormat
-from cedarchest.errors import CollectError, ToolFailed
+from cedarchest.errors import CollectError
 from cedarchest.model.handover import Collected
 from cedarchest.model.increments import Held, Seen
 from cedarchest.model.index import Fingerprint, Kind, with_content
 from cedarchest.model.names import readable, to_text
-
-_COMPRESSORS: Mapping[ArchiveFormat, Sequence[str]] = {
-    ArchiveFormat.TAR_GZ: ("gzip", "--stdout"),
-    ArchiveFormat.TAR_BZ2: ("bzip2", "--stdout"),
-    ArchiveFormat.TAR_XZ: ("xz", "--stdout", "--threads=0"),
-    ArchiveFormat.TAR_ZST: ("zstd", "--quiet", "--stdout", "--threads=0"),
-}
 
 _TAR = (
     "tar",
@@ -58,24 +52,22 @@ _SAID_BY_US = re.compile(
 """What tar says and we find out, and say, ourselves."""
 
 
-_Bytes = bytes | memoryview
-_Take = Callable[[_Bytes], None]
+_Take = Callable[[Bytes], None]
 
 
 class Packing:
     """A file in the making: what is written is packed, and the file digested, while more is read."""
 
-    def __init__(self, into: BinaryIO, compressor: Piped | None, read: Callable[[int], None]) -> None:
+    def __init__(self, into: BinaryIO, read: Callable[[int], None]) -> None:
         self._into = into
-        self._compressor = compressor
+        self._packer: Packer | None = None
         self._read = read
-        self._given: SimpleQueue[tuple[_Take, _Bytes] | None] = SimpleQueue()
+        self._given: SimpleQueue[tuple[_Take, Bytes] | None] = SimpleQueue()
         self._taken: SimpleQueue[Exception | None] = SimpleQueue()
         self._is_taking = False
         self._digest = hashlib.sha256()
         self._size = 0
         self._flushed = 0
-        self._failure: OSError | None = None
         self._told = 0
         self.length = 0  # of what was written, before it was packed
         self._taker = threading.Thread(target=self._take_all, daemon=True)
@@ -83,9 +75,16 @@ class Packing:
         self._to_flush: SimpleQueue[tuple[int, int] | None] = SimpleQueue()
         self._flusher = threading.Thread(target=self._flush_all, daemon=True)
         self._flusher.start()
-        self._drainer = threading.Thread(target=self._drain, daemon=True)
-        if compressor is not None:
-            self._drainer.start()
+
+    @contextlib.contextmanager
+    def packed(self, form: ArchiveFormat) -> Iterator[None]:
+        """Pack what is written from now on.
+
+        Raises:
+            ToolMissing, ToolFailed: of the compressor.
+        """
+        with packer(form, self._into, self._keep) as self._packer:
+            yield
 
     @contextlib.contextmanager
     def filled(self) -> Iterator[tuple[int | None, _Take]]:
@@ -94,7 +93,7 @@ class Packing:
         Where it has to be packed there is no such file. What was moved there and not taken in is cut off at
         the end.
         """
-        if self._compressor is not None:
+        if self._packer is not None:
             yield None, self.write
             return
         self._into.flush()
@@ -103,7 +102,7 @@ class Packing:
         self._into.truncate(self.length)
         self._into.seek(self.length)
 
-    def write(self, data: _Bytes) -> None:
+    def write(self, data: Bytes) -> None:
         """Take bytes in, which stay as they are until the next call returns.
 
         Raises:
@@ -112,10 +111,10 @@ class Packing:
         """
         self._pass_on(self._put, data)
 
-    def _found(self, data: _Bytes) -> None:
+    def _found(self, data: Bytes) -> None:
         self._pass_on(self._keep, data)
 
-    def _pass_on(self, take: _Take, data: _Bytes) -> None:
+    def _pass_on(self, take: _Take, data: Bytes) -> None:
         self.length += len(data)
         if self.length - self._told > PIPED:
             self._told = self.length
@@ -136,8 +135,6 @@ class Packing:
         """End the threads, which may still take something in, or have it written out."""
         self._given.put(None)
         self._taker.join()
-        if self._compressor is not None:
-            self._drainer.join()
         self._to_flush.put(None)
         self._flusher.join()
 
@@ -151,17 +148,12 @@ class Packing:
                 problem = error
             self._taken.put(problem)
 
-    def _put(self, data: _Bytes) -> None:
-        if self._failure:
-            raise self._failure
-        if self._compressor is None:
-            self._into.write(data)
-            self._keep(data)
+    def _put(self, data: Bytes) -> None:
+        if self._packer is not None:
+            self._packer.write(data)
             return
-        try:
-            self._compressor.data_in.write(data)
-        except BrokenPipeError as error:
-            raise self._broken() from error
+        self._into.write(data)
+        self._keep(data)
 
     def end(self) -> Collected:
         """No more comes; size and digest of the file.
@@ -170,31 +162,12 @@ class Packing:
             OSError, ToolFailed: as `write`.
         """
         self._settle()
-        if self._compressor is not None:
-            done = self._compressor.finish()
-            self._drainer.join()
-            if self._failure:
-                raise self._failure
-            if done.returncode:
-                raise self._broken()
+        if self._packer is not None:
+            self._packer.end()
         self._read(self.length)
         return Collected(self._size, self._digest.digest())
 
-    def _broken(self) -> ToolFailed:
-        assert self._compressor is not None
-        name, done = self._compressor.argv[0], self._compressor.finish()
-        return _failed(f"{name} ended with {done.returncode}: {done.tail}", name)
-
-    def _drain(self) -> None:
-        assert self._compressor is not None
-        buffer = memoryview(bytearray(PIPED))
-        try:
-            while count := self._compressor.read(buffer):
-                self._keep(buffer[:count])
-        except OSError as error:
-            self._failure = error
-
-    def _keep(self, data: _Bytes) -> None:
+    def _keep(self, data: Bytes) -> None:
         self._digest.update(data)
         self._size += len(data)
         if self._size - self._flushed >= _FLUSHED:
@@ -207,14 +180,6 @@ class Packing:
             begin_flush(self._into.fileno(), *span)
 
 
-def _failed(message: str, tool: str) -> ToolFailed:
-    return ToolFailed(
-        message,
-        advice="The archive of before is still there. Put right what it says, then run the command again.",
-        tool=tool,
-    )
-
-
 @contextlib.contextmanager
 def packing(into: BinaryIO, form: ArchiveFormat, read: Callable[[int], None]) -> Iterator[Packing]:
     """Pack what is written into a file; `read` gets the bytes so far, before they are packed.
@@ -222,17 +187,12 @@ def packing(into: BinaryIO, form: ArchiveFormat, read: Callable[[int], None]) ->
     Raises:
         ToolMissing, ToolFailed: of the compressor.
     """
-    with contextlib.ExitStack() as stack:
-        compressor = None
-        if form is not ArchiveFormat.TAR:
-            packer = piped(_COMPRESSORS[form], takes_data=True, into=into.fileno())
-            compressor = stack.enter_context(packer)
-        packed = Packing(into, compressor, read)
-        try:
+    packed = Packing(into, read)
+    try:
+        with packed.packed(form):
             yield packed
-        finally:
-            stack.close()  # a compressor that takes no more would hold the thread
-            packed.close()
+    finally:
+        packed.close()
 
 
 def pack_output(packed: Packing, argv: Sequence[str]) -> None:
@@ -313,10 +273,10 @@ def _run_tar(
                 found = {member.path: member for member in read_members(tar.read, take)}
             except EOFError as error:
                 done = tar.finish()
-                raise _failed(f"{error}, with {done.returncode}: {done.tail}", "tar") from error
+                raise packing_failed(f"{error}, with {done.returncode}: {done.tail}", "tar") from error
             done = tar.finish()
     if done.returncode not in (0, _TAR_CHANGED, _TAR_LEFT_OUT):
-        raise _failed(f"tar ended with {done.returncode}: {done.tail}", "tar")
+        raise packing_failed(f"tar ended with {done.returncode}: {done.tail}", "tar")
     errors = [match for line in done.lines if (match := _READ_ERROR.fullmatch(line))]
     said = [line for line in done.lines if not _READ_ERROR.fullmatch(line)]
     return found, {_unescaped(match[1]): match[2] for match in errors}, said

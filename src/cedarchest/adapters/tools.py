@@ -31,7 +31,7 @@ _TOOLS = {
     "gzip": _Tool(r"gzip (\d+)\.(\d+)"),
     "bzip2": _Tool(r"bzip2.*Version (\d+)\.(\d+)"),
     "xz": _Tool(r"xz \(XZ Utils\) (\d+)\.(\d+)", (5, 2)),  # --threads, of 5.2.0
-    "zstd": _Tool(r".*v(\d+)\.(\d+)", (1, 2)),  # --threads=0, of 1.2.0
+    "zstd": _Tool(r".*v(\d+)\.(\d+)"),
 }
 
 
