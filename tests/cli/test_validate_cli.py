@@ -87,6 +87,7 @@ def test_tools_that_will_do_are_told_with_their_versions(project: Project) -> No
         assert found[name].startswith(f"{name} ")
         assert found[name].split()[1].replace(".", "").isdigit()
     assert found["command c0"] == shutil.which("true")
+    assert "1 source and 5 commands" in found["what is collected"]
 
 
 def test_programs_of_hooks_and_commands_have_to_be_there(project: Project) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedarchest.model.names import from_text, shell_word, sums_line, to_text
+from cedarchest.model.names import counted, from_text, shell_word, sums_line, to_text
 
 NAMES = st.binary(min_size=1, max_size=60).map(lambda raw: raw.replace(b"\0", b"x"))
 
@@ -55,3 +55,9 @@ def test_coreutils_accepts_a_sums_line_for_any_name(tmp_path: Path, name: bytes)
     sums.write_bytes(sums_line(hashlib.sha256(b"content").digest(), b"./" + name))
     done = subprocess.run(["sha256sum", "-c", str(sums)], cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("number", "told"), [(0, "0 entries"), (1, "1 entry"), (2, "2 entries")])
+def test_what_is_one_is_told_as_one(number: int, told: str) -> None:
+    assert counted(number, "entry", "entries") == told
+    assert counted(number, "file") == told.replace("entry", "file").replace("entries", "files")

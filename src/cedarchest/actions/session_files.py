@@ -10,7 +10,7 @@ from cedarchest.model.disc import DiscRecord, SessionRecord, StoredEntry
 from cedarchest.model.holdable import kept_differently
 from cedarchest.model.image.joliet_names import joliet_losses
 from cedarchest.model.index import Entry, Kind
-from cedarchest.model.names import to_text
+from cedarchest.model.names import counted, to_text
 from cedarchest.model.session import (
     DISC_FILE,
     HOME,
@@ -101,8 +101,8 @@ def _warn(
         )
     if missing:
         ports.reporter.warn(
-            f"{len(missing)} entries have no Joliet name (systems without Rock Ridge will not show them);"
-            f" the first is /{to_text(missing[0])}"
+            f"{counted(len(missing), 'entry has', 'entries have')} no Joliet name (systems without Rock Ridge"
+            f" show only what has one); the first is /{to_text(missing[0])}"
         )
     if shown > MANY_ENTRIES:
         ports.reporter.warn(

@@ -27,7 +27,7 @@ from cedarchest.errors import (
     ToolMissing,
 )
 from cedarchest.model.media import BLOCK
-from cedarchest.model.names import first_few, readable
+from cedarchest.model.names import counted, first_few, readable
 from cedarchest.model.size import shown, shown_bytes
 from cedarchest.ports import Ports, Writer
 
@@ -182,7 +182,8 @@ def _collected(collect: Collect) -> str:
             f"what is to be collected is not there, or may not be read: {first_few(wrong)}",
             advice="Correct [[collect.source]] path, or run as a user who may read it.",
         )
-    return f"{len(collect.source)} sources and {len(collect.command)} commands, into {collect.dir}"
+    sources = counted(len(collect.source), "source")
+    return f"{sources} and {counted(len(collect.command), 'command')}, into {collect.dir}"
 
 
 def _staging(root: Path, config: Config, ports: Ports) -> str:

@@ -73,6 +73,11 @@ def first_few(things: Sequence[object], joint: str = "; ") -> str:
     return joint.join([*map(str, things[:SHOWN]), *([f"and {more} more"] if more > 0 else [])])
 
 
+def counted(number: int, noun: str, several: str = "") -> str:
+    """A number with its noun, which stands for `several` with an s unless that is told."""
+    return f"{number} {noun}" if number == 1 else f"{number} {several or noun + 's'}"
+
+
 def shell_word(path: bytes) -> bytes:
     """A path as one shell-quoted word, as `xorriso -options_from_file` reads it."""
     return b"'" + path.replace(b"'", b"'\"'\"'") + b"'"

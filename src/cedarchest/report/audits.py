@@ -9,9 +9,9 @@ from cedarchest.actions.audit_disc import AuditVerdict
 from cedarchest.actions.audits_due import CheckState
 from cedarchest.model.disc import Speed
 from cedarchest.model.media import BLOCK
-from cedarchest.model.names import first_few, label_word
+from cedarchest.model.names import counted, first_few, label_word
 from cedarchest.model.size import shown
-from cedarchest.report.discs import NOWHERE, counted, failed, range_figures, speed_figures
+from cedarchest.report.discs import NOWHERE, failed, range_figures, speed_figures
 from cedarchest.report.outcome import Outcome, Result
 
 SHOWN_FINDINGS = 20

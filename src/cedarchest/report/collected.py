@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cedarchest.actions.archiving import CollectedArchive, CollectOutcome
 from cedarchest.actions.collect import CollectReport
+from cedarchest.model.names import counted
 from cedarchest.model.size import shown_bytes
-from cedarchest.report.discs import counted
 from cedarchest.report.outcome import Outcome, Result, describe
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from cedarchest.errors import CedarchestError, NoMedium, WrongDisc
 from cedarchest.model.disc import BlockRange, CheckRecord, SessionRecord, Speed
-from cedarchest.model.names import label_word, readable
+from cedarchest.model.names import counted, label_word, readable
 from cedarchest.model.size import shown
 from cedarchest.report.outcome import Outcome, Result
 
@@ -223,8 +223,3 @@ def failed(problem: CedarchestError | None, blocks: int, size: str) -> str:
     """How a check of a disc that was not passed ended, with what was read of it."""
     is_absent = isinstance(problem, NoMedium | WrongDisc) and not blocks
     return "NOT READ" if is_absent else f"FAILED ({size})"
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

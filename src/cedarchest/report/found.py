@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from cedarchest.actions.find import FindReport
 from cedarchest.actions.history import HistoryReport, KeptDisc
 from cedarchest.model.history import Copy, History, Version
-from cedarchest.model.names import first_few, readable, to_text
+from cedarchest.model.names import counted, first_few, readable, to_text
 from cedarchest.model.size import shown_bytes
-from cedarchest.report.discs import counted
 from cedarchest.report.outcome import Outcome, Result
 
 _NANO = 1_000_000_000

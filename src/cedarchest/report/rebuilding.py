@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from cedarchest.actions.catalog_rebuild import CatalogReport, EnteredDisc
 from cedarchest.actions.disc_archives import AbsentArchives
 from cedarchest.actions.merging import MissingVolume
-from cedarchest.model.names import to_text
-from cedarchest.report.discs import counted
+from cedarchest.model.names import counted, to_text
 from cedarchest.report.outcome import Outcome, Result
 
 SHOWN = 50

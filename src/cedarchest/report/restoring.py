@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from cedarchest.actions.restore import RestoreOptions, RestoreReport
 from cedarchest.model.disc_plan import DiscReading
-from cedarchest.model.names import to_text
+from cedarchest.model.names import counted, to_text
 from cedarchest.model.size import shown_bytes
-from cedarchest.report.discs import counted
 from cedarchest.report.outcome import Outcome, Result
 
 SHOWN_PATHS = 50

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cedarchest.actions.stage import PeerOutcome, StagedPeer, StageReport
+from cedarchest.model.names import counted
 from cedarchest.model.size import shown_bytes
-from cedarchest.report.discs import counted
 from cedarchest.report.outcome import Outcome, Result, describe
 
 

@@ -17,10 +17,10 @@ from cedarchest.actions.status import DayStatus, StatusReport
 from cedarchest.actions.validate import CheckedThing
 from cedarchest.actions.verify import VerifyReport
 from cedarchest.config.choices import ManagedAction
+from cedarchest.model.names import counted
 from cedarchest.model.size import shown, shown_bytes
 from cedarchest.report.audits import check_lines, due_figures
 from cedarchest.report.collected import collected
-from cedarchest.report.discs import counted
 from cedarchest.report.outcome import Outcome, Result, describe
 from cedarchest.report.scheduling import run_figures, run_lines
 from cedarchest.report.stored import volume_figures, volume_lines

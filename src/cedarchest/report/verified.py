@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from cedarchest.actions.verify import VerifyReport
 from cedarchest.model.media import BLOCK
+from cedarchest.model.names import counted
 from cedarchest.model.size import shown
-from cedarchest.report.discs import NOWHERE, counted, failed
+from cedarchest.report.discs import NOWHERE, failed
 from cedarchest.report.outcome import Outcome, Result
 
 SHOWN_FINDINGS = 20
