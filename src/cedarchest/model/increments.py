@@ -319,10 +319,11 @@ def _described(archive: Archive, *, fingerprints: bool) -> dict[str, object]:
 def _record(held: Held, *, fingerprints: bool) -> bytes:
     if held.entry.kind is Kind.FILE and not held.entry.sha256:
         held = held._replace(entry=held.entry._replace(sha256=_UNKNOWN))
-    more = b',"in":%d' % held.archive if held.archive else b""
+    further = f',"in":{held.archive}' if held.archive else ""
     if fingerprints:
-        more += b',"inode":%d,"ctime_ns":%d' % held.fingerprint
-    return format_record(held.entry)[:-2] + more + b"}\n"
+        inode, ctime_ns = held.fingerprint
+        further += f',"inode":{inode},"ctime_ns":{ctime_ns}'
+    return format_record(held.entry, further=further)
 
 
 _UNKNOWN = bytes(SHA256_SIZE)

@@ -127,8 +127,11 @@ class Fingerprints(Sequence[Fingerprint]):
         return _NEW(Fingerprint, (self._inodes[index], self._ctimes[index]))
 
 
-def format_record(entry: Entry, prefix: int = 0) -> bytes:
-    """The entry as a line of the index, newline included; its paths without so many bytes before them."""
+def format_record(entry: Entry, prefix: int = 0, further: str = "") -> bytes:
+    """The entry as a line of the index, newline included; its paths without so many bytes before them.
+
+    `further` is what else the line says, from a comma on.
+    """
     path, kind, size, mode, uid, gid, mtime_ns, user, group, sha256, target, hardlink, xattrs, rdev = entry
     told = (
         f'{{"path":{_quoted(path[prefix:])}{_attributes(kind, mode, uid, gid)}{mtime_ns}{_owner(user, group)}'
@@ -145,7 +148,7 @@ def format_record(entry: Entry, prefix: int = 0) -> bytes:
     if xattrs:
         values = {to_text(name): base64.b64encode(value).decode("ascii") for name, value in xattrs}
         more += f',"xattrs":{_dump(values)}'
-    return f"{told}{more}}}\n".encode()
+    return f"{told}{more}{further}}}\n".encode()
 
 
 _DEVICES = (Kind.CHAR, Kind.BLOCK)
