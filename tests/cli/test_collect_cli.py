@@ -826,7 +826,7 @@ def test_what_is_staged_may_be_enough(project: Project, home: Path, advance_on: 
 
 def test_validate_looks_at_what_is_collected(project: Project, home: Path) -> None:
     sources(project, {"path": str(home)})
-    assert "ok     what is collected: 1 sources and 0 commands" in project.run("validate").out
+    assert "ok     what is collected: 1 source and 0 commands" in project.run("validate").out
     sources(project, {"path": str(home)}, {"path": str(home / "gone")})
     ran = project.run("validate")
     assert ran.status == 6

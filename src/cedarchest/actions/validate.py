@@ -120,6 +120,7 @@ _COMPRESSORS = {
     ArchiveFormat.TAR_XZ: "xz",
     ArchiveFormat.TAR_ZST: "zstd",
 }
+"""What packs archives, or unpacks them when they come back."""
 
 
 def _programs(config: Config) -> Iterator[Step]:
