@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cedarchest.adapters.packers import Bytes, packer
+from cedarchest.adapters.packers import Bytes, Plain, packer
 from cedarchest.config.choices import ArchiveFormat
 
 UNPACK = {
@@ -22,7 +22,7 @@ PIECES: list[Bytes] = [b"", b"one", os.urandom(1_000_000), bytes(3_000_000), mem
 
 WITHOUT_MEMORY = """
 import os, resource, sys
-from cedarchest.adapters.packers import packer
+from cedarchest.adapters.packers import Plain, packer
 from cedarchest.config.choices import ArchiveFormat
 from cedarchest.errors import ToolFailed
 
@@ -31,7 +31,7 @@ pages = int(open("/proc/self/statm").read().split()[0])
 limit = pages * os.sysconf("SC_PAGE_SIZE") + (8 << 20)
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 try:
-    with open(sys.argv[1], "wb") as into, packer(ArchiveFormat.TAR_ZST, into, len) as packing:
+    with open(sys.argv[1], "wb") as into, packer(ArchiveFormat.TAR_ZST, Plain(into, len)) as packing:
         for _ in range(100):
             packing.write(data)
         packing.end()
@@ -48,8 +48,10 @@ def forgotten(data: Bytes) -> None:
 def test_what_is_packed_is_what_its_program_unpacks(tmp_path: Path, form: ArchiveFormat) -> None:
     target = tmp_path / "packed"
     kept: list[bytes] = []
-    with target.open("w+b") as into, packer(form, into, lambda data: kept.append(bytes(data))) as packing:
-        assert packing is not None
+    with (
+        target.open("w+b") as into,
+        packer(form, Plain(into, lambda data: kept.append(bytes(data)))) as packing,
+    ):
         for piece in PIECES:
             packing.write(piece)
         packing.end()
@@ -61,8 +63,7 @@ def test_what_is_packed_is_what_its_program_unpacks(tmp_path: Path, form: Archiv
 
 def test_a_file_packed_by_zstd_has_a_checksum_as_from_its_program(tmp_path: Path) -> None:
     target = tmp_path / "packed.zst"
-    with target.open("w+b") as into, packer(ArchiveFormat.TAR_ZST, into, forgotten) as packing:
-        assert packing is not None
+    with target.open("w+b") as into, packer(ArchiveFormat.TAR_ZST, Plain(into, forgotten)) as packing:
         packing.write(b"content")
         packing.end()
     whole = bytearray(target.read_bytes())

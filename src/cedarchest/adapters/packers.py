@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import BinaryIO, Protocol, cast
 
 import zstandard
@@ -29,7 +30,7 @@ _ALL_CORES = -1
 class Packer(Protocol):
     """Packs what it is given into a file."""
 
-    def write(self, data: Bytes) -> None:
+    def write(self, data: Bytes) -> object:
         """Take more in.
 
         Raises:
@@ -47,21 +48,38 @@ class Packer(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Plain:
+    """Packs nothing: what it is given stands in the file, and `keep` gets each piece of that."""
+
+    into: BinaryIO
+    keep: Callable[[Bytes], None]
+
+    def write(self, data: Bytes) -> int:
+        """Take more in; how many bytes that was, as a stream says."""
+        self.into.write(data)
+        self.keep(data)
+        return len(data)
+
+    def end(self) -> None:
+        """There is nothing left to do."""
+
+
 @contextlib.contextmanager
-def packer(form: ArchiveFormat, into: BinaryIO, keep: Callable[[Bytes], None]) -> Iterator[Packer | None]:
-    """What packs into a file; `keep` gets each piece that stands there. There is none for a plain archive.
+def packer(form: ArchiveFormat, plain: Plain) -> Iterator[Packer]:
+    """What packs into the file of the plain one; each piece that stands there is kept as by that.
 
     Raises:
         ToolMissing, ToolFailed: each what it says.
     """
     if form is ArchiveFormat.TAR:
-        yield None
+        yield plain
     elif form is ArchiveFormat.TAR_ZST:
-        yield _Zstd(into, keep)
+        yield _Zstd(plain)
     else:
         with contextlib.ExitStack() as stack:
-            program = stack.enter_context(piped(_PROGRAMS[form], takes_data=True, into=into.fileno()))
-            packing = _Program(program, keep)
+            program = stack.enter_context(piped(_PROGRAMS[form], takes_data=True, into=plain.into.fileno()))
+            packing = _Program(program, plain.keep)
             try:
                 yield packing
             finally:
@@ -72,9 +90,9 @@ def packer(form: ArchiveFormat, into: BinaryIO, keep: Callable[[Bytes], None]) -
 class _Zstd:
     """As the program does it: its level, a checksum, all cores."""
 
-    def __init__(self, into: BinaryIO, keep: Callable[[Bytes], None]) -> None:
+    def __init__(self, plain: Plain) -> None:
         compressor = zstandard.ZstdCompressor(threads=_ALL_CORES, write_checksum=True)
-        self._packed = compressor.stream_writer(cast("BinaryIO", _Out(into, keep)), closefd=False)
+        self._packed = compressor.stream_writer(cast("BinaryIO", plain), closefd=False)
 
     def write(self, data: Bytes) -> None:
         """Take more in."""
@@ -85,20 +103,6 @@ class _Zstd:
         """Complete the frame."""
         with _told():
             self._packed.flush(zstandard.FLUSH_FRAME)
-
-
-class _Out:
-    """Where the library puts what it packed."""
-
-    def __init__(self, into: BinaryIO, keep: Callable[[Bytes], None]) -> None:
-        self._into = into
-        self._keep = keep
-
-    def write(self, data: bytes) -> int:
-        """Write it to the file, then have it digested."""
-        self._into.write(data)
-        self._keep(data)
-        return len(data)
 
 
 @contextlib.contextmanager

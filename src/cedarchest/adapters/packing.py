@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from typing import BinaryIO
 
 from cedarchest.adapters.durable import begin_flush
-from cedarchest.adapters.packers import Bytes, Packer, packer, packing_failed
+from cedarchest.adapters.packers import Bytes, Packer, Plain, packer, packing_failed
 from cedarchest.adapters.process import PIPED, piped
 from cedarchest.adapters.scan import found_at
 from cedarchest.adapters.tar_stream import Member, end_of_archive, read_members
@@ -52,7 +52,7 @@ _SAID_BY_US = re.compile(
 """What tar says and we find out, and say, ourselves."""
 
 
-_Take = Callable[[Bytes], None]
+_Take = Callable[[Bytes], object]
 
 
 class Packing:
@@ -60,7 +60,8 @@ class Packing:
 
     def __init__(self, into: BinaryIO, read: Callable[[int], None]) -> None:
         self._into = into
-        self._packer: Packer | None = None
+        self._plain = Plain(into, self._keep)
+        self._packer: Packer = self._plain
         self._read = read
         self._given: SimpleQueue[tuple[_Take, Bytes] | None] = SimpleQueue()
         self._taken: SimpleQueue[Exception | None] = SimpleQueue()
@@ -81,9 +82,9 @@ class Packing:
         """Pack what is written from now on.
 
         Raises:
-            ToolMissing, ToolFailed: of the compressor.
+            ToolMissing, ToolFailed: of what packs.
         """
-        with packer(form, self._into, self._keep) as self._packer:
+        with packer(form, self._plain) as self._packer:
             yield
 
     @contextlib.contextmanager
@@ -93,7 +94,7 @@ class Packing:
         Where it has to be packed there is no such file. What was moved there and not taken in is cut off at
         the end.
         """
-        if self._packer is not None:
+        if self._packer is not self._plain:
             yield None, self.write
             return
         self._into.flush()
@@ -107,9 +108,9 @@ class Packing:
 
         Raises:
             OSError: the file cannot be written.
-            ToolFailed: the compressor takes no more.
+            ToolFailed: what packs takes no more.
         """
-        self._pass_on(self._put, data)
+        self._pass_on(self._packer.write, data)
 
     def _found(self, data: Bytes) -> None:
         self._pass_on(self._keep, data)
@@ -148,13 +149,6 @@ class Packing:
                 problem = error
             self._taken.put(problem)
 
-    def _put(self, data: Bytes) -> None:
-        if self._packer is not None:
-            self._packer.write(data)
-            return
-        self._into.write(data)
-        self._keep(data)
-
     def end(self) -> Collected:
         """No more comes; size and digest of the file.
 
@@ -162,8 +156,7 @@ class Packing:
             OSError, ToolFailed: as `write`.
         """
         self._settle()
-        if self._packer is not None:
-            self._packer.end()
+        self._packer.end()
         self._read(self.length)
         return Collected(self._size, self._digest.digest())
 
@@ -185,7 +178,7 @@ def packing(into: BinaryIO, form: ArchiveFormat, read: Callable[[int], None]) ->
     """Pack what is written into a file; `read` gets the bytes so far, before they are packed.
 
     Raises:
-        ToolMissing, ToolFailed: of the compressor.
+        ToolMissing, ToolFailed: of what packs.
     """
     packed = Packing(into, read)
     try:

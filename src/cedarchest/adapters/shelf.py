@@ -222,10 +222,8 @@ class Shelf:
         def written(blocks: int) -> None:
             nonlocal begun
             self._progress(blocks)
-            with (
-                contextlib.suppress(OSError),
-                image.open("rb") as stream,
-            ):  # the burn says if it is gone
+            # an image that is gone is for the burn to say
+            with contextlib.suppress(OSError), image.open("rb") as stream:
                 begin_flush(stream.fileno(), (start + begun) * BLOCK, (start + blocks) * BLOCK)
                 begun = blocks
 

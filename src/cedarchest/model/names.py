@@ -74,7 +74,7 @@ def first_few(things: Sequence[object], joint: str = "; ") -> str:
 
 
 def counted(number: int, noun: str, several: str = "") -> str:
-    """A number with its noun, which stands for `several` with an s unless that is told."""
+    """A number with its noun; of more or none it is `several`, else the noun with an s."""
     return f"{number} {noun}" if number == 1 else f"{number} {several or noun + 's'}"
 
 
