@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,9 +40,33 @@ Exit status: 0 done or nothing to do; 2 usage; 3 logging; 4 configuration; 5 int
 class ActionGroup(TyperGroup):
     """Our actions; where none of them is meant, those of installed packages."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.commands = _Actions()  # type: ignore[assignment]  # no one adds to it
+
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # typer keeps the types of these to itself
         """The action of a name; None when there is none."""
         return super().get_command(ctx, cmd_name) or _extension_command(cmd_name)
+
+
+class _Actions(Mapping[str, Any]):
+    """Our actions by name, of which each is put together when it is asked for: all of them take a while."""
+
+    def __getitem__(self, name: str) -> Any:
+        return _put_together(name, _COMMANDS[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_COMMANDS)
+
+    def __len__(self) -> int:
+        return len(_COMMANDS)
+
+
+@functools.cache
+def _put_together(name: str, command: Callable[..., None]) -> Any:
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    alone.command(name, epilog=EXIT_STATUS)(command)
+    return typer.main.get_command(alone)
 
 
 app = typer.Typer(
@@ -83,7 +107,7 @@ def hoist(arguments: Sequence[str]) -> list[str]:
 
 @functools.cache
 def program() -> Any:  # typer keeps the types of these to itself
-    """All actions with their options, put together once."""
+    """All actions, put together once."""
     return typer.main.get_command(app)
 
 
@@ -170,14 +194,8 @@ _COMMANDS: dict[str, Callable[..., None]] = {
 }
 """All commands, as `--help` shows them."""
 
-for _name, _command in _COMMANDS.items():
-    app.command(_name, epilog=EXIT_STATUS)(_command)
-
-_extensions = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-_extensions.command(epilog=EXIT_STATUS)(cycle.extension)
-
 
 def _extension_command(name: str) -> object:
     from cedarchest.adapters.extensions import InstalledExtensions
 
-    return typer.main.get_command(_extensions) if name in InstalledExtensions().installed() else None
+    return _put_together(name, cycle.extension) if name in InstalledExtensions().installed() else None

@@ -9,14 +9,11 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from cedarchest.adapters.archive_members import LocalArchives
-from cedarchest.adapters.arrivals import StagingArrivals
-from cedarchest.adapters.catalog_when_used import CatalogWhenUsed
 from cedarchest.adapters.clock import SystemClock
 from cedarchest.adapters.collect_dir import LocalCollectDir, StateFolder
-from cedarchest.adapters.drives import LocalDrives, burners, only_one
 from cedarchest.adapters.durable import durable_file
 from cedarchest.adapters.extensions import InstalledExtensions
 from cedarchest.adapters.folders import LocalFolders
@@ -28,24 +25,34 @@ from cedarchest.adapters.person import TerminalPerson
 from cedarchest.adapters.receipts import StateReceipts
 from cedarchest.adapters.rescues import StateRescues
 from cedarchest.adapters.restore_folder import LocalRestoreFolders
-from cedarchest.adapters.rsync import Address, RsyncPeers
 from cedarchest.adapters.run_journal import StateRunJournal
-from cedarchest.adapters.schedule import SystemScheduler
 from cedarchest.adapters.sources import LocalSources
-from cedarchest.adapters.ssh import Login
 from cedarchest.adapters.staging import StagingFolder
-from cedarchest.adapters.tools import InstalledTools
 from cedarchest.adapters.unpacker import StreamUnpacker
 from cedarchest.adapters.unpacking import Unpackers
+from cedarchest.adapters.when_used import when_used
 from cedarchest.adapters.workspace import StateWorkspace
-from cedarchest.adapters.xorriso import Xorriso
 from cedarchest.config.model import Config, Peer
 from cedarchest.config.template import left_by_backup
 from cedarchest.errors import ConfigError, DiskFull
 from cedarchest.model.media import BLOCK, TRAITS, Medium
-from cedarchest.ports import Catalog, Clock, Messenger, Ports, Reporter, RunJournal, Scheduler
+from cedarchest.ports import (
+    Arrivals,
+    Catalog,
+    Clock,
+    Drives,
+    Messenger,
+    Peers,
+    Ports,
+    Reporter,
+    RunJournal,
+    Scheduler,
+    Tools,
+)
 
 if TYPE_CHECKING:
+    from cedarchest.adapters.rsync import Address
+    from cedarchest.adapters.xorriso import Xorriso
     from cedarchest.config.cedar.draft import Secret
 
 
@@ -55,59 +62,68 @@ def wired(
 ) -> Iterator[Ports]:
     """The ports of a run, a line for each; everything is given back at the end.
 
-    With `read_only` nothing on this machine is made or changed by looking. The catalog is
-    opened now if the run `needs_catalog`, else by its first use.
+    What takes long to import is made by its first use. With `read_only` nothing on this machine is made or
+    changed by looking. The catalog is opened now if the run `needs_catalog`.
 
     Raises:
         CatalogError: the catalog cannot be opened.
     """
     locks = HeldLocks(waiting=reporter.warn)
     signals = Signals()
+    person = TerminalPerson(signals.pass_on, reporter.still)
+    xorriso = when_used(lambda: _xorriso(locks))
+
+    def drives() -> Drives:
+        from cedarchest.adapters.drives import LocalDrives
+
+        store = config.store
+        return LocalDrives(
+            xorriso,
+            locks,
+            shelf_medium=store.shelf_medium if store else Medium.DVD_PLUS_R,
+            shelf_capacity=store.shelf_blocks if store else TRAITS[Medium.DVD_PLUS_R].nominal_blocks,
+            speed=str(store.speed) if store and store.speed else "",
+            progress=written,
+            defect_management=bool(store and store.defect_management),
+            load_delay_s=store.load_delay.total_seconds() if store else 0.0,
+            ask=person.changes_disc if person.is_there() else None,
+            read_only=read_only,
+        )
 
     def written(blocks: int) -> None:
         signals.pass_on()
         reporter.advance(blocks * BLOCK)
 
-    xorriso = Xorriso(inherited=locks.descriptors)
-    store = config.store
-    person = TerminalPerson(signals.pass_on, reporter.still)
-    drives = LocalDrives(
-        xorriso,
-        locks,
-        shelf_medium=store.shelf_medium if store else Medium.DVD_PLUS_R,
-        shelf_capacity=store.shelf_blocks if store else TRAITS[Medium.DVD_PLUS_R].nominal_blocks,
-        speed=str(store.speed) if store and store.speed else "",
-        progress=written,
-        defect_management=bool(store and store.defect_management),
-        load_delay_s=store.load_delay.total_seconds() if store else 0.0,
-        ask=person.changes_disc if person.is_there() else None,
-        read_only=read_only,
-    )
-    catalog = CatalogWhenUsed(config.catalog.url, read_only=read_only)
-    if needs_catalog:
-        catalog.open()
+    def catalog() -> Catalog:
+        from cedarchest.adapters.catalog import open_catalog
+
+        opened = open_catalog(config.catalog.url, read_only=read_only)
+        at_the_end.callback(opened.close)
+        return opened
 
     def indexing(phase: str, done: int, total: int) -> None:
         if done == 0:
             reporter.phase(phase, total)
         reporter.advance(done)
 
-    try:
+    with contextlib.ExitStack() as at_the_end:
+        at_the_end.callback(locks.release)
+        opened = catalog() if needs_catalog else when_used(catalog)
         with signals.installed():
             yield Ports(
-                catalog=cast("Catalog", catalog),
-                drives=drives,
+                catalog=opened,
+                drives=when_used(drives),
                 staging=StagingFolder(config.options.state_dir, indexing),
                 workspace=StateWorkspace(config.options.state_dir, config.options.working_dir),
                 folders=LocalFolders(),
-                peers=_peers(config),
-                arrivals=StagingArrivals(),
+                peers=when_used(lambda: _peers(config)),
+                arrivals=when_used(_arrivals),
                 receipts=StateReceipts(config.options.state_dir),
                 locks=locks,
                 interrupts=signals,
                 clock=SystemClock(),
                 reporter=reporter,
-                tools=InstalledTools(xorriso),
+                tools=when_used(lambda: _tools(xorriso)),
                 hooks=HookPrograms(),
                 extensions=InstalledExtensions(),
                 archives=LocalArchives(),
@@ -122,17 +138,31 @@ def wired(
                 unpacker=StreamUnpacker(Unpackers()),
                 rescues=StateRescues(config.options.state_dir),
             )
-    finally:
-        catalog.close()
-        locks.release()
 
 
-def _peers(config: Config) -> RsyncPeers:
+def _xorriso(locks: HeldLocks) -> Xorriso:
+    from cedarchest.adapters.xorriso import Xorriso
+
+    return Xorriso(inherited=locks.descriptors)
+
+
+def _tools(xorriso: Xorriso) -> Tools:
+    from cedarchest.adapters.tools import InstalledTools
+
+    return InstalledTools(xorriso)
+
+
+def _peers(config: Config) -> Peers:
+    from cedarchest.adapters.rsync import RsyncPeers
+
     return RsyncPeers({peer.name: _address(peer) for peer in config.peer}, config.options.working_dir)
 
 
 def _address(peer: Peer) -> Address:
     """Where a peer's collect dir is, and how to get there."""
+    from cedarchest.adapters.rsync import Address
+    from cedarchest.adapters.ssh import Login
+
     if peer.host is None:
         return Address(peer.collect_dir)
     login = Login(
@@ -145,6 +175,12 @@ def _address(peer: Peer) -> Address:
         timeout_s=peer.timeout.total_seconds(),
     )
     return Address(peer.collect_dir, login)
+
+
+def _arrivals() -> Arrivals:
+    from cedarchest.adapters.arrivals import StagingArrivals
+
+    return StagingArrivals()
 
 
 @contextlib.contextmanager
@@ -170,6 +206,8 @@ def messenger() -> Iterator[Messenger]:
 
 def scheduler() -> tuple[Scheduler, Clock]:
     """What schedules runs; it needs neither configuration nor catalog."""
+    from cedarchest.adapters.schedule import SystemScheduler
+
     return SystemScheduler(), SystemClock()
 
 
@@ -184,6 +222,8 @@ def only_burner() -> Path:
     Raises:
         DriveMissing: it has none, or several.
     """
+    from cedarchest.adapters.drives import burners, only_one
+
     return only_one(burners())
 
 

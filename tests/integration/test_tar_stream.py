@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import tarfile
+from collections import deque
 from pathlib import Path
 
 import pytest
@@ -36,22 +37,24 @@ def test_members_are_read_as_tarfile_reads_them(tmp_path: Path, seed: int) -> No
     assert whole + end_of_archive(len(whole)) == stream
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_what_is_passed_on_stays_as_it_is_until_the_next_is(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize("behind", [1, 2, 5])
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_passed_on_stays_as_it_is_for_so_many_more(tmp_path: Path, seed: int, behind: int) -> None:
     """So that a thread may take it in while more is read."""
     fill(tmp_path, random.Random(seed))
     stream = archived(tmp_path)
     kept: list[bytes] = []
-    last = memoryview(b"")
+    waiting: deque[memoryview] = deque()
 
-    def keep_the_last(piece: memoryview) -> None:
-        nonlocal last
-        kept.append(bytes(last))
-        last = piece
+    def keep_late(piece: memoryview) -> None:
+        if len(waiting) == behind:
+            kept.append(bytes(waiting.popleft()))
+        waiting.append(piece)
 
-    list(read_members(io.BytesIO(stream).readinto, keep_the_last))
-    whole = b"".join([*kept, bytes(last)])
-    assert len(kept) > 2
+    source = io.BytesIO(stream)
+    list(read_members(lambda buffer: source.readinto(buffer[:100_000]), keep_late, behind=behind))
+    whole = b"".join([*kept, *map(bytes, waiting)])
+    assert len(kept) > 10
     assert whole + end_of_archive(len(whole)) == stream
 
 

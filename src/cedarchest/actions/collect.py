@@ -21,7 +21,7 @@ from cedarchest.actions.archiving import (
     all_forms,
     packed_name,
 )
-from cedarchest.actions.receipts import copies_told
+from cedarchest.actions.told import copies_told
 from cedarchest.config.choices import AdvanceOn
 from cedarchest.config.collect import Collect, CollectCommand, CollectSource
 from cedarchest.config.model import Config

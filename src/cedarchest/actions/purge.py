@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from cedarchest.actions.marks import is_proven
-from cedarchest.actions.receipts import copies_told
+from cedarchest.actions.told import copies_told
 from cedarchest.config.kinds import SHELF
 from cedarchest.config.model import Config, PurgeDir
 from cedarchest.errors import CedarchestError, ConfigError, Interrupted, StagingError

@@ -7,21 +7,19 @@ brought to the peer by whatever run reaches it first.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
-from pathlib import Path
 
 from cedarchest.actions.offers import Proven
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError, StagingError
 from cedarchest.model.days import format_day
 from cedarchest.model.disc import SessionStatus, StoredEntry
-from cedarchest.model.handover import Received, is_receipt, read_receipt, write_receipt
+from cedarchest.model.handover import Received, read_receipt, write_receipt
 from cedarchest.model.index import Entry, Kind
-from cedarchest.model.names import to_text
 from cedarchest.model.parts import part_paths, whole_path
-from cedarchest.ports import DayIndex, FolderItem, Ports
+from cedarchest.ports import DayIndex, Ports
 
 log = logging.getLogger(__name__)
 
@@ -131,20 +129,3 @@ def proven_files(config: Config, peer: str, ports: Ports) -> AbstractSet[Proven]
     except (StagingError, ValueError) as error:
         ports.reporter.warn(f"the receipts of {peer} are of no use, all of it is staged: {error}")
         return set()
-
-
-def copies_told(root: Path, items: Iterable[FolderItem], ports: Ports) -> Mapping[bytes, int]:
-    """On how many verified discs each content is, by the receipts that the master left in a collect dir.
-
-    `items` are all that is in it.
-    """
-    told: dict[bytes, int] = {}
-    for item in items:
-        if item.kind is not Kind.FILE or not is_receipt(item.path):
-            continue
-        try:
-            for received in read_receipt(ports.folders.read(root, item)):
-                told[received.sha256] = max(told.get(received.sha256, 0), received.copies)
-        except (StagingError, ValueError) as error:
-            ports.reporter.warn(f"the receipt {root}/{to_text(item.path)} is of no use: {error}")
-    return told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import re
 import stat
@@ -44,6 +45,9 @@ _TAR_LEFT_OUT = 2
 
 _FLUSHED = 16 << 20
 
+_BEHIND = 15
+"""How many pieces may wait to be packed: who packs takes some at once, and then none for a while."""
+
 _READ_ERROR = re.compile(r"tar: (.*): Read error at byte \d+, while reading \d+ bytes?: (.*)")
 _SAID_BY_US = re.compile(
     r"tar: .*: (?:file changed as we read it|Cannot (?:open|stat|readlink)\b.*|File shrank by .*"
@@ -65,7 +69,8 @@ class Packing:
         self._read = read
         self._given: SimpleQueue[tuple[_Take, Bytes] | None] = SimpleQueue()
         self._taken: SimpleQueue[Exception | None] = SimpleQueue()
-        self._is_taking = False
+        self._waiting = 0  # pieces that are not known to be taken in
+        self._is_over = False
         self._digest = hashlib.sha256()
         self._size = 0
         self._flushed = 0
@@ -104,7 +109,7 @@ class Packing:
         self._into.seek(self.length)
 
     def write(self, data: Bytes) -> None:
-        """Take bytes in, which stay as they are until the next call returns.
+        """Take bytes in, which stay as they are until `_BEHIND` more calls have returned.
 
         Raises:
             OSError: the file cannot be written.
@@ -120,31 +125,33 @@ class Packing:
         if self.length - self._told > PIPED:
             self._told = self.length
             self._read(self.length)
-        self._settle()
-        self._is_taking = True
+        self._settle(_BEHIND - 1)
+        self._waiting += 1
         self._given.put((take, data))
 
-    def _settle(self) -> None:
-        """Wait until what was written before is taken in."""
-        if self._is_taking:
+    def _settle(self, behind: int = 0) -> None:
+        """Wait until all but so many of the pieces are taken in."""
+        while self._waiting > behind:
             problem = self._taken.get()
-            self._is_taking = False
+            self._waiting -= 1
             if problem is not None:
                 raise problem
 
     def close(self) -> None:
-        """End the threads, which may still take something in, or have it written out."""
+        """End the threads, which may still take one piece in, or have it written out."""
+        self._is_over = True
         self._given.put(None)
         self._taker.join()
         self._to_flush.put(None)
         self._flusher.join()
 
     def _take_all(self) -> None:
+        problem: Exception | None = None
         while (given := self._given.get()) is not None:
-            problem = None
             take, data = given
             try:
-                take(data)
+                if problem is None and not self._is_over:
+                    take(data)
             except Exception as error:  # noqa: BLE001 - whoever writes raises it
                 problem = error
             self._taken.put(problem)
@@ -195,11 +202,10 @@ def pack_output(packed: Packing, argv: Sequence[str]) -> None:
         CollectError: it ended with another status than 0.
         ToolMissing, ToolFailed: it cannot be run.
     """
-    buffer, other = memoryview(bytearray(PIPED)), memoryview(bytearray(PIPED))
+    buffers = itertools.cycle([memoryview(bytearray(PIPED)) for _ in range(1 + _BEHIND)])
     with packed.filled() as (into, take), piped(argv, into=into, environment=os.environ) as producer:
-        while count := producer.read(buffer):
+        while count := producer.read(buffer := next(buffers)):
             take(buffer[:count])
-            buffer, other = other, buffer
         done = producer.finish()
     if done.returncode:
         said = " ".join([line.strip() for line in done.lines if line.strip()][-3:]) or "it said nothing"
@@ -263,7 +269,7 @@ def _run_tar(
             piped(listed, into=into, pass_fds=(names.fileno(),), not_heard=_SAID_BY_US) as tar,
         ):
             try:
-                found = {member.path: member for member in read_members(tar.read, take)}
+                found = {member.path: member for member in read_members(tar.read, take, behind=_BEHIND)}
             except EOFError as error:
                 done = tar.finish()
                 raise packing_failed(f"{error}, with {done.returncode}: {done.tail}", "tar") from error

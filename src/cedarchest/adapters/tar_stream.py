@@ -7,6 +7,7 @@ Python's own tarfile reads the same far more slowly, since it keeps and decodes 
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -39,16 +40,18 @@ ReadInto = Callable[[memoryview], int | None]
 """Fills a buffer from its start, and gives how many bytes there were; none at the end of a stream."""
 
 
-def read_members(read: ReadInto, pass_on: Callable[[memoryview], object]) -> Iterator[Member]:
+def read_members(
+    read: ReadInto, pass_on: Callable[[memoryview], object], *, behind: int = 1
+) -> Iterator[Member]:
     """The members of an archive as they come; all of it but its end is passed on.
 
-    What is passed on stays as it is until the next call of `pass_on` returns.
+    What is passed on stays as it is until `behind` more calls of `pass_on` have returned.
 
     Raises:
         EOFError: the stream breaks off.
         UnexpectedOutput: it is no archive of this format.
     """
-    source = _Source(read, pass_on)
+    source = _Source(read, pass_on, behind)
     extended: Mapping[bytes, bytes] = {}
     while (header := source.take(BLOCK)) != _ZEROS:
         if header[257:262] != b"ustar":
@@ -83,14 +86,15 @@ def end_of_archive(length: int) -> bytes:
 class _Source:
     """The stream, read and passed on in large pieces, and taken apart in between.
 
-    They stand in two buffers in turn: to ask the kernel for the memory of each anew takes longer than to
-    digest it, and one is still passed on while the other is filled.
+    They stand in a few buffers in turn: to ask the kernel for the memory of each anew takes longer than to
+    digest it, and some are still passed on while another is filled.
     """
 
-    def __init__(self, read: ReadInto, pass_on: Callable[[memoryview], object]) -> None:
+    def __init__(self, read: ReadInto, pass_on: Callable[[memoryview], object], behind: int) -> None:
         self._read = read
         self._pass_on = pass_on
-        self._buffer, self._other = memoryview(bytearray(2 * _PIECE)), memoryview(bytearray(2 * _PIECE))
+        self._buffer = memoryview(bytearray(2 * _PIECE))
+        self._free = deque(memoryview(bytearray(2 * _PIECE)) for _ in range(behind))
         self._taken = 0  # bytes of the piece
         self._end = 0  # of the piece in the buffer
 
@@ -117,14 +121,15 @@ class _Source:
     def end(self) -> None:
         """The empty block that was taken last is not passed on, nor is what comes after it."""
         self._pass_on(self._buffer[: self._taken - BLOCK])
-        while self._read(self._other):
+        while self._read(self._free[0]):
             pass
 
     def _go_on(self, size: int) -> None:
         """Read on until there are so many bytes."""
         self._pass_on(self._buffer[: self._taken])
         rest = self._buffer[self._taken : self._end]
-        self._buffer, self._other = self._other, self._buffer
+        self._free.append(self._buffer)
+        self._buffer = self._free.popleft()
         if size > len(self._buffer):
             self._buffer = memoryview(bytearray(size + _PIECE))
         self._buffer[: len(rest)] = rest

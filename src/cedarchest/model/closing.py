@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from cedarchest.model.disc import Observation
 from cedarchest.model.size import gap_blocks
+
+if TYPE_CHECKING:
+    from cedarchest.model.disc import Observation
 
 SMALL_PART = 20
 """A session of a twentieth of a disc is worth leaving the disc open for, however large those on it are."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
-from cedarchest.model.members import Member
+if TYPE_CHECKING:
+    from cedarchest.model.members import Member
 
 
 class IndexHead(NamedTuple):

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from cedarchest.model.disc import Observation
+if TYPE_CHECKING:
+    from cedarchest.model.disc import Observation
 
 
 @dataclass(frozen=True, slots=True)

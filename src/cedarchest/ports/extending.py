@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from cedarchest.extension import Call, Done, Extension
+if TYPE_CHECKING:
+    from cedarchest.extension import Call, Done, Extension
 
 
 class Extensions(Protocol):

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from cedarchest.model.index import Kind
+if TYPE_CHECKING:
+    from cedarchest.model.index import Kind
 
 
 @dataclass(frozen=True, slots=True)

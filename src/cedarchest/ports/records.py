@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from cedarchest.model.disc import (
-    CheckRecord,
-    DayContent,
-    DiscPlace,
-    DiscRecord,
-    SessionRecord,
-    StoredEntry,
-)
-from cedarchest.model.index import Entry
-from cedarchest.model.members import ArchiveRecord, Holder, Member, Sighting
-from cedarchest.model.parts import Split
-from cedarchest.model.patterns import PathPattern
-from cedarchest.model.restoring import Held
-from cedarchest.model.turns import Turns
 from cedarchest.ports.drive import Graft
+
+if TYPE_CHECKING:
+    from cedarchest.model.disc import (
+        CheckRecord,
+        DayContent,
+        DiscPlace,
+        DiscRecord,
+        SessionRecord,
+        StoredEntry,
+    )
+    from cedarchest.model.index import Entry
+    from cedarchest.model.members import ArchiveRecord, Holder, Member, Sighting
+    from cedarchest.model.parts import Split
+    from cedarchest.model.patterns import PathPattern
+    from cedarchest.model.restoring import Held
+    from cedarchest.model.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from cedarchest.model.mapfile import DiscMap
+if TYPE_CHECKING:
+    from cedarchest.model.mapfile import DiscMap
 
 
 class Rescues(Protocol):

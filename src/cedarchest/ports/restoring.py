@@ -6,9 +6,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from cedarchest.model.index import Entry, Kind
+if TYPE_CHECKING:
+    from cedarchest.model.index import Entry, Kind
 
 
 @dataclass(frozen=True, slots=True)

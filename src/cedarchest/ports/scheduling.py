@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from cedarchest.model.schedule import RunRecord
+if TYPE_CHECKING:
+    from cedarchest.model.schedule import RunRecord
 
 
 class RunJournal(Protocol):

@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from cedarchest.model.findings import Finding
-from cedarchest.model.index import Entry, Fingerprint, Fingerprints, Kind
+if TYPE_CHECKING:
+    from cedarchest.model.findings import Finding
+    from cedarchest.model.index import Entry, Fingerprint, Fingerprints, Kind
 
 
 @dataclass(frozen=True, slots=True)
