@@ -230,6 +230,37 @@ def test_a_full_disk_leaves_what_was_there_and_is_named(project: Project, packin
     assert not list((project.root / "collect").glob(".*"))
 
 
+def test_a_killed_collect_leaves_no_tar_that_goes_on(project: Project) -> None:
+    """Into a file no pipe breaks: it ends because nobody hears it any more."""
+    home = project.root / "home"
+    home.mkdir()
+    with (home / "large").open("wb") as large:
+        for _ in range(200):
+            large.write(os.urandom(1 << 20))
+    sources(project, {"path": str(home), "archive": "tar"})
+    process = started(project, "collect")
+    tar = _child_that_runs(process.pid, "tar")
+    os.kill(tar, signal.SIGSTOP)
+    process.signal(signal.SIGKILL)
+    assert ended(process) == -signal.SIGKILL
+    os.kill(tar, signal.SIGCONT)
+    while Path(f"/proc/{tar}").exists():
+        time.sleep(0.01)
+    (left,) = (project.root / "collect").glob(".*unfinished")
+    assert left.stat().st_size < 200 << 20
+    assert project.run("collect").status == 0
+    assert not list((project.root / "collect").glob(".*"))
+
+
+def _child_that_runs(pid: int, name: str) -> int:
+    """The number of a child, as soon as it runs a program."""
+    while True:
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            if Path(f"/proc/{child}/comm").read_text().strip() == name:
+                return int(child)
+        time.sleep(0.0005)
+
+
 # -- what others left there -------------------------------------------------------------------------
 
 

@@ -41,6 +41,11 @@ def packed_into(disk: Disk) -> Packing:
     return Packing(cast("BinaryIO", disk), lambda _: None)
 
 
+def write_many(packed: Packing) -> None:
+    for _ in range(100):
+        packed.write(PIECE)
+
+
 def test_many_pieces_may_wait_for_a_slow_packer_and_no_more() -> None:
     disk = Disk(takes=100)
     packed = packed_into(disk)
@@ -63,8 +68,7 @@ def test_after_a_piece_that_cannot_be_written_no_other_is_and_whoever_writes_hea
     disk.may.release(100)
     packed = packed_into(disk)
     with pytest.raises(OSError, match="No space left"):
-        for _ in range(100):
-            packed.write(PIECE)
+        write_many(packed)
     with pytest.raises(OSError, match="No space left"):
         packed.end()
     packed.close()

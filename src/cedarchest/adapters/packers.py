@@ -78,8 +78,8 @@ def packer(form: ArchiveFormat, plain: Plain) -> Iterator[Packer]:
         yield _Zstd(plain)
     else:
         with contextlib.ExitStack() as stack:
-            program = stack.enter_context(piped(_PROGRAMS[form], takes_data=True, into=plain.into.fileno()))
-            packing = _Program(program, plain.keep)
+            program = stack.enter_context(piped(_PROGRAMS[form], takes_data=True))
+            packing = _Program(program, plain)
             try:
                 yield packing
             finally:
@@ -115,11 +115,11 @@ def _told() -> Iterator[None]:
 
 
 class _Program:
-    """A program that packs; a thread reads what it wrote."""
+    """A program that packs; a thread takes what it writes, also when that can be kept no more."""
 
-    def __init__(self, program: Piped, keep: Callable[[Bytes], None]) -> None:
+    def __init__(self, program: Piped, plain: Plain) -> None:
         self._program = program
-        self._keep = keep
+        self._plain = plain
         self._failure: OSError | None = None
         self._drainer = threading.Thread(target=self._drain, daemon=True)
         self._drainer.start()
@@ -152,11 +152,12 @@ class _Program:
 
     def _drain(self) -> None:
         buffer = memoryview(bytearray(PIPED))
-        try:
-            while count := self._program.read(buffer):
-                self._keep(buffer[:count])
-        except OSError as error:
-            self._failure = error
+        while count := self._program.read(buffer):
+            try:
+                if not self._failure:
+                    self._plain.write(buffer[:count])
+            except OSError as error:
+                self._failure = error
 
 
 def packing_failed(message: str, tool: str) -> ToolFailed:

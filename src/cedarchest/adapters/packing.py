@@ -39,6 +39,8 @@ _TAR = (
     "--verbatim-files-from",
     "--directory=/",
     "--file=-",
+    "--blocking-factor=64",
+    "--checkpoint=320",  # it says something every 10 MiB: so it ends when there is nobody to hear it
 )
 _TAR_CHANGED = 1
 _TAR_LEFT_OUT = 2
@@ -52,6 +54,7 @@ _READ_ERROR = re.compile(r"tar: (.*): Read error at byte \d+, while reading \d+ 
 _SAID_BY_US = re.compile(
     r"tar: .*: (?:file changed as we read it|Cannot (?:open|stat|readlink)\b.*|File shrank by .*"
     r"|File removed before we read it|socket ignored)|tar: Exiting with failure status.*"
+    r"|tar: Write checkpoint \d+"
 )
 """What tar says and we find out, and say, ourselves."""
 
@@ -94,9 +97,9 @@ class Packing:
 
     @contextlib.contextmanager
     def filled(self) -> Iterator[tuple[int | None, _Take]]:
-        """The file that what a program writes is moved into, and what takes in each piece of that.
+        """The file that a program may write into by itself, and what takes in each piece of that.
 
-        Where it has to be packed there is no such file. What was moved there and not taken in is cut off at
+        Where it has to be packed there is no such file. What was written there and not taken in is cut off at
         the end.
         """
         if self._packer is not self._plain:
@@ -203,9 +206,9 @@ def pack_output(packed: Packing, argv: Sequence[str]) -> None:
         ToolMissing, ToolFailed: it cannot be run.
     """
     buffers = itertools.cycle([memoryview(bytearray(PIPED)) for _ in range(1 + _BEHIND)])
-    with packed.filled() as (into, take), piped(argv, into=into, environment=os.environ) as producer:
+    with piped(argv, environment=os.environ) as producer:
         while count := producer.read(buffer := next(buffers)):
-            take(buffer[:count])
+            packed.write(buffer[:count])
         done = producer.finish()
     if done.returncode:
         said = " ".join([line.strip() for line in done.lines if line.strip()][-3:]) or "it said nothing"

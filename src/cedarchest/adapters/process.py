@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from io import BufferedReader
 from typing import BinaryIO, cast
 
-from cedarchest.adapters.splice import Splice
+from cedarchest.adapters.growing import GrowingFile
 from cedarchest.errors import ToolFailed, ToolMissing, ToolTimeout
 
 log = logging.getLogger(__name__)
@@ -264,7 +264,7 @@ class Piped:
     process: subprocess.Popen[bytes]
     said: list[str]
     _listener: threading.Thread
-    _splice: Splice | None
+    _growing: GrowingFile | None
 
     @property
     def data_in(self) -> BinaryIO:
@@ -280,9 +280,11 @@ class Piped:
         """Fill a buffer from its start with what it writes, wherever that goes; 0 at the end.
 
         Raises:
-            OSError: the file that it goes into cannot be written.
+            OSError: the file that it goes into cannot be written, or not be read.
         """
-        return self._splice.readinto(buffer) if self._splice else self.data_out.raw.readinto(buffer)
+        if self._growing:
+            return self._growing.readinto(buffer, self.process.poll)
+        return self.data_out.raw.readinto(buffer)
 
     def finish(self) -> Completed:
         """Wait for its end, once its data are read; it gets no more."""
@@ -307,9 +309,10 @@ def piped(
 ) -> Iterator[Piped]:
     """Start a program whose standard output is data; on the way out it has ended, whatever happened.
 
-    It reads what it is given, or a descriptor of `data`; what it writes may go `into` a file, which is open
-    for reading as well. It gets the environment of all programs, or exactly this one. Of what it says, lines
-    that are `not_heard` are dropped.
+    It reads what it is given, or a descriptor of `data`. What it writes may go `into` a file, which is open
+    for reading as well: for programs that write from start to end, and that notice when we are gone, which no
+    broken pipe tells them. It gets the environment of all programs, or exactly this one. Of what it says,
+    lines that are `not_heard` are dropped.
 
     Raises:
         ToolMissing, ToolFailed: each what it says.
@@ -317,13 +320,14 @@ def piped(
     filled = tuple(argv)
     program = _found(filled[0])
     log.info("running %s", shlex.join(filled))
+    growing = None if into is None else GrowingFile(into)
     try:
         process = subprocess.Popen(
             filled,
             executable=program,
             bufsize=PIPED,
             stdin=subprocess.PIPE if takes_data else subprocess.DEVNULL if data is None else data,
-            stdout=subprocess.PIPE,
+            stdout=subprocess.PIPE if into is None else into,
             stderr=subprocess.PIPE,
             env=tool_environment() if environment is None else environment,
             pass_fds=pass_fds,
@@ -336,16 +340,10 @@ def piped(
     said: list[str] = []
     listener = threading.Thread(target=_listen, args=(process, said, not_heard), daemon=True)
     listener.start()
-    splice = None
     try:
-        if into is not None:
-            assert process.stdout is not None
-            splice = Splice(os.dup(process.stdout.fileno()), into)
-        yield Piped(filled, process, said, listener, splice)
+        yield Piped(filled, process, said, listener, growing)
     finally:
         _end(process)
-        if splice is not None:
-            splice.close()
         log.debug("%s ended with %s; it said:\n%s", filled[0], process.returncode, "\n".join(said))
 
 
