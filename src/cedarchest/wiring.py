@@ -27,11 +27,9 @@ from cedarchest.adapters.rescues import StateRescues
 from cedarchest.adapters.restore_folder import LocalRestoreFolders
 from cedarchest.adapters.run_journal import StateRunJournal
 from cedarchest.adapters.sources import LocalSources
-from cedarchest.adapters.staging import StagingFolder
 from cedarchest.adapters.unpacker import StreamUnpacker
 from cedarchest.adapters.unpacking import Unpackers
 from cedarchest.adapters.when_used import when_used
-from cedarchest.adapters.workspace import StateWorkspace
 from cedarchest.config.model import Config, Peer
 from cedarchest.config.template import left_by_backup
 from cedarchest.errors import ConfigError, DiskFull
@@ -47,7 +45,9 @@ from cedarchest.ports import (
     Reporter,
     RunJournal,
     Scheduler,
+    Staging,
     Tools,
+    Workspace,
 )
 
 if TYPE_CHECKING:
@@ -101,11 +101,6 @@ def wired(
         at_the_end.callback(opened.close)
         return opened
 
-    def indexing(phase: str, done: int, total: int) -> None:
-        if done == 0:
-            reporter.phase(phase, total)
-        reporter.advance(done)
-
     with contextlib.ExitStack() as at_the_end:
         at_the_end.callback(locks.release)
         opened = catalog() if needs_catalog else when_used(catalog)
@@ -113,8 +108,8 @@ def wired(
             yield Ports(
                 catalog=opened,
                 drives=when_used(drives),
-                staging=StagingFolder(config.options.state_dir, indexing),
-                workspace=StateWorkspace(config.options.state_dir, config.options.working_dir),
+                staging=when_used(lambda: _staging(config, reporter)),
+                workspace=when_used(lambda: _workspace(config)),
                 folders=LocalFolders(),
                 peers=when_used(lambda: _peers(config)),
                 arrivals=when_used(_arrivals),
@@ -150,6 +145,23 @@ def _tools(xorriso: Xorriso) -> Tools:
     from cedarchest.adapters.tools import InstalledTools
 
     return InstalledTools(xorriso)
+
+
+def _staging(config: Config, reporter: Reporter) -> Staging:
+    from cedarchest.adapters.staging import StagingFolder
+
+    def indexing(phase: str, done: int, total: int) -> None:
+        if done == 0:
+            reporter.phase(phase, total)
+        reporter.advance(done)
+
+    return StagingFolder(config.options.state_dir, indexing)
+
+
+def _workspace(config: Config) -> Workspace:
+    from cedarchest.adapters.workspace import StateWorkspace
+
+    return StateWorkspace(config.options.state_dir, config.options.working_dir)
 
 
 def _peers(config: Config) -> Peers:

@@ -31,6 +31,7 @@ from cedarchest.model.increments import (
     collected_as,
     compare,
     deleted,
+    is_unchanged,
     next_state,
     write_state,
 )
@@ -160,6 +161,8 @@ class Archiving:
         base, number, later = self._base()
         look = sources.look(self.night.collect, self.source, base.held if base else {})
         seen = {one.entry.path: one for several in look.archives.values() for one in several}
+        if base and not later and is_unchanged(seen, look.problems, base):
+            return look, base, number, Increment({}, base.held)
         try:
             increment = compare(seen, look.problems, base, self._loaded(later), sources.digest)
         except LookupError as error:

@@ -146,6 +146,15 @@ def compare(
     return Increment(members, kept, altered, kinds)
 
 
+def is_unchanged(seen: Mapping[bytes, Seen], unseen: Collection[bytes], base: State) -> bool:
+    """Whether all is there, and is as the base has it, which `compare` would find out with more ado."""
+    return (
+        not unseen
+        and len(seen) == len(base.held)
+        and all(path in base.held and one.entry is base.held[path].entry for path, one in seen.items())
+    )
+
+
 def _to_be_read(one: Seen) -> Seen:
     return one._replace(entry=one.entry._replace(sha256=b"")) if one.entry.sha256 else one
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from cedarchest.model.disc import SessionStatus
 from cedarchest.model.index import Entry
 from cedarchest.model.parts import whole_path
+
+if TYPE_CHECKING:
+    from cedarchest.model.disc import SessionStatus
 
 GONE = "gone"
 """The kind of a path that a listing has no more."""
