@@ -23,9 +23,6 @@ def main() -> None:
     # A run makes hundreds of thousands of entries and hardly a cycle; searching them for garbage cost a
     # third of a store of 40,000 files.
     gc.disable()
-    # A thread that packs or digests needs the interpreter for a moment, and often: to wait 5 ms for it each
-    # time, which is usual, cost a third of a collect of large files.
-    sys.setswitchinterval(0.0005)
     status = run(sys.argv[1:])
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
