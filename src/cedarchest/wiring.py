@@ -6,7 +6,7 @@ import contextlib
 import os
 import socket
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from cedarchest.adapters.rsync import Address
     from cedarchest.adapters.xorriso import Xorriso
     from cedarchest.config.cedar.draft import Secret
+    from cedarchest.config.store import Store
 
 
 @contextlib.contextmanager
@@ -73,23 +74,6 @@ def wired(
     person = TerminalPerson(signals.pass_on, reporter.still)
     xorriso = when_used(lambda: _xorriso(locks))
 
-    def drives() -> Drives:
-        from cedarchest.adapters.drives import LocalDrives
-
-        store = config.store
-        return LocalDrives(
-            xorriso,
-            locks,
-            shelf_medium=store.shelf_medium if store else Medium.DVD_PLUS_R,
-            shelf_capacity=store.shelf_blocks if store else TRAITS[Medium.DVD_PLUS_R].nominal_blocks,
-            speed=str(store.speed) if store and store.speed else "",
-            progress=written,
-            defect_management=bool(store and store.defect_management),
-            load_delay_s=store.load_delay.total_seconds() if store else 0.0,
-            ask=person.changes_disc if person.is_there() else None,
-            read_only=read_only,
-        )
-
     def written(blocks: int) -> None:
         signals.pass_on()
         reporter.advance(blocks * BLOCK)
@@ -107,7 +91,9 @@ def wired(
         with signals.installed():
             yield Ports(
                 catalog=opened,
-                drives=when_used(drives),
+                drives=when_used(
+                    lambda: _drives(config.store, xorriso, locks, written, person, read_only=read_only)
+                ),
                 staging=when_used(lambda: _staging(config, reporter)),
                 workspace=when_used(lambda: _workspace(config)),
                 folders=LocalFolders(),
@@ -133,6 +119,31 @@ def wired(
                 unpacker=StreamUnpacker(Unpackers()),
                 rescues=StateRescues(config.options.state_dir),
             )
+
+
+def _drives(
+    store: Store | None,
+    xorriso: Xorriso,
+    locks: HeldLocks,
+    written: Callable[[int], None],
+    person: TerminalPerson,
+    *,
+    read_only: bool,
+) -> Drives:
+    from cedarchest.adapters.drives import LocalDrives
+
+    return LocalDrives(
+        xorriso,
+        locks,
+        shelf_medium=store.shelf_medium if store else Medium.DVD_PLUS_R,
+        shelf_capacity=store.shelf_blocks if store else TRAITS[Medium.DVD_PLUS_R].nominal_blocks,
+        speed=str(store.speed) if store and store.speed else "",
+        progress=written,
+        defect_management=bool(store and store.defect_management),
+        load_delay_s=store.load_delay.total_seconds() if store else 0.0,
+        ask=person.changes_disc if person.is_there() else None,
+        read_only=read_only,
+    )
 
 
 def _xorriso(locks: HeldLocks) -> Xorriso:
