@@ -6,6 +6,7 @@ import argparse
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -65,6 +66,17 @@ def compare(
             for name, rows in samples.items()
         }
         options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def set_aside(folder: Path) -> None:
+    """Have nothing at a folder, without deleting what is in it: that stays beside it until all is measured.
+
+    For minutes ext4 looks at each inode that was freed, one by one, for whoever makes a file then: copying
+    40,000 files took 2.6 to 12 s. Source: Linux, fs/ext4/ialloc.c, `recently_deleted`.
+    """
+    if folder.exists():
+        folder.rename(f"{folder}.{time.monotonic_ns()}")
+    folder.mkdir()
 
 
 def _touch_memory(place: Path, size: int) -> None:

@@ -7,10 +7,8 @@ Whole processes on the same disc in one run, medians of several; each ends with 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # it is run as a file
 
-from bench.compare import Medians, Prepared, compare
+from bench.compare import Medians, Prepared, compare, set_aside
 from bench.processes import environment
 from bench.report import Goal
 from bench.subjects import program
@@ -86,15 +84,8 @@ class Subjects:
         subprocess.run(argv, check=True, env=environment())
 
     def _fresh(self) -> None:
-        """Nothing is there; what came back before is moved aside, not deleted.
-
-        For half a minute ext4 goes past every inode that was freed, for whoever makes a file then.
-        """
-        shutil.rmtree(self.place / "anew", ignore_errors=True)
-        if (self.place / "back").exists():
-            (self.place / "back").rename(self.place / f"back.{time.monotonic_ns()}")
         for name in ("back", "anew"):
-            (self.place / name).mkdir()
+            set_aside(self.place / name)
         (self.place / "packed.tar.zst").unlink(missing_ok=True)
         text = _OURS.format(place=self.place)
         (self.place / "anew/cedarchest.toml").write_text(text, encoding="utf-8")

@@ -6,7 +6,6 @@ storage. `bench/stage.py --help`; it asserts nothing, the exit status says only 
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # it is run as a file
 
-from bench.compare import Medians, Prepared, compare
+from bench.compare import Medians, Prepared, compare, set_aside
 from bench.report import Goal
 from bench.subjects import program
 
@@ -51,8 +50,7 @@ class Subjects:
 
     def _fresh(self) -> None:
         for name in ("run", "copy"):
-            shutil.rmtree(self.place / name, ignore_errors=True)
-            (self.place / name).mkdir()
+            set_aside(self.place / name)
         (self.place / "run/cedarchest.toml").write_text(_OURS.format(place=self.place), encoding="utf-8")
         (self.place / "tree" / "cback.collect").touch()
 

@@ -6,13 +6,17 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from cedarchest.adapters import digests
+from cedarchest.adapters.arrivals import ARRIVING, StagingArrivals
 from cedarchest.adapters.arriving import AWAITED, ArrivingFiles
+from cedarchest.adapters.staging import StagingFolder
+from cedarchest.errors import StagingError
+from cedarchest.model.index import Entry, put_below
 
 AS_IT_COMES = "cedarchest.adapters.arriving.digest_descriptor"
 AT_THE_END = "cedarchest.adapters.digests.digest_file"
@@ -177,6 +181,64 @@ def test_what_is_not_whole_is_left_out(folder: Path) -> None:
         come(folder, files, ".rsync-partial/a", b"half")
         come(folder, files, "a", b"whole")
         assert list(found_in(files)) == [b"a"]
+
+
+def test_what_came_is_on_the_disk_before_it_counts(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sync").write_text(f'#!/bin/sh\necho "$@: Input/output error"; [ -e {tmp_path}/well ]\n')
+    (tmp_path / "sync").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with ArrivingFiles(folder) as files:
+        come(folder, files, "a", b"content")
+        with pytest.raises(StagingError, match=f"cannot be made durable: -f {folder}: Input/output error"):
+            files.entries()
+        (tmp_path / "well").touch()
+        assert found_in(files) == expected(folder)
+
+
+def into_the_day(root: Path, came: dict[str, bytes]) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
+    """The digests of a day that these files came and were moved into, and what they are to be."""
+    arrivals, staging = StagingArrivals(), StagingFolder(root / "state", lambda *_: None)
+    day = "2028/01/08"
+    arrivals.prepare(root / "staging", {"peer"})
+    folder = arrivals.folder(root / "staging", "peer", 0o700)
+    with ArrivingFiles(folder) as files:
+        for name, content in came.items():
+            come(folder, files, name, content)
+        arrived = files.entries()
+    arrivals.move(root / "staging", "peer", day, [entry for entry, _ in arrived])
+    top = b"2028/01/08/peer/"
+    known = {top + entry.path: (put_below(top, entry), fingerprint) for entry, fingerprint in arrived}
+    index = staging.index(root / "staging" / day, day, known)
+    found = {entry.path.removeprefix(top): entry.sha256 for entry in index.entries if entry.sha256}
+    assert not list((root / "staging" / ARRIVING).iterdir())
+    return found, expected(root / "staging" / day / "peer")
+
+
+def test_what_came_into_a_day_is_not_read_again(tmp_path: Path, read: dict[str, int]) -> None:
+    """The first folder of a peer in a day is renamed; of one that comes late each file is."""
+    first, there = into_the_day(tmp_path, {"a": b"first", "sub/b": b"second"})
+    assert first == there
+    later, there = into_the_day(tmp_path, {"c": b"third", "sub/d": b"fourth"})
+    assert later == there
+    assert len(later) == 4
+    assert read == {"as they came": 4, "at the end": 0}
+
+
+def test_what_is_another_file_in_the_day_than_the_one_that_came_is_read(
+    tmp_path: Path, read: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move = StagingArrivals.move
+
+    def moved(self: StagingArrivals, root: Path, peer: str, day: str, entries: Sequence[Entry]) -> None:
+        move(self, root, peer, day, entries)
+        replaced(root / day / peer / "a")
+
+    monkeypatch.setattr(StagingArrivals, "move", moved)
+    found, there = into_the_day(tmp_path, {"a": b"before", "b": b"second"})
+    assert found == there
+    assert read == {"as they came": 2, "at the end": 1}
 
 
 def test_no_thread_reads_on_when_the_rest_is_not_wanted(

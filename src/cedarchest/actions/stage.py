@@ -23,9 +23,9 @@ from cedarchest.actions.receipts import leave_receipts, proven_files
 from cedarchest.config.model import Config, Peer
 from cedarchest.errors import CedarchestError, ConfigError, DiskFull, StagingError
 from cedarchest.model.days import format_day
-from cedarchest.model.index import Entry, Fingerprint, Kind
+from cedarchest.model.index import Entry, Fingerprint, Kind, Known, put_below
 from cedarchest.model.size import shown_bytes
-from cedarchest.ports import DayIndex, Digest, Ports
+from cedarchest.ports import DayIndex, Ports
 
 log = logging.getLogger(__name__)
 
@@ -234,7 +234,7 @@ def _into_day(
     Gives the day, when something came into it, and what went wrong, by peer.
     """
     root = config.require_stage().dir
-    known: dict[bytes, Digest] = {}
+    known: dict[bytes, tuple[Entry, Fingerprint]] = {}
     problems: dict[str, CedarchestError] = {}
     for name, came in fetched.items():
         if not isinstance(came, Fetched) or not came.entries:
@@ -249,8 +249,8 @@ def _into_day(
 
 def _move(
     root: Path, day: str, name: str, arrived: Sequence[tuple[Entry, Fingerprint]], ports: Ports
-) -> dict[bytes, Digest]:
-    """Bring what arrived from a peer into the day, which is due again; gives the digests of its files."""
+) -> Known:
+    """Bring what arrived from a peer into the day, which is due again; gives what it is there, by path."""
     prefix = f"{day}/{name}/".encode()
     entries = [entry for entry, _ in arrived]
     if (root / day).is_dir():
@@ -263,11 +263,7 @@ def _move(
         seen = ports.staging.look(root / day, day)
         ports.staging.forget(seen, _replaced(seen, prefix, entries))
     ports.arrivals.move(root, name, day, entries)
-    return {
-        prefix + entry.path: Digest(fingerprint.inode, entry.sha256)
-        for entry, fingerprint in arrived
-        if entry.kind is Kind.FILE
-    }
+    return {prefix + entry.path: (put_below(prefix, entry), fingerprint) for entry, fingerprint in arrived}
 
 
 def _finish_earlier(config: Config, today: str, ports: Ports) -> tuple[str, ...]:
@@ -284,7 +280,7 @@ def _finish_earlier(config: Config, today: str, ports: Ports) -> tuple[str, ...]
     return tuple(failures)
 
 
-def _finish_day(root: Path, day: str, ports: Ports, known: Mapping[bytes, Digest] | None = None) -> DayIndex:
+def _finish_day(root: Path, day: str, ports: Ports, known: Known | None = None) -> DayIndex:
     """Index and mark a day that something came into, in this run or in one that was killed."""
     index = ports.staging.index(root / day, day, known)
     ports.staging.mark_staged(root / day)

@@ -15,10 +15,9 @@ import stat
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from cedarchest.adapters.arriving import ArrivingFiles
+from cedarchest.adapters.arriving import ArrivingFiles, flush
 from cedarchest.adapters.durable import clear_unfinished, durable_file, sync_directory
 from cedarchest.adapters.folders import below, inside
-from cedarchest.adapters.process import run
 from cedarchest.errors import CedarchestError, DiskFull, StagingError
 from cedarchest.model.index import Entry, Kind
 from cedarchest.model.names import readable
@@ -26,8 +25,6 @@ from cedarchest.model.names import readable
 ARRIVING = ".arriving"
 MOVING = ".arriving-days"
 """Names the days that things were moved into, until they are indexed and marked."""
-
-_SYNC_S = 3600.0
 
 
 class StagingArrivals:
@@ -88,14 +85,13 @@ class StagingArrivals:
         source = root / ARRIVING / peer
         target = root / day / peer
         try:
-            _flush(source)  # what has its name in a day is whole, even after a power cut
             self._name(root, {*self._named(root), day})
             target.parent.mkdir(parents=True, exist_ok=True)
             if not os.path.lexists(target) and _holds_just(source, entries):
                 source.rename(target)
             else:
                 self._merge(source, target, entries)
-            _flush(target)
+            flush(target)
         except CedarchestError:
             raise
         except OSError as error:
@@ -177,17 +173,6 @@ def _make_folder(parent: int, name: bytes, mode: int) -> None:
             return
         os.unlink(name, dir_fd=parent)
     os.mkdir(name, mode, dir_fd=parent)
-
-
-def _flush(path: Path) -> None:
-    """Have the kernel write out the file system of a path."""
-    done = run(["sync", "-f", str(path)], timeout_s=_SYNC_S)
-    if done.returncode:
-        raise StagingError(
-            f"{path} cannot be made durable: {done.tail}",
-            advice="The disk of the staging folder fails: look at the kernel's log.",
-            path=str(path),
-        )
 
 
 def _cannot(done: str, path: Path, error: OSError) -> StagingError:

@@ -7,6 +7,7 @@ import os
 import stat
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Thread
@@ -15,16 +16,34 @@ from typing import Self
 from cedarchest.adapters.digests import LARGE, Digests, digest_descriptor
 from cedarchest.adapters.durable import begin_flush
 from cedarchest.adapters.folders import inside
+from cedarchest.adapters.process import run
 from cedarchest.adapters.rsync import PARTIAL
 from cedarchest.adapters.scan import Found, scan
-from cedarchest.errors import Interrupted
+from cedarchest.errors import Interrupted, StagingError
 from cedarchest.model.index import Entry, Fingerprint, Kind, with_content
 
 AWAITED = 64
 """Files at most that were announced and are not there yet; those before them are left to the end."""
 
+_SYNC_S = 3600.0
+
 _Known = tuple[Fingerprint, int, bytes]
 """What a file was while it was digested, its size, its digest."""
+
+
+def flush(path: Path) -> None:
+    """Have the kernel write out the file system of a path: then all on it outlasts a power cut.
+
+    Raises:
+        StagingError: the disk fails.
+    """
+    done = run(["sync", "-f", str(path)], timeout_s=_SYNC_S)
+    if done.returncode:
+        raise StagingError(
+            f"{path} cannot be made durable: {done.tail}",
+            advice="The disk of the staging folder fails: look at the kernel's log.",
+            path=str(path),
+        )
 
 
 class _Parent(contextlib.ExitStack):
@@ -79,17 +98,24 @@ class ArrivingFiles:
         """All that arrived, files with their digests; what is not whole yet is left out.
 
         Raises:
-            StagingError: something cannot be read, or changes while it is.
+            StagingError: something cannot be read or written out, or changes while it is read.
         """
         self._finish()
+        with ThreadPoolExecutor(1) as aside:
+            flushed = aside.submit(flush, self._folder)
+            entries = tuple(self._looked_at())
+            flushed.result()
+        return entries
+
+    def _looked_at(self) -> Iterator[tuple[Entry, Fingerprint]]:
         found = [one for one in scan(self._folder, prefix=b"") if PARTIAL not in one.entry.path.split(b"/")]
         digests = dict(self._digests(found))
-        return tuple(
-            (with_content(entry, entry.size, digests[entry.hardlink or entry.path]), fingerprint)
-            if entry.kind is Kind.FILE
-            else (entry, fingerprint)
-            for entry, fingerprint in found
-        )
+        for entry, fingerprint in found:
+            if entry.kind is Kind.FILE:
+                digest = digests[entry.hardlink or entry.path]
+                yield with_content(entry, entry.size, digest), fingerprint
+            else:
+                yield entry, fingerprint
 
     def _finish(self) -> None:
         if self._thread.is_alive():

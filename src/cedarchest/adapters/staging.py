@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 import zlib
-from collections.abc import Callable, Collection, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,9 +41,18 @@ from cedarchest.adapters.scan import scan, scan_one
 from cedarchest.errors import DiskFull, StagingError
 from cedarchest.model.days import parse_day
 from cedarchest.model.findings import Finding, FindingKind
-from cedarchest.model.index import Entry, Fingerprint, Fingerprints, Index, Kind, read_index, with_content
+from cedarchest.model.index import (
+    Entry,
+    Fingerprint,
+    Fingerprints,
+    Index,
+    Kind,
+    Known,
+    read_index,
+    with_content,
+)
 from cedarchest.model.names import to_text
-from cedarchest.ports import DayIndex, Digest, StagedDay
+from cedarchest.ports import DayIndex, StagedDay
 
 log = logging.getLogger(__name__)
 
@@ -108,15 +117,18 @@ class StagingFolder:
 
     def look(self, directory: Path, day: str) -> DayIndex:
         """The day as it stands, with the digests its index knows."""
+        return self._look(directory, day, {})
+
+    def _look(self, directory: Path, day: str, came: Known) -> DayIndex:
         present = own_files(directory)
         if SUMS_NAME in present and INDEX_NAME not in present and not self._wrote_sums(directory, day):
             raise in_the_way(directory / SUMS_NAME)
         path = self._index_path(directory, day, present)
         if path is None:
-            found = scan(directory, prefix=day.encode() + b"/", leave_out=NOT_INDEXED)
+            found = scan(directory, prefix=day.encode() + b"/", leave_out=NOT_INDEXED, known=_unchanged(came))
             prints = Fingerprints(item.fingerprint for item in found)
             return DayIndex(day, directory, [item.entry for item in found], prints)
-        return self._joined(directory, day, self._load(path, day))
+        return self._joined(directory, day, self._load(path, day), came)
 
     def _index_path(self, directory: Path, day: str, present: Container[str]) -> Path | None:
         if INDEX_NAME in present:
@@ -146,18 +158,15 @@ class StagingFolder:
     def _keep(self, path: Path, day: str, status: os.stat_result, index: Index) -> None:
         self._loaded = (_key(path, day, status), index)
 
-    def _joined(self, directory: Path, day: str, index: Index) -> DayIndex:
+    def _joined(self, directory: Path, day: str, index: Index, came: Known) -> DayIndex:
         """The day's entries, each from its index where it is unchanged, else as found."""
         fingerprints = self._load_fingerprints(directory, day, index.digest, len(index.entries))
         if fingerprints and not any_change(directory, day, index.entries, fingerprints):
             return DayIndex(day, directory, index.entries, fingerprints, index.digest)
         unseen = {entry.path: entry for entry in index.entries}
-        remembered = dict(zip(unseen, fingerprints, strict=True)) if fingerprints else {}
-
-        def known(path: bytes, fingerprint: Fingerprint) -> Entry | None:
-            return unseen.get(path) if remembered.get(path) == fingerprint else None
-
-        found = scan(directory, prefix=day.encode() + b"/", leave_out=NOT_INDEXED, known=known)
+        pairs = zip(index.entries, fingerprints, strict=True) if fingerprints else ()
+        known = {**{pair[0].path: pair for pair in pairs}, **came}
+        found = scan(directory, prefix=day.encode() + b"/", leave_out=NOT_INDEXED, known=_unchanged(known))
         entries: list[Entry] = []
         differences: list[Finding] = []
         same = len(found) == len(unseen)
@@ -175,10 +184,10 @@ class StagingFolder:
         prints = Fingerprints(item.fingerprint for item in found)
         return DayIndex(day, directory, entries, prints, index.digest if same else b"")
 
-    def index(self, directory: Path, day: str, known: Mapping[bytes, Digest] | None = None) -> DayIndex:
+    def index(self, directory: Path, day: str, known: Known | None = None) -> DayIndex:
         """The day with all digests, its index saved."""
         clear_unfinished(directory, OURS)
-        seen = self.look(directory, day)
+        seen = self._look(directory, day, known or {})
         if seen.digest:
             completed = self._complete_pair(seen)
             if completed or not self._load_fingerprints(directory, day, seen.digest, len(seen.entries)):
@@ -205,13 +214,14 @@ class StagingFolder:
         return True
 
     @staticmethod
-    def _fill_in(seen: DayIndex, entries: list[Entry], known: Mapping[bytes, Digest]) -> None:
-        """Give files the digests that are known of them."""
-        if known:
-            for number, entry in enumerate(entries):
-                digest = known.get(entry.path)
-                if digest and not entry.sha256 and digest.inode == seen.fingerprints[number].inode:
-                    entries[number] = entry._replace(sha256=digest.sha256)
+    def _fill_in(seen: DayIndex, entries: list[Entry], known: Known) -> None:
+        """Give files the digests that are known of them; one that was renamed has changed but its times."""
+        for number, entry in enumerate(entries) if known else ():
+            if entry.sha256 or entry.path not in known:
+                continue
+            before, fingerprint = known[entry.path]
+            if fingerprint.inode == seen.fingerprints[number].inode:
+                entries[number] = with_content(entry, entry.size, before.sha256)
 
     def forget(self, day_index: DayIndex, paths: Collection[bytes]) -> None:
         """Take paths, and all below them, out of a day's saved index."""
@@ -413,6 +423,16 @@ def _staged_day(path: Path) -> StagedDay:
     except OSError:
         staged, marked = True, False
     return StagedDay("/".join(path.parts[-3:]), path, staged=staged, marked_stored=marked)
+
+
+def _unchanged(known: Known) -> Callable[[bytes, Fingerprint], Entry | None] | None:
+    """Gives of what is known that which has the fingerprint that it had."""
+
+    def same(path: bytes, fingerprint: Fingerprint) -> Entry | None:
+        entry, before = known.get(path, (None, None))
+        return entry if before == fingerprint else None
+
+    return same if known else None
 
 
 def _key(path: Path, day: str, status: os.stat_result) -> tuple[object, ...]:

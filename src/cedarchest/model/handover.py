@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from cedarchest.model.index import SHA256_SIZE, Kind, is_plain_path
-from cedarchest.model.names import from_text, to_text
+from cedarchest.model.index import SHA256_SIZE, Kind, is_plain_path, quoted
+from cedarchest.model.names import from_text
 
 COLLECTED_MARK = "cback.collect"
 COLLECTED_LIST = "cback.collect.jsonl"
@@ -49,8 +49,7 @@ class Collected:
     sha256: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """Something of a peer that is on disc: path in the collect dir, what it was, on how many verified discs.
 
     With 0 copies it is staged, and not proven to be on any disc.
@@ -71,8 +70,8 @@ def write_collected(files: Mapping[bytes, Collected]) -> bytes:
     return _lines(
         {"format": COLLECTED_FORMAT, "version": VERSION},
         (
-            {"path": to_text(path), "size": files[path].size, "sha256": files[path].sha256.hex()}
-            for path in sorted(files)
+            f'{{"path": {quoted(path)}, "size": {file.size}, "sha256": "{file.sha256.hex()}"}}'
+            for path, file in sorted(files.items())
         ),
     )
 
@@ -80,25 +79,18 @@ def write_collected(files: Mapping[bytes, Collected]) -> bytes:
 def write_receipt(peer: str, day: str, proof: Sequence[str], received: Iterable[Received]) -> bytes:
     """The receipt of what a day has of a peer; `proof` are the sessions that hold them."""
     head = {"format": RECEIPT_FORMAT, "version": VERSION, "peer": peer, "day": day, "proof": list(proof)}
-    ordered = sorted(received, key=lambda each: (each.path, each.sha256))
     return _lines(
         head,
         (
-            {
-                "path": to_text(each.path),
-                "type": each.kind.value,
-                "size": each.size,
-                "mtime_ns": each.mtime_ns,
-                "sha256": each.sha256.hex(),
-                "copies": each.copies,
-            }
-            for each in ordered
+            f'{{"path": {quoted(path)}, "type": "{kind}", "size": {size}, "mtime_ns": {mtime_ns},'
+            f' "sha256": "{sha256.hex()}", "copies": {copies}}}'
+            for path, kind, size, mtime_ns, sha256, copies in sorted(received)
         ),
     )
 
 
-def _lines(head: dict[str, object], records: Iterable[dict[str, object]]) -> bytes:
-    return b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in (head, *records))
+def _lines(head: dict[str, object], records: Iterable[str]) -> bytes:
+    return "".join(f"{line}\n" for line in (json.dumps(head, ensure_ascii=False), *records)).encode()
 
 
 def read_collected(content: bytes) -> dict[bytes, Collected]:

@@ -86,11 +86,21 @@ def with_content(entry: Entry, size: int, sha256: bytes) -> Entry:
     return _NEW(Entry, (*entry[:2], size, *entry[3:9], sha256, *entry[10:]))
 
 
+def put_below(prefix: bytes, entry: Entry) -> Entry:
+    """The entry with this before its paths."""
+    hardlink = entry.hardlink and prefix + entry.hardlink
+    return _NEW(Entry, (prefix + entry.path, *entry[1:11], hardlink, *entry[12:]))
+
+
 class Fingerprint(NamedTuple):
     """What tells that a staged entry is still the one that was digested, without reading it."""
 
     inode: int
     ctime_ns: int
+
+
+Known = Mapping[bytes, tuple[Entry, Fingerprint]]
+"""Entries of which the digests are known, and what each was when it was digested, by path."""
 
 
 class Fingerprints(Sequence[Fingerprint]):
@@ -134,17 +144,17 @@ def format_record(entry: Entry, prefix: int = 0, further: str = "") -> bytes:
     """
     path, kind, size, mode, uid, gid, mtime_ns, user, group, sha256, target, hardlink, xattrs, rdev = entry
     told = (
-        f'{{"path":{_quoted(path[prefix:])}{_attributes(kind, mode, uid, gid)}{mtime_ns}{_owner(user, group)}'
+        f'{{"path":{quoted(path[prefix:])}{_attributes(kind, mode, uid, gid)}{mtime_ns}{_owner(user, group)}'
     )
     more = ""
     if kind is Kind.FILE:
         more = f',"size":{size},"sha256":"{sha256.hex()}"'
     elif kind is Kind.LINK:
-        more = f',"target":{_quoted(target)}'
+        more = f',"target":{quoted(target)}'
     elif kind in _DEVICES:
         more = f',"rdev":{rdev}'
     if hardlink:
-        more += f',"hardlink":{_quoted(hardlink[prefix:])}'
+        more += f',"hardlink":{quoted(hardlink[prefix:])}'
     if xattrs:
         values = {to_text(name): base64.b64encode(value).decode("ascii") for name, value in xattrs}
         more += f',"xattrs":{_dump(values)}'
@@ -167,7 +177,8 @@ def _owner(user: str, group: str) -> str:
     return "".join(f',"{key}":{_dump(name)}' for key, name in names if name)
 
 
-def _quoted(name: bytes) -> str:
+def quoted(name: bytes) -> str:
+    """The readable form of a name or path as a JSON string, in a fraction of an encoder's time."""
     if _NEEDS_NO_QUOTING.fullmatch(name):
         return f'"{name.decode("ascii")}"'
     return _dump(to_text(name))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from cedarchest.model.findings import Finding
-    from cedarchest.model.index import Entry, Fingerprint, Fingerprints, Kind
+    from cedarchest.model.index import Entry, Fingerprint, Fingerprints, Kind, Known
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,6 @@ class DayIndex:
         return sum(entry.size for entry in self.entries if not entry.hardlink)
 
 
-class Digest(NamedTuple):
-    """The SHA-256 of a file, and the inode that it was taken of."""
-
-    inode: int
-    sha256: bytes
-
-
 class Staging(Protocol):
     """The staging folder: days, their indexes and indicators."""
 
@@ -71,10 +64,11 @@ class Staging(Protocol):
         """
         ...
 
-    def index(self, directory: Path, day: str, known: Mapping[bytes, Digest] | None = None) -> DayIndex:
+    def index(self, directory: Path, day: str, known: Known | None = None) -> DayIndex:
         """The day with all digests, its index saved durably; reads what has no digest yet.
 
-        `known` has those of files that were digested as they came, by path from the disc's root.
+        `known` are entries that were digested as they came, by path from the disc's root: a file that still
+        has the inode of its fingerprint is not read again.
 
         Raises:
             StagingError: as `look`, and where an entry cannot be read or changes while it is.
@@ -148,8 +142,10 @@ class Arriving(Protocol):
     def entries(self) -> tuple[tuple[Entry, Fingerprint], ...]:
         """All that arrived, in order of path from the peer's collect dir, files with their digests.
 
+        All of it is on stable storage then.
+
         Raises:
-            StagingError: something cannot be read, or changes while it is.
+            StagingError: something cannot be read or written out, or changes while it is read.
         """
         ...
 
