@@ -186,7 +186,8 @@ def test_a_file_comes_whole_or_not_at_all(folder: PeerFolder, collected: Path, t
     assert [path.name for path in into.iterdir()] == ["big"]
 
 
-def test_a_transfer_can_be_stopped(server: Sshd, collected: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("resumable", [True, False])
+def test_a_transfer_can_be_stopped(server: Sshd, collected: Path, tmp_path: Path, resumable: bool) -> None:
     (collected / "big").write_bytes(os.urandom(3_000_000))
     slow = Address(collected, login(server, bytes_a_second=200_000))
     peers = RsyncPeers({"alpha": slow}, tmp_path / "scratch")
@@ -196,18 +197,19 @@ def test_a_transfer_can_be_stopped(server: Sshd, collected: Path, tmp_path: Path
 
     def fetch() -> None:
         try:
-            peers.named("alpha").fetch([b"big"], into, nothing)
+            peers.named("alpha").fetch([b"big"], into, nothing, resumable=resumable)
         except PeerError as error:
             ended.append(error)
 
     thread = threading.Thread(target=fetch)
     thread.start()
-    while not any(into.iterdir()):
+    while not any(path.is_file() and path.stat().st_size > 300_000 for path in into.iterdir()):
         time.sleep(0.02)
     peers.stop()
     thread.join(20)
     assert len(ended) == 1
-    assert not (into / "big").exists()
+    left = [path.name for path in into.rglob("*")]
+    assert left == ([".rsync-partial", "big"] if resumable else [])
     with pytest.raises(PeerError):
         peers.named("alpha").look()  # and nothing begins any more
 

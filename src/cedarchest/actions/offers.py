@@ -110,6 +110,9 @@ def ask(
     return offer
 
 
+WORTH_RESUMING = 1 << 20
+"""Bytes of a file of which a part is worth keeping, should the line break; a smaller one comes anew."""
+
 LONGEST_PATH = 4095 - 32
 """PATH_MAX without its NUL (limits.h), and without what rsync adds to a name while a file arrives."""
 
@@ -218,7 +221,8 @@ def fetch(name: str, offer: Offer, root: Path, arrived: Callable[[int], None], p
             arriving.came(path)
             arrived(size)
 
-        lines = folder.fetch(offer.ask_for, into, came)
+        large = any(item.size >= WORTH_RESUMING for item in offer.take)
+        lines = folder.fetch(offer.ask_for, into, came, resumable=large)
         if folder.handover() != offer.handover:
             raise PeerError(
                 f"{name} collected again while it was staged; nothing of it was taken",

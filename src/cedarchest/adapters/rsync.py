@@ -221,7 +221,12 @@ class RsyncFolder:
         return PeerLook(mode, inside, (*unclear, *_problems(done)))
 
     def fetch(
-        self, paths: Iterable[bytes], into: Path, arrived: Callable[[bytes, int], None]
+        self,
+        paths: Iterable[bytes],
+        into: Path,
+        arrived: Callable[[bytes, int], None],
+        *,
+        resumable: bool = True,
     ) -> tuple[str, ...]:
         """Copy these paths below `into`; gives a line for each that could not be had in full."""
 
@@ -235,7 +240,8 @@ class RsyncFolder:
             marks = "--exclude=/cback.*"  # those of the collect dir are no data, whatever comes whole
             chosen = [f"--files-from={wanted}", "--from0", "-r", marks]
             kept = ["--links", "--times", "--perms", "--hard-links", "--chmod=ug-s,o-t,u+r,Du+wx"]
-            how = ["--force", f"--partial-dir={PARTIAL.decode()}", "--out-format=arrived %l %n"]
+            parts = [f"--partial-dir={PARTIAL.decode()}"] if resumable else []
+            how = ["--force", *parts, "--out-format=arrived %l %n"]
             return _problems(self._copy([*chosen, *kept, *how], into, heard))
 
     def put(self, folder: Path) -> None:

@@ -62,13 +62,19 @@ class PeerFolder(Protocol):
         ...
 
     def fetch(
-        self, paths: Iterable[bytes], into: Path, arrived: Callable[[bytes, int], None]
+        self,
+        paths: Iterable[bytes],
+        into: Path,
+        arrived: Callable[[bytes, int], None],
+        *,
+        resumable: bool = True,
     ) -> tuple[str, ...]:
         """Copy these paths below `into`; gives a line for each that could not be had in full.
 
         A folder brings all that is in it now, `.` the whole collect dir.
 
-        A file has its name there only when it is whole; what a broken line left of one is gone on with.
+        A file has its name there only when it is whole; what a broken line left of one that was `resumable`
+        is gone on with, for which it costs a little more to have each.
         `arrived` gets the path and size of each thing that is there, or is about to be; a folder's may end
         in a slash. Nobody gets a right by a copied mode (setuid) and nothing but files, folders and links is
         made.
