@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 from cedarchest import __version__
 from cedarchest.acting import UsageError
 from cedarchest.commands import cycle, discs, finding, proving, setting_up
-from cedarchest.errors import CedarchestError, ExitCode, Interrupted, UnexpectedFailure
+from cedarchest.errors import CedarchestError, ExitCode, Interrupted, unexpected
 from cedarchest.invocation import (
     Invocation,
     conclude,
@@ -135,7 +135,7 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(error, OSError) and not invocation.action:  # nothing was done yet but to say something
             return could_not_tell(error)
         logging.getLogger(__name__).debug("unexpected", exc_info=True)
-        invocation.result = failed(invocation.action, UnexpectedFailure(f"{type(error).__name__}: {error}"))
+        invocation.result = failed(invocation.action, unexpected(error))
     return conclude(invocation, invocation.result)
 
 

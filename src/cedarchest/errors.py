@@ -233,6 +233,20 @@ class UnexpectedFailure(CedarchestError):
     )
 
 
+def unexpected(error: Exception, of: str = "") -> CedarchestError:
+    """What an exception that is none of ours comes to, in words that begin with what it is `of`.
+
+    An interruption may come wherever the program is, and there are places where Python is not prepared for
+    one, such as the start of a thread: whatever it makes of that is an interruption as well.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, Interrupted):
+            return cause
+        cause = cause.__context__
+    return UnexpectedFailure(f"{of}{type(error).__name__}: {error}")
+
+
 def worst(codes: Iterable[int]) -> int:
     """The exit code that stands for several: the worst of them, 0 for none."""
     present = set(codes) - {ExitCode.OK}

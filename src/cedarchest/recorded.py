@@ -12,7 +12,7 @@ from cedarchest.errors import (
     ConfigError,
     Interrupted,
     NewsFailed,
-    UnexpectedFailure,
+    unexpected,
 )
 from cedarchest.report.outcome import Result, failed
 
@@ -49,7 +49,7 @@ def journalled(action: str, config: Config, reporter: ProgressReporter, work: Ca
         result = failed(action, error)
         raise
     except Exception as error:
-        result = failed(action, UnexpectedFailure(f"{type(error).__name__}: {error}"))
+        result = failed(action, unexpected(error))
         raise
     finally:
         if run:

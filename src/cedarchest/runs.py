@@ -14,7 +14,7 @@ from cedarchest.config.choices import ManagedAction
 from cedarchest.errors import (
     CedarchestError,
     Interrupted,
-    UnexpectedFailure,
+    unexpected,
 )
 from cedarchest.report.outcome import Result, failed
 
@@ -201,4 +201,4 @@ def attempt(action: str, run: Run, path: Path, config: Config, ports: Ports) -> 
         return failed(action, error)
     except Exception as error:
         logging.getLogger(__name__).debug("unexpected", exc_info=True)
-        return failed(action, UnexpectedFailure(f"{action}: {type(error).__name__}: {error}"))
+        return failed(action, unexpected(error, f"{action}: "))

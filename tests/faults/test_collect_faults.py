@@ -202,7 +202,7 @@ def test_a_collect_that_is_asked_to_end_ends_and_leaves_what_was_there(
         time.sleep(0.01)
     process.signal(asked)
     began = time.monotonic()
-    assert ended(process) == 5
+    assert ended(process) == 5, process.said()
     assert time.monotonic() - began < 15
     assert old.read_bytes() == b"old"
     assert {path.name for path in (project.root / "collect").iterdir()} == {old.name}

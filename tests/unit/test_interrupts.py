@@ -12,7 +12,7 @@ import pytest
 
 from cedarchest.adapters.interrupts import PATIENCE, Signals
 from cedarchest.adapters.person import TerminalPerson
-from cedarchest.errors import Interrupted
+from cedarchest.errors import Interrupted, UnexpectedFailure, unexpected
 
 
 @pytest.fixture
@@ -111,3 +111,21 @@ def test_two_who_ask_are_answered_one_after_the_other(monkeypatch: pytest.Monkey
         answers.flush()
         assert sorted(each.result(30) for each in both) == [False, True]
         assert first.result()
+
+
+def test_what_python_makes_of_an_interruption_is_one() -> None:
+    """The start of a thread that is interrupted at the wrong moment ends with a KeyError."""
+    limbo: dict[str, str] = {}
+
+    def start() -> None:
+        try:
+            raise Interrupted("the run was interrupted")
+        except Interrupted:
+            del limbo["thread"]
+            raise
+
+    with pytest.raises(KeyError) as caught:
+        start()
+    assert isinstance(unexpected(caught.value), Interrupted)
+    told = unexpected(KeyError("thread"), "stage: ")
+    assert (type(told), told.message) == (UnexpectedFailure, "stage: KeyError: 'thread'")

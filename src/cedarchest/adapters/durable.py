@@ -26,9 +26,9 @@ def durable_file(path: Path, mode: int = 0o600, *, suffix: str = "") -> Iterator
         OSError: it cannot be written.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{suffix}")
-    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    new = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        with os.fdopen(descriptor, "wb") as stream:
+        with os.fdopen(os.open(temporary, new, mode), "wb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())

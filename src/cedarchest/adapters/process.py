@@ -362,7 +362,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.terminate()
     for stream in (process.stdin, process.stdout):
         if stream is not None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):  # ValueError: another thread just closed it
                 stream.close()
     try:
         process.wait(GRACE_S)
