@@ -71,6 +71,18 @@ def test_a_dry_run_of_a_night_writes_nothing(project: Project, home: Path) -> No
     assert sorted(project.root.rglob("*")) == before
 
 
+def test_a_dry_run_after_a_purge_of_what_was_collected_is_of_what_will_be(
+    project: Project, home: Path
+) -> None:
+    sources(project, {"path": str(home)})
+    add(project, f'[[purge.dir]]\npath = "{project.root / "collect"}"\nretain_days = 0')
+    assert project.run("all").status == 0
+    assert not list((project.root / "collect").glob("*.tar*"))
+    ran = project.run("all", "--dry-run")
+    assert ran.status == 0, ran.err
+    assert f"would stage here in {DAY}, once it is collected" in ran.out
+
+
 def test_a_dry_run_before_the_first_night_makes_no_folder_and_misses_none(
     project: Project, home: Path
 ) -> None:

@@ -54,7 +54,7 @@ class PeerOutcome(StrEnum):
     NOTHING_NEW = "nothing-new"
     IGNORED = "ignored"
     FAILED = "failed"
-    AFTER_COLLECT = "after-collect"  # in a plan: it has nothing yet
+    AFTER_COLLECT = "after-collect"  # in a plan: what it has is known only then
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def execute_stage(config: Config, options: StageOptions, *, ports: Ports) -> Sta
     peers = _chosen(config, options.peers)
     day = options.day or format_day(ports.clock.now().date())
     if options.dry_run:
-        later = [peer for peer in peers if options.after_collect and _is_collected_first(peer, config, ports)]
+        later = [peer for peer in peers if options.after_collect and _is_here(peer, config)]
         offers = _offers(config, [peer for peer in peers if peer not in later], day, ports)
         report = _report(config, options, day, offers, ports)
         planned = (StagedPeer(peer.name, PeerOutcome.AFTER_COLLECT) for peer in later)
@@ -123,10 +123,9 @@ def _chosen(config: Config, names: Sequence[str]) -> list[Peer]:
     return [peer for name, peer in known.items() if not names or name in names]
 
 
-def _is_collected_first(peer: Peer, config: Config, ports: Ports) -> bool:
-    """Whether it is this machine, which was not collected yet."""
-    is_here = config.collect is not None and not peer.host and peer.collect_dir == config.collect.dir
-    return is_here and (not peer.collect_dir.is_dir() or ports.peers.named(peer.name).handover() is None)
+def _is_here(peer: Peer, config: Config) -> bool:
+    """Whether it is this machine, whose collect replaces what an earlier one and a purge left of it."""
+    return config.collect is not None and not peer.host and peer.collect_dir == config.collect.dir
 
 
 def _prepare(config: Config, ports: Ports) -> None:
