@@ -7,13 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from cedarchest.errors import (
-    CedarchestError,
-    ConfigError,
-    Interrupted,
-    NewsFailed,
-    unexpected,
-)
+from cedarchest.errors import CedarchestError, ConfigError, Interrupted, NewsFailed, unexpected
 from cedarchest.report.outcome import Result, failed
 
 if TYPE_CHECKING:

@@ -11,11 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cedarchest.config.choices import ManagedAction
-from cedarchest.errors import (
-    CedarchestError,
-    Interrupted,
-    unexpected,
-)
+from cedarchest.errors import CedarchestError, Interrupted, unexpected
 from cedarchest.report.outcome import Result, failed
 
 if TYPE_CHECKING:
