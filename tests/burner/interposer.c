@@ -14,6 +14,7 @@
  * - FAKEBURN_MOUNTINFO names a file to be opened in place of /proc/self/mountinfo.
  * - FAKEBURN_LENGTH names a file with the number of blocks that the kernel takes the disc for, at most.
  * - FAKEBURN_MAXSLEEP (microseconds) caps the sleeps of the burn programs, never those of others.
+ * - FAKEBURN_LINGER (milliseconds) is how much later a thread of theirs ends than it has done its work.
  *
  * Not covered: static programs, direct system calls, fopen() of the drive, listings of /dev, /sys.
  */
@@ -996,20 +997,28 @@ HARMLESS_ADVICE(posix_fadvise64, off64_t)
 HARMLESS_STATFS(fstatfs, statfs)
 HARMLESS_STATFS(fstatfs64, statfs64)
 
-/* ---- sleeps of the burn programs ------------------------------------------------------------ */
+/* ---- the time of the burn programs ---------------------------------------------------------- */
+
+/* The number in the variable NAME, in a burn program that sees a drive; -1 where there is none. */
+static int64_t set_for_burning(const char *name)
+{
+	static const char *const burn_programs[] = { "xorriso", "osirrox", "growisofs", "wodim" };
+	const char *value = getenv(name);
+
+	if (!value || !getenv("FAKEBURN_SOCK"))
+		return -1;
+	for (size_t i = 0; i < sizeof burn_programs / sizeof *burn_programs; i++)
+		if (!strcmp(program_invocation_short_name, burn_programs[i]))
+			return atoll(value);
+	return -1;
+}
 
 /* libburn waits 0.5 s at each of several fixed points; nothing a drive answers can shorten that. */
 static int64_t sleep_cap_ns(void)
 {
-	static const char *const burn_programs[] = { "xorriso", "osirrox", "growisofs", "wodim" };
-	const char *cap = getenv("FAKEBURN_MAXSLEEP");
+	int64_t cap = set_for_burning("FAKEBURN_MAXSLEEP");
 
-	if (!cap || !getenv("FAKEBURN_SOCK"))
-		return INT64_MAX;
-	for (size_t i = 0; i < sizeof burn_programs / sizeof *burn_programs; i++)
-		if (!strcmp(program_invocation_short_name, burn_programs[i]))
-			return atoll(cap) * 1000;
-	return INT64_MAX;
+	return cap < 0 ? INT64_MAX : cap * 1000;
 }
 
 static int capped(const struct timespec *asked, struct timespec *cut)
@@ -1047,4 +1056,39 @@ unsigned sleep(unsigned seconds)
 {
 	struct timespec asked = { seconds, 0 }, left = { 0, 0 };
 	return nanosleep(&asked, &left) ? (unsigned)left.tv_sec : 0;
+}
+
+struct lingering {
+	void *(*work)(void *);
+	void *arg;
+	int64_t ms;
+};
+
+static void *linger(void *arg)
+{
+	struct lingering own = *(struct lingering *)arg;
+	struct timespec more = { own.ms / 1000, own.ms % 1000 * 1000000 };
+	void *result;
+
+	free(arg);
+	result = own.work(own.arg);
+	syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &more, NULL);
+	return result;
+}
+
+/* xorriso has two threads wait for one; what comes of it shows while that one takes time to end. */
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*work)(void *), void *arg)
+{
+	REAL(int, pthread_create, pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+	int64_t ms = set_for_burning("FAKEBURN_LINGER");
+	struct lingering *own = ms > 0 ? malloc(sizeof *own) : NULL;
+	int failed;
+
+	if (!own)
+		return real(thread, attributes, work, arg);
+	*own = (struct lingering){ work, arg, ms };
+	failed = real(thread, attributes, linger, own);
+	if (failed)
+		free(own);
+	return failed;
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import random
 import shutil
@@ -24,7 +25,10 @@ from tests.conftest import Project
 from tests.running import started
 
 from cedarchest.adapters.optical import OpticalDrive
-from cedarchest.adapters.xorriso import Xorriso
+from cedarchest.adapters.xorriso import Limits, Xorriso
+from cedarchest.adapters.xorriso_words import BurnOptions
+from cedarchest.errors import ToolFailed
+from cedarchest.ports.drive import Graft, SessionSource
 
 pytestmark = pytest.mark.long
 
@@ -429,6 +433,22 @@ def test_a_drive_that_goes_away_is_an_error_of_the_drive_and_of_no_disc(
         assert not project.is_marked(DAY)
         drive.plug()
         assert_put_right(project, drive, DAY)
+
+
+def test_a_xorriso_that_never_ends_once_it_has_lost_its_drive_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    (tmp_path / "large").write_bytes(os.urandom(3_000_000))
+    source = SessionSource("TEST", 0, (), (Graft(bytes(tmp_path), b"/day"),), (), 0)
+    tool = Xorriso(Limits(lost_s=1))
+    with burner("bd-r") as drive:
+        drive.faults([Fault("write", lba=500, effect=Effect.POWER_LOSS)])
+        monkeypatch.setenv("FAKEBURN_LINGER", "2000")
+        with pytest.raises(ToolFailed, match="Lost connection to drive") as failed:
+            tool.burn(source, BurnOptions("/dev/sr0", optical=True), lambda _: None, lambda _: None)
+    assert "cable" in failed.value.advice
+    assert f"xorriso ended with {-signal.SIGKILL}" in caplog.text
 
 
 def test_a_check_that_lost_its_power_is_made_again_without_a_second_burn(project: Project) -> None:

@@ -32,6 +32,11 @@ class Home:
         self.give(path, USER)
         return path
 
+    def become_root(self) -> None:
+        """With a folder for state that is empty, whatever this machine's own has."""
+        self.uid = 0
+        self.environ["XDG_STATE_HOME"] = str(self.folder("state"))
+
     def file(self, path: Path, *, mode: int = 0o644, owner: int = USER) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
@@ -202,7 +207,7 @@ def test_a_link_to_a_file_of_our_own_is_taken(home: Home) -> None:
 
 
 def test_root_takes_no_file_from_the_current_folder(home: Home) -> None:
-    home.uid = 0
+    home.become_root()
     home.file(home.cwd / NAME, owner=0)
     home.give(home.cwd, 0)
     reason = home.refused().problems[0]
@@ -210,7 +215,7 @@ def test_root_takes_no_file_from_the_current_folder(home: Home) -> None:
 
 
 def test_root_takes_the_system_file_even_from_its_own_folder(home: Home) -> None:
-    home.uid = 0
+    home.become_root()
     home.cwd = home.system.parent
     home.file(home.system, owner=0)
     assert home.find() == home.system
@@ -218,14 +223,14 @@ def test_root_takes_the_system_file_even_from_its_own_folder(home: Home) -> None
 
 @needs_root
 def test_root_takes_no_file_from_the_home_of_a_user(home: Home) -> None:
-    home.uid = 0
+    home.become_root()
     home.file(home.home / ".config/cedarchest" / NAME)
     assert "belongs to another user" in home.refused().problems[1]
 
 
 @needs_root
 def test_root_takes_the_file_in_its_own_home(home: Home) -> None:
-    home.uid = 0
+    home.become_root()
     path = home.file(home.home / ".config/cedarchest" / NAME, owner=0)
     os.chown(path.parent, 0, 0)
     path.parent.chmod(0o755)

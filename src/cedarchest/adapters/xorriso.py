@@ -62,12 +62,17 @@ PROBLEMS_TOLERATED = 32
 """The status of a run that went on after a SORRY: its input changed, or the disc has a torn session."""
 
 
+DRIVE_LOST = "Lost connection to drive"
+"""What it says then. Seldom it does not end: two of its threads wait for a third, one of them for ever."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How long xorriso may be silent, in seconds."""
 
     question_s: float = 180.0
     burn_s: float = 1800.0
+    lost_s: float = 30.0  # while it burned, once it has lost the drive
 
 
 PIPE_TAKES = 1 << 15
@@ -213,12 +218,27 @@ class Xorriso:
             child.send(b"-close on\n-end\n" if source.closes(size) else b"-end\n")
             child.end_of_commands()  # it reads to the end of the pipe before it acts on `-end`
             pace = WritePace(time.monotonic)
-            for line in child.lines():
-                if (done := parse_progress(line)) is not None:
-                    pace.reached(done)
-                    progress(min(done, size))
-            answer = child.finish()
+
+            def reached(block: int) -> None:
+                pace.reached(block)
+                progress(min(block, size))
+
+            answer = self._watched(child, reached)
         return replace(_judge(answer, options), speed_kb_s=pace.kb_s)
+
+    def _watched(self, child: Running, reached: Callable[[int], None]) -> Completed:
+        """Wait for the end of a burn; once its drive is lost, it has little time for that."""
+        try:
+            for line in child.lines():
+                if (block := parse_progress(line)) is not None:
+                    reached(block)
+                elif DRIVE_LOST in line:
+                    child.stall_s = min(child.stall_s, self.limits.lost_s)
+            return child.finish()
+        except ToolTimeout:
+            if not _has_lost_drive(child.transcript):
+                raise
+            return Completed(child.argv, child.process.returncode, tuple(child.transcript))
 
     @contextlib.contextmanager
     def reading_ahead(self, made_dirs: Sequence[bytes], grafts: Sequence[Graft]) -> Iterator[None]:
@@ -355,10 +375,14 @@ def _reason(lines: Sequence[str], status: int | None) -> str:
     return shown or f"it ended with status {status}"
 
 
+def _has_lost_drive(lines: Sequence[str]) -> bool:
+    return any(DRIVE_LOST in line for line in lines)
+
+
 def _drive_advice(lines: Sequence[str]) -> str:
     text = "\n".join(lines)
     if "busy" in text.lower():
         return "Another program uses the drive; end it and run the command again."
-    if "Lost connection" in text:
+    if _has_lost_drive(lines):
         return "Check the drive's cable and power, then run the command again."
     return "Run the command again with -v for the whole transcript."
