@@ -394,14 +394,14 @@ def test_zeros_where_a_burn_was_cut_off_are_no_proof(project: Project, medium: s
 @pytest.mark.slow
 def test_an_area_that_reads_slowly_is_told_and_its_day_stored(project: Project) -> None:
     with burner("dvd+r") as drive:
-        project.stage(DAY, {"large": bytes(140 << 20)})
-        second, third = 64 << 20 >> 11, 2 * 64 << 20 >> 11
-        slow = Fault("read", second, end=third, effect=Effect.SLOW, seconds=0.01, times=ALWAYS)
+        project.stage(DAY, {"large": bytes(130 << 20)})
+        third, fourth = 2 * 64 << 20 >> 11, 3 * 64 << 20 >> 11
+        slow = Fault("read", third, end=fourth, effect=Effect.SLOW, seconds=0.1, times=ALWAYS)
         drive.faults([slow])
         ran = project.run("store")
         assert ran.status == 0, ran.err
         assert sum(drive.fired()) > 10
-        assert f"reads slowly at blocks {second} to {third - 1}" in ran.err
+        assert f"reads slowly at blocks {third} to {fourth - 1}" in ran.err
         assert project.is_marked(DAY)
 
 
