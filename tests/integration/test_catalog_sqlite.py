@@ -485,6 +485,29 @@ def test_a_catalog_can_be_read_and_written_after_a_kill_at_any_moment_of_its_fir
                 assert catalog.discs() == ()
 
 
+def test_reading_only_sees_each_state_of_a_catalog_that_others_write(path: Path) -> None:
+    def another(number: int) -> DiscRecord:
+        return DiscRecord(f"disc-{number}", f"DISC_{number}", Medium.BD_R, 1, NOON)
+
+    with open_catalog(url_of(path), read_only=True) as reader:
+        seen = [len(reader.discs())]
+        fill(path, DISC)
+        seen.append(len(reader.discs()))
+        with open_catalog(url_of(path)) as writer:
+            for number in (2, 3):
+                writer.put_disc(another(number))
+                seen.append(len(reader.discs()))
+            writer.put_disc(another(4))
+        seen.append(len(reader.discs()))
+        fill(path, another(5))
+        seen.append(len(reader.discs()))
+        assert list(path.parent.iterdir()) == [path]
+        path.rename(path.with_name("before"))
+        fill(path, DISC)
+        seen.append(len(reader.discs()))
+    assert seen == [0, 1, 2, 3, 4, 5, 1]
+
+
 def test_reading_only_says_when_the_file_changed_while_it_was_read(path: Path) -> None:
     with open_catalog(url_of(path)) as writer:
         writer.put_session(SESSION, DISC)

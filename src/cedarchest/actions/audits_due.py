@@ -48,6 +48,17 @@ def check_states(config: Config, ports: Ports) -> tuple[CheckState, ...]:
 def check_state(config: Config, disc: DiscRecord, ports: Ports) -> CheckState:
     """How a disc stands with its checks."""
     sessions, checks = ports.catalog.sessions(disc.disc_id), ports.catalog.checks(disc.disc_id)
+    return check_state_of(config, disc, sessions, checks, ports)
+
+
+def check_state_of(
+    config: Config,
+    disc: DiscRecord,
+    sessions: Sequence[SessionRecord],
+    checks: Sequence[CheckRecord],
+    ports: Ports,
+) -> CheckState:
+    """The same of a disc whose sessions and checks are known already."""
     known = turns_of(disc, sessions, checks, ports)
     verified = [each.number for each in sessions if each.status is SessionStatus.VERIFIED]
     ages = [turns.read_since(at) for number, (turns, at) in known.items() if number in verified]

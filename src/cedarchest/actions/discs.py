@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from cedarchest.actions.audits_due import CheckState, check_state
-from cedarchest.actions.facts import days_on, disc_named, free_blocks, used_blocks
+from cedarchest.actions.audits_due import CheckState, check_state_of
+from cedarchest.actions.facts import days_on, disc_named, free_blocks, used_blocks, without_maps
 from cedarchest.actions.marks import Standing, last_digests, standing
 from cedarchest.actions.receipts import leave_receipts
 from cedarchest.actions.reuse import LOST, give_up
@@ -96,17 +96,18 @@ def execute_discs(config: Config, label: str | None, *, ports: Ports) -> tuple[D
                 f"the catalog knows no disc {label}", advice="`cedarchest discs` lists those it knows."
             )
         discs = (named,)
-    now, catalog = ports.clock.now(), ports.catalog
-    return tuple(
-        DiscSummary(
-            disc,
-            catalog.sessions(disc.disc_id),
-            catalog.checks(disc.disc_id),
-            catalog.places(disc.disc_id),
-            check_state(config, disc, ports),
-            now,
-        )
-        for disc in discs
+    return tuple(_summary(config, disc, ports) for disc in discs)
+
+
+def _summary(config: Config, disc: DiscRecord, ports: Ports) -> DiscSummary:
+    sessions, checks = ports.catalog.sessions(disc.disc_id), ports.catalog.checks(disc.disc_id)
+    return DiscSummary(
+        disc,
+        without_maps(sessions),
+        checks,
+        ports.catalog.places(disc.disc_id),
+        check_state_of(config, disc, sessions, checks, ports),
+        ports.clock.now(),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from cedarchest.errors import NoMedium, NotAppendable
 from cedarchest.model.disc import (
@@ -101,6 +102,11 @@ def visible_entries(catalog: Catalog, disc_id: str, base: int) -> dict[bytes, St
     return shown
 
 
+def without_maps(sessions: Iterable[SessionRecord]) -> tuple[SessionRecord, ...]:
+    """Sessions without their block maps, which are large: for a look at many discs at once."""
+    return tuple(replace(session, block_map=b"") for session in sessions)
+
+
 def newest_written(
     contents: Iterable[tuple[SessionRecord, DayContent]],
 ) -> tuple[SessionRecord, DayContent] | None:
@@ -111,11 +117,16 @@ def newest_written(
 
 
 def is_whole(catalog: Catalog, day: str, digest: bytes) -> bool:
-    """Whether discs prove all of a day with this index digest.
+    """Whether discs prove all of a day with this index digest."""
+    return are_whole(catalog, catalog.contents(day), digest)
+
+
+def are_whole(catalog: Catalog, contents: Iterable[tuple[SessionRecord, DayContent]], digest: bytes) -> bool:
+    """Whether contents of a day, on discs that count, prove all of it with this index digest.
 
     In one session with those it stands on, or in all volumes of a set with what they rest on.
     """
-    verified = [each for each in catalog.contents(day) if each[0].status is SessionStatus.VERIFIED]
+    verified = [each for each in contents if each[0].status is SessionStatus.VERIFIED]
     names = {session.name for session, _ in verified}
     sets: dict[str, list[tuple[SessionRecord, DayContent]]] = {}
     for session, content in verified:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from cedarchest.actions.audits_due import CheckState, check_states
 from cedarchest.actions.copies import is_due_as
-from cedarchest.actions.facts import is_on_a_disc, is_whole, newest_written
+from cedarchest.actions.facts import are_whole, is_on_a_disc, newest_written, without_maps
 from cedarchest.actions.loading import CurrentDisc, find_current
 from cedarchest.actions.marks import awaits_check, is_proven
 from cedarchest.actions.past_runs import RunsReport, look_at_runs
@@ -16,12 +18,22 @@ from cedarchest.actions.reuse import ERASED
 from cedarchest.actions.writers import all_writers, copies_with_drives
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError, NotAppendable
-from cedarchest.model.disc import CLOSED_BADLY, UNREADABLE, SessionStatus
+from cedarchest.model.disc import (
+    CLOSED_BADLY,
+    UNREADABLE,
+    DayContent,
+    DiscRecord,
+    SessionRecord,
+    SessionStatus,
+)
 from cedarchest.model.names import label_word
 from cedarchest.model.plan import StorePlan, sessions_until_full
 from cedarchest.ports import DayIndex, Ports, StagedDay
 
 RECENT_SESSIONS = 7
+
+KnownDiscs = Mapping[DiscRecord, Sequence[SessionRecord]]
+Contents = Sequence[tuple[SessionRecord, DayContent]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +89,8 @@ def execute_status(config: Config, *, ports: Ports) -> StatusReport:
         return StatusReport((), None, "", 0, None, runs=look_at_runs(config, ports=ports))
     staged = ports.staging.days(config.require_stage().dir)
     due = [day for day in staged if day.staged and not _is_stored(config, day, ports)]
-    days = _days(staged, {day.day for day in due}, ports)
+    known = _known_discs(ports)
+    days = _days(staged, {day.day for day in due}, known, ports)
     looked_at, problems = indexes_of(due, ports.staging.look)
     plan, current, problem = _drive(config, [day for day in looked_at if not awaits_check(day, ports)], ports)
     return StatusReport(
@@ -88,20 +101,24 @@ def execute_status(config: Config, *, ports: Ports) -> StatusReport:
         days_until_full=_days_until_full(current),
         problem=problem,
         day_problems=(*problems, *(plan.refused if plan else ())),
-        notices=tuple(_notices(ports)),
+        notices=tuple(_notices(known)),
         runs=look_at_runs(config, ports=ports),
         checks=check_states(config, ports),
     )
 
 
-def _notices(ports: Ports) -> Iterator[str]:
+def _known_discs(ports: Ports) -> KnownDiscs:
+    return {disc: without_maps(ports.catalog.sessions(disc.disc_id)) for disc in ports.catalog.discs()}
+
+
+def _notices(known: KnownDiscs) -> Iterator[str]:
     """What of discs should not be forgotten, though nothing is due for it."""
-    for disc in ports.catalog.discs():
+    for disc, sessions in known.items():
         if disc.given_up:
             continue
         if disc.reason == CLOSED_BADLY:
             yield f"{disc.label} takes no more sessions: {disc.reason}"
-        for session in ports.catalog.sessions(disc.disc_id):
+        for session in sessions:
             if session.status is SessionStatus.BAD and session.reason.startswith(UNREADABLE):
                 drive = session.reason.removeprefix(UNREADABLE).partition(":")[0]
                 yield (
@@ -120,31 +137,50 @@ def _is_stored(config: Config, day: StagedDay, ports: Ports) -> bool:
         return False  # the plan says what is wrong with it
 
 
-def _days(staged: tuple[StagedDay, ...], due: Container[str], ports: Ports) -> tuple[DayStatus, ...]:
-    labels = {disc.disc_id: disc.label for disc in ports.catalog.discs()}
+def _days(
+    staged: tuple[StagedDay, ...], due: Container[str], known: KnownDiscs, ports: Ports
+) -> tuple[DayStatus, ...]:
+    discs = {disc.disc_id: disc for disc in known}
     by_day = {day.day: day for day in staged}
-    every = sorted({*by_day, *ports.catalog.days()})
-    found = (_day(name, by_day.get(name), labels, due, ports) for name in every)
+    held = _contents(known)
+    found = (
+        _day(name, by_day.get(name), held.get(name, ()), discs, due, ports)
+        for name in sorted({*by_day, *held})
+    )
     return tuple(day for day in found if day is not None)
 
 
+def _contents(known: KnownDiscs) -> Mapping[str, Contents]:
+    """Where content of each day stands, on any disc, oldest session first."""
+    held = defaultdict(list)
+    for session in sorted(chain.from_iterable(known.values()), key=lambda session: session.created_at):
+        for content in session.days:
+            held[content.day].append((session, content))
+    return held
+
+
 def _day(
-    name: str, day: StagedDay | None, labels: Mapping[str, str], due: Container[str], ports: Ports
+    name: str,
+    day: StagedDay | None,
+    ever: Contents,
+    discs: Mapping[str, DiscRecord],
+    due: Container[str],
+    ports: Ports,
 ) -> DayStatus | None:
     """How a day stands; None for one that is of the past: nothing is left of it, and on purpose."""
-    contents = ports.catalog.contents(name)
+    contents = [each for each in ever if not discs[each[0].disc_id].given_up]
+    labels = {session.disc_id: discs[session.disc_id].label for session, _ in ever}
     proven = [labels[s.disc_id] for s, _ in contents if s.status is SessionStatus.VERIFIED]
     unsettled = (SessionStatus.BURNT, SessionStatus.INTENDED, SessionStatus.CLAIMED)
     open_ = [labels[s.disc_id] for s, _ in contents if s.status in unsettled]
     staged = day is not None and day.staged
     was_on: tuple[str, ...] = ()
     if not staged and not open_:
-        ever = ports.catalog.contents(name, everywhere=True)
         newest = newest_written(ever)
         if newest is None or newest[0].reason == ERASED:
             if day is None and not proven:
                 return None
-        elif not is_whole(ports.catalog, name, newest[1].index_digest):
+        elif not are_whole(ports.catalog, contents, newest[1].index_digest):
             was_on = (labels[newest[0].disc_id],)
     stored = (day.marked_stored or (staged and name not in due)) if day else bool(proven)
     return DayStatus(

@@ -547,9 +547,9 @@ def _copies_query(day: str) -> Select[*tuple[Any, ...]]:
 
 
 def _sessions(connection: Connection, query: Select[*tuple[Any, ...]]) -> tuple[SessionRecord, ...]:
-    return tuple(session_of(row, _days(connection, row.id)) for row in connection.execute(query).all())
-
-
-def _days(connection: Connection, key: int) -> Iterable[Row[*tuple[Any, ...]]]:
-    table = schema.days
-    return connection.execute(select(table).where(table.c.session_id == key).order_by(table.c.position))
+    days = schema.days
+    keys = query.with_only_columns(schema.sessions.c.id).order_by(None)
+    held: dict[int, list[Row[*tuple[Any, ...]]]] = {}
+    for day in connection.execute(select(days).where(days.c.session_id.in_(keys)).order_by(days.c.position)):
+        held.setdefault(day.session_id, []).append(day)
+    return tuple(session_of(row, held.get(row.id, ())) for row in connection.execute(query))

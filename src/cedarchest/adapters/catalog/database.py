@@ -28,7 +28,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
-from sqlalchemy.pool import NullPool, QueuePool, StaticPool
+from sqlalchemy.pool import QueuePool, StaticPool
 
 from cedarchest.adapters.catalog.upgrade import SchemaState, create_schema, migrate, schema_state
 from cedarchest.errors import CatalogError, CedarchestError, DiskFull
@@ -36,6 +36,9 @@ from cedarchest.errors import CatalogError, CedarchestError, DiskFull
 _CACHE_KIB = 64 << 10
 _WRITING = "cedarchest_writing"
 _WAL_HEADER = 32  # bytes; sqlite.org, "Database File Format" 4.1
+
+Stamp = tuple[tuple[int, int] | None, ...]
+"""Sizes and times of the main file and of its WAL, None where there is none."""
 
 
 class _Unguarded(sqlite3.Connection):
@@ -50,6 +53,7 @@ class Database:
         self._read_only = read_only
         self._busy_timeout_s = busy_timeout_s
         self._engine = self._make_engine()
+        self._known: Stamp | None = None  # what the read-only connections that are kept are to
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -59,12 +63,19 @@ class Database:
             CatalogError: the catalog cannot be read, or holds what we do not understand.
         """
         before = self._stamp() if self._read_only else ()
+        is_other = self._read_only and before != self._known
+        if is_other:
+            self._engine.dispose()
         unguarded = False
         try:
             with self._engine.connect() as connection, connection.begin():
                 unguarded = isinstance(connection.connection.dbapi_connection, _Unguarded)
-                if self._read_only and schema_state(connection, self.path) is not SchemaState.CURRENT:
+                if self._read_only and not unguarded:
+                    connection.detach()  # while it is open no writer can fold the WAL
+                if is_other and schema_state(connection, self.path) is not SchemaState.CURRENT:
                     raise self._earlier()
+                if is_other:
+                    self._known = before
                 yield connection
         except (SQLAlchemyError, sqlite3.Error, ValueError) as error:
             if unguarded and self._has_changed_since(before):
@@ -110,7 +121,7 @@ class Database:
 
     def _make_engine(self) -> Engine:
         if self._read_only:
-            engine = create_engine("sqlite://", creator=self._connect_to_read, poolclass=NullPool)
+            engine = create_engine("sqlite://", creator=self._connect_to_read, poolclass=QueuePool)
         else:
             engine = create_engine("sqlite://", creator=self._connect_to_write, poolclass=QueuePool)
         # The driver begins transactions by itself, before some statements only; so it is told not to.
@@ -176,7 +187,7 @@ class Database:
             connection.execute("SELECT count(*) FROM sqlite_master")
         return connection
 
-    def _stamp(self) -> tuple[tuple[int, int] | None, ...]:
+    def _stamp(self) -> Stamp:
         """What of the main file and of a WAL with content changes when they are written."""
         return self._stamp_of(self.path, 0), self._stamp_of(self._beside("-wal"), _WAL_HEADER)
 
@@ -189,7 +200,7 @@ class Database:
             raise explain_os(error, self.path) from error
         return (status.st_size, status.st_mtime_ns) if status.st_size > least else None
 
-    def _has_changed_since(self, before: tuple[tuple[int, int] | None, ...]) -> bool:
+    def _has_changed_since(self, before: Stamp) -> bool:
         """Whether a file that was read is another one now; a WAL that was not there was not read."""
         return any(was and was != now for was, now in zip(before, self._stamp(), strict=True))
 
