@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from tests.cli.program import told
 from tests.conftest import Project
+
+from cedarchest.actions.status import DayStatus, StatusReport
+from cedarchest.report.text import status
 
 FIRST, SECOND, THIRD = "2026/11/20", "2026/11/21", "2026/11/22"
 
@@ -45,6 +50,29 @@ def test_every_day_has_its_line(project: Project) -> None:
     ]
     assert lines[4].startswith(f"{label} has 4.7 GB left, about ")
     assert lines[5].startswith(f"would store {THIRD} on {label}: up to ")
+
+
+def test_days_that_went_to_discs_long_ago_have_one_line() -> None:
+    def passed(number: int, **more: object) -> DayStatus:
+        day = (date(2026, 1, 1) + timedelta(number)).strftime("%Y/%m/%d")
+        plain: dict[str, Any] = {"staged": False, "stored": True, "discs": (f"D{number // 10}",)}
+        return DayStatus(day, **{**plain, **more})
+
+    days = [passed(number) for number in range(100)]
+    days[3] = passed(3, stored=False, discs=(), was_on=("D0",))
+    days[5] = passed(5, staged=True)
+    found = status(StatusReport(tuple(days), None, "", 0, None))
+    assert found.text[:3] == [
+        "2026/01/01 to 2026/03/10  67 days stored on 7 discs  (no longer staged)",
+        "2026/01/04  LOST: was on D0, proven no more  (no longer staged)",
+        "2026/01/06  stored on D0",
+    ]
+    assert [line[:10] for line in found.text[3:34]] == [day.day for day in days[-31:]]
+    table = found.figures["table"]
+    assert isinstance(table, list)
+    assert len(table) == 100
+    few = status(StatusReport(tuple(days[6:40]), None, "", 0, None))
+    assert [line[:10] for line in few.text[:34]] == [day.day for day in days[6:40]]
 
 
 def test_the_table_says_what_is_due_and_where_it_would_go(project: Project) -> None:

@@ -126,7 +126,10 @@ def purge(
 
 
 def status(context: typer.Context) -> None:
-    """Tell which days are staged and stored, on which discs, what is due and what to insert."""
+    """Tell which days are staged and stored, on which discs, what is due and what to insert.
+
+    Days that went to discs long ago have one line together; with --json each has its own entry.
+    """
     from cedarchest.actions.status import execute_status
     from cedarchest.report import text
 

@@ -26,6 +26,10 @@ from cedarchest.report.scheduling import run_figures, run_lines
 from cedarchest.report.stored import volume_figures, volume_lines
 from cedarchest.report.verified import verified
 
+RECENT_DAYS = 31
+SUMMED_UP = 7
+"""So many days at least are summed up in one line, where they are on discs and no longer staged."""
+
 
 def purged(report: PurgeReport, *, dry_run: bool) -> Result:
     """The result of `purge`."""
@@ -141,9 +145,22 @@ def _day_line(day: DayStatus) -> str:
     return f"{day.day}  {state}{'  (no longer staged)' if gone else ''}"
 
 
+def _day_lines(days: Sequence[DayStatus]) -> list[str]:
+    """A line for each day, and one for all that went to discs so long ago that there is no more to say."""
+    passed = [day for day in days if day.discs and not (day.staged or day.unproven or day.was_on)]
+    earlier = passed[:-RECENT_DAYS]
+    if len(earlier) < SUMMED_UP:
+        return [_day_line(day) for day in days]
+    first, last = earlier[0].day, earlier[-1].day
+    discs = counted(len({label for day in earlier for label in day.discs}), "disc")
+    summed = f"{first} to {last}  {len(earlier)} days stored on {discs}  (no longer staged)"
+    left = frozenset(day.day for day in earlier)
+    return [summed, *(_day_line(day) for day in days if day.day not in left)]
+
+
 def status(report: StatusReport) -> Result:
-    """The result of `status`."""
-    lines = [_day_line(day) for day in report.days]
+    """The result of `status`; its table has every day, its text names those of long ago together."""
+    lines = _day_lines(report.days)
     if report.current:
         more = f", about {report.days_until_full} more days" if report.days_until_full is not None else ""
         lines.append(f"{report.current} has {shown(report.free_blocks)} left{more}")
