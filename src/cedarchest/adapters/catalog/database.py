@@ -120,10 +120,8 @@ class Database:
         self._engine.dispose()
 
     def _make_engine(self) -> Engine:
-        if self._read_only:
-            engine = create_engine("sqlite://", creator=self._connect_to_read, poolclass=QueuePool)
-        else:
-            engine = create_engine("sqlite://", creator=self._connect_to_write, poolclass=QueuePool)
+        creator = self._connect_to_read if self._read_only else self._connect_to_write
+        engine = create_engine("sqlite://", creator=creator, poolclass=QueuePool)
         # The driver begins transactions by itself, before some statements only; so it is told not to.
         event.listen(engine, "begin", _begin)
         return engine
