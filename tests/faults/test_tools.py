@@ -248,6 +248,17 @@ def test_a_burn_that_hangs_is_ended(
     assert not (tmp_path / "x.iso").exists()
 
 
+def test_a_file_that_is_named_like_a_lost_drive_is_none(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    said = "echo \"I:1: libisofs : WARNING : Cannot read '/libburn : FATAL : Lost connection to drive'\"\n"
+    environ = fake(SAYS_PID + SIZE + said + "exec sleep 600\n")
+    monkeypatch.setenv("PATH", environ["PATH"])
+    with pytest.raises(ToolTimeout, match="said nothing"):
+        burn(Xorriso(SHORT), tmp_path / "x.iso")
+    assert_ended(environ)
+
+
 def test_a_burn_that_takes_no_commands_is_ended(
     fake: Fake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -169,10 +169,9 @@ def _day(
 ) -> DayStatus | None:
     """How a day stands; None for one that is of the past: nothing is left of it, and on purpose."""
     contents = [each for each in ever if not discs[each[0].disc_id].given_up]
-    labels = {session.disc_id: discs[session.disc_id].label for session, _ in ever}
-    proven = [labels[s.disc_id] for s, _ in contents if s.status is SessionStatus.VERIFIED]
+    proven = [discs[s.disc_id].label for s, _ in contents if s.status is SessionStatus.VERIFIED]
     unsettled = (SessionStatus.BURNT, SessionStatus.INTENDED, SessionStatus.CLAIMED)
-    open_ = [labels[s.disc_id] for s, _ in contents if s.status in unsettled]
+    open_ = [discs[s.disc_id].label for s, _ in contents if s.status in unsettled]
     staged = day is not None and day.staged
     was_on: tuple[str, ...] = ()
     if not staged and not open_:
@@ -181,7 +180,7 @@ def _day(
             if day is None and not proven:
                 return None
         elif not are_whole(ports.catalog, contents, newest[1].index_digest):
-            was_on = (labels[newest[0].disc_id],)
+            was_on = (discs[newest[0].disc_id].label,)
     stored = (day.marked_stored or (staged and name not in due)) if day else bool(proven)
     return DayStatus(
         name,

@@ -62,8 +62,8 @@ PROBLEMS_TOLERATED = 32
 """The status of a run that went on after a SORRY: its input changed, or the disc has a torn session."""
 
 
-DRIVE_LOST = "Lost connection to drive"
-"""What it says then. Seldom it does not end: two of its threads wait for a third, one of them for ever."""
+DRIVE_LOST = "libburn : FATAL : Lost connection to drive"
+"""How a line of it ends then. It may not end itself: two of its threads wait for a third, one for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +232,7 @@ class Xorriso:
             for line in child.lines():
                 if (block := parse_progress(line)) is not None:
                     reached(block)
-                elif DRIVE_LOST in line:
+                elif _has_lost_drive([line]):
                     child.stall_s = min(child.stall_s, self.limits.lost_s)
             return child.finish()
         except ToolTimeout:
@@ -376,7 +376,7 @@ def _reason(lines: Sequence[str], status: int | None) -> str:
 
 
 def _has_lost_drive(lines: Sequence[str]) -> bool:
-    return any(DRIVE_LOST in line for line in lines)
+    return any(line.endswith(DRIVE_LOST) for line in lines)
 
 
 def _drive_advice(lines: Sequence[str]) -> str:

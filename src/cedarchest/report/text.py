@@ -27,8 +27,10 @@ from cedarchest.report.stored import volume_figures, volume_lines
 from cedarchest.report.verified import verified
 
 RECENT_DAYS = 31
+"""Of days that are on discs and no longer staged, so many of the newest have lines of their own."""
+
 SUMMED_UP = 7
-"""So many days at least are summed up in one line, where they are on discs and no longer staged."""
+"""Of the others, one line says as much where there are so many of them."""
 
 
 def purged(report: PurgeReport, *, dry_run: bool) -> Result:
