@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import pty
 import re
 import threading
 import time
+from collections.abc import Callable, Iterator
+from typing import TextIO
 
 import pytest
 
 from cedarchest.report.progress import ProgressReporter
+
+
+@contextlib.contextmanager
+def terminal() -> Iterator[tuple[TextIO, Callable[[], str]]]:
+    """A terminal to write to, and what it has shown once it is left."""
+    ours, theirs = pty.openpty()
+    shown: list[bytes] = []
+    with os.fdopen(ours, "rb", buffering=0) as screen:
+        with os.fdopen(theirs, "w") as stream:
+            yield stream, lambda: b"".join(shown).decode()
+        with contextlib.suppress(OSError):  # EIO is its end
+            while piece := screen.read(65_536):
+                shown.append(piece)
 
 
 def test_without_a_terminal_a_line_says_phase_share_rate_and_what_is_left() -> None:
@@ -37,18 +53,14 @@ def test_without_a_terminal_nothing_is_said_of_what_takes_less_than_a_minute() -
 
 @pytest.mark.parametrize("total", [0, 10_000_000])
 def test_on_a_terminal_a_bar_shows_phase_and_rate(total: int) -> None:
-    ours, theirs = pty.openpty()
-    try:
-        with os.fdopen(theirs, "w") as terminal:
-            reporter = ProgressReporter(terminal)
-            reporter.phase("writing CC_1 session 1", total)
-            for step in range(1, 9):
-                reporter.advance(step * 1_000_000)
-                time.sleep(0.06)
-            reporter.finish()
-            shown = os.read(ours, 65_536).decode()
-    finally:
-        os.close(ours)
+    with terminal() as (stream, showing):
+        reporter = ProgressReporter(stream)
+        reporter.phase("writing CC_1 session 1", total)
+        for step in range(1, 9):
+            reporter.advance(step * 1_000_000)
+            time.sleep(0.06)
+        reporter.finish()
+    shown = showing()
     assert "writing CC_1 session 1" in shown
     assert "MB" in shown
     assert "MB/s" in shown
@@ -97,17 +109,13 @@ def test_without_a_terminal_two_drives_have_lines_of_their_own() -> None:
 
 
 def test_on_a_terminal_two_drives_have_bars_of_their_own() -> None:
-    ours, theirs = pty.openpty()
-    try:
-        with os.fdopen(theirs, "w") as terminal:
-            reporter = ProgressReporter(terminal)
-            reporter.phase("indexing", 100)
-            reporter.advance(100)
-            in_two_threads(reporter)
-            reporter.finish()
-            shown = os.read(ours, 65_536).decode()
-    finally:
-        os.close(ours)
+    with terminal() as (stream, showing):
+        reporter = ProgressReporter(stream)
+        reporter.phase("indexing", 100)
+        reporter.advance(100)
+        in_two_threads(reporter)
+        reporter.finish()
+    shown = showing()
     last = shown.rpartition("writing CC_1 ")[2]
     assert "writing CC_B1 " in last
     assert "3.0/10.0 MB" in last
@@ -116,22 +124,18 @@ def test_on_a_terminal_two_drives_have_bars_of_their_own() -> None:
 
 
 def test_nothing_moves_where_something_is_asked() -> None:
-    ours, theirs = pty.openpty()
-    try:
-        with os.fdopen(theirs, "w") as terminal:
-            reporter = ProgressReporter(terminal)
-            reporter.phase("looking", 10_000_000)
-            with reporter.still():
-                terminal.write("Press Enter: ")
-                terminal.flush()
-                reporter.advance(5_000_000)
-                in_two_threads(reporter)
-                terminal.write("asked\n")
-                terminal.flush()
-            reporter.finish()
-            shown = os.read(ours, 65_536).decode()
-    finally:
-        os.close(ours)
+    with terminal() as (stream, showing):
+        reporter = ProgressReporter(stream)
+        reporter.phase("looking", 10_000_000)
+        with reporter.still():
+            stream.write("Press Enter: ")
+            stream.flush()
+            reporter.advance(5_000_000)
+            in_two_threads(reporter)
+            stream.write("asked\n")
+            stream.flush()
+        reporter.finish()
+    shown = showing()
     before, asked, after = shown.partition("Press Enter: asked")
     assert asked, shown
     assert "looking" in before
@@ -139,16 +143,12 @@ def test_nothing_moves_where_something_is_asked() -> None:
 
 
 def test_no_bar_comes_up_where_something_is_asked_before_there_was_one() -> None:
-    ours, theirs = pty.openpty()
-    try:
-        with os.fdopen(theirs, "w") as terminal:
-            reporter = ProgressReporter(terminal)
-            with reporter.still():
-                in_two_threads(reporter)
-                terminal.write("asked")
-                terminal.flush()
-            reporter.finish()
-            shown = os.read(ours, 65_536).decode()
-    finally:
-        os.close(ours)
+    with terminal() as (stream, showing):
+        reporter = ProgressReporter(stream)
+        with reporter.still():
+            in_two_threads(reporter)
+            stream.write("asked")
+            stream.flush()
+        reporter.finish()
+    shown = showing()
     assert shown.startswith("asked")
