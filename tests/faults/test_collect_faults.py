@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import random
@@ -254,11 +255,14 @@ def test_a_killed_collect_leaves_no_tar_that_goes_on(project: Project) -> None:
 
 def _child_that_runs(pid: int, name: str) -> int:
     """The number of a child, as soon as it runs a program."""
-    while True:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            if Path(f"/proc/{child}/comm").read_text().strip() == name:
-                return int(child)
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # one that just ended
+                if Path(f"/proc/{child}/comm").read_text().strip() == name:
+                    return int(child)
         time.sleep(0.0005)
+    raise AssertionError(f"{pid} runs no {name}")
 
 
 # -- what others left there -------------------------------------------------------------------------
