@@ -237,6 +237,33 @@ def test_a_disc_that_was_erased_is_not_verified_by_its_label(project: Project) -
         assert "CC_20261001_001 was given up" in ran.err
 
 
+@pytest.mark.parametrize("found_by", ["verify", "audit", "lost"])
+def test_a_mark_that_could_not_be_taken_when_its_disc_failed_is_taken_by_the_next_store(
+    project: Project, flip: Callable[[Path, int], None], found_by: str
+) -> None:
+    """The staging folder was not there then; a supplement of the day is proven still."""
+    folder = project.stage(FIRST, {"a": b"needle" * 1000})
+    assert project.run("store").status == 0
+    (folder / "alpha" / "late").write_bytes(b"late")
+    (folder / "cback.store").unlink()
+    assert project.run("store").status == 0
+    (image,) = project.images()
+    if found_by != "lost":
+        flip(image, image.read_bytes().index(b"needle") + 100)
+    project.staging.rename(project.root / "away")
+    asked = ("discs", "lost", image.stem) if found_by == "lost" else (found_by,)
+    assert project.run(*asked).status == (0 if found_by == "lost" else 7)
+    (project.root / "away").rename(project.staging)
+    assert project.is_marked(FIRST)
+    ran = project.run("--json", "store")
+    assert ran.status == 0, ran.err
+    assert ran.json["days"] == [FIRST]
+    assert f"{FIRST} is no longer proven to be on disc" in ran.err
+    assert project.is_marked(FIRST)
+    assert len(project.images()) == 2
+    assert project.run("--json", "store").json["outcome"] == "nothing-to-do"
+
+
 # -- catalogs and discs of different times ------------------------------------------------------------
 
 

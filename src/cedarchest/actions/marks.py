@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cedarchest.actions.facts import is_claimed, is_covered, is_on_a_disc, is_stored, is_whole, newest_written
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError
-from cedarchest.model.disc import SessionRecord, SessionStatus
+from cedarchest.model.disc import SAID, SessionRecord, SessionStatus
 from cedarchest.model.holdable import unholdable
 from cedarchest.model.names import first_few
 from cedarchest.ports import DayIndex, Ports, StagedDay
@@ -110,6 +110,28 @@ def warn_of_unproven_marks(days: Iterable[StagedDay], ports: Ports) -> None:
             f"marked stored, but on no disc that this catalog knows: {first_few(unknown, ', ')};"
             " if no other program has them on disc, remove their cback.store, and they are stored"
         )
+
+
+def follow_failures(config: Config, ports: Ports) -> None:
+    """As `follow_proof`, for marked days of which something failed or was given up since it was proven.
+
+    Whoever found that out took their marks, unless it was killed before, or the staging folder was not there.
+    """
+    marked = (day.day for day in ports.staging.days(config.require_stage().dir) if day.marked_stored)
+    follow_proof(config, [day for day in marked if _has_failed(day, ports)], ports)
+
+
+def _has_failed(day: str, ports: Ports) -> bool:
+    """Whether a session of a day was found bad here, or counted once and is on a disc that was given up."""
+    counting = {(session.disc_id, session.number): session for session, _ in ports.catalog.contents(day)}
+    counted = (SessionStatus.VERIFIED, SessionStatus.CLAIMED)
+    return any(
+        session.status is SessionStatus.BAD and not session.reason.startswith(SAID)
+        for session in counting.values()
+    ) or any(
+        session.status in counted and (session.disc_id, session.number) not in counting
+        for session, _ in ports.catalog.contents(day, everywhere=True)
+    )
 
 
 def take_back(config: Config, days: Iterable[str], ports: Ports) -> None:

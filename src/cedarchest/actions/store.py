@@ -21,7 +21,13 @@ from cedarchest.actions.facts import base_chain
 from cedarchest.actions.indexing import index_archives
 from cedarchest.actions.known_parts import learn_parts
 from cedarchest.actions.loading import CurrentDisc, find_current, with_right_disc
-from cedarchest.actions.marks import awaits_check, follow_proof, is_proven, warn_of_unproven_marks
+from cedarchest.actions.marks import (
+    awaits_check,
+    follow_failures,
+    follow_proof,
+    is_proven,
+    warn_of_unproven_marks,
+)
 from cedarchest.actions.planning import indexes_of, plan_days, whole_days
 from cedarchest.actions.prove import prove_again, prove_session
 from cedarchest.actions.receipts import leave_receipts
@@ -393,6 +399,7 @@ def settle_earlier(config: Config, options: StoreOptions, ports: Ports) -> None:
         try:
             settle(config, writers, ports)
             prove_claims(config, writers, ports)
+            follow_failures(config, ports)
         except MediaError as error:
             if not options.full:
                 raise
