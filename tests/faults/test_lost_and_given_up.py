@@ -267,6 +267,57 @@ def test_a_mark_that_could_not_be_taken_when_its_disc_failed_is_taken_by_the_nex
 # -- catalogs and discs of different times ------------------------------------------------------------
 
 
+@pytest.mark.parametrize("what", ["the catalog alone", "all of the state"])
+def test_a_session_that_an_older_catalog_began_is_not_taken_for_the_one_that_came_in_its_place(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """The copy was made when a burn was about to begin that came to nothing."""
+    project.stage(FIRST)
+    assert project.run("store").status == 0
+    project.stage(SECOND)
+    state, old = project.root / "state", project.root / "old"
+    with monkeypatch.context() as patched:
+        patched.setenv("PATH", never_writing(tmp_path / "tools"))
+        assert project.run("store").status == 9
+    shutil.copytree(state, old)
+    (project.staging / SECOND).rename(project.root / "second")
+    project.stage("2026/10/16")
+    assert project.run("store").status == 0
+    (image,) = project.images()
+    before = image.read_bytes()
+    if what == "the catalog alone":
+        for path in state.glob("catalog*"):
+            path.unlink()
+        for path in old.glob("catalog*"):
+            shutil.copy(path, state)
+    else:
+        shutil.rmtree(state)
+        old.rename(state)
+    (project.root / "second").rename(project.staging / SECOND)
+    ran = project.run("--json", "store")
+    assert ran.status == 0, ran.err
+    assert f"session 2 of {image.stem} is not the one that this catalog began" in ran.err
+    assert ran.json["days"] == [SECOND]
+    assert len(project.images()) == 2
+    assert image.read_bytes() == before
+    assert project.run("--json", "store").json["outcome"] == "nothing-to-do"
+
+
+def never_writing(folder: Path) -> str:
+    """A PATH on which xorriso is told everything but to write."""
+    real = shutil.which("xorriso")
+    folder.mkdir()
+    tool = folder / "xorriso"
+    tool.write_text(
+        f'#!/bin/sh\ncase "$*" in *-options_from_file*) ;; *) exec {real} "$@";; esac\n'
+        'for each; do case "$each" in /dev/fd/*) commands=$each;; esac; done\n'
+        f'sed -u "/^-end$/d" <"$commands" | {real} -no_rc -signal_handling sig_ign -abort_on FATAL'
+        " -pkt_output on -options_from_file - -rollback_end\n"
+    )
+    tool.chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
 def test_nothing_is_put_on_a_disc_that_holds_more_than_the_catalog_knows(project: Project) -> None:
     project.stage(FIRST)
     assert project.run("store").status == 0

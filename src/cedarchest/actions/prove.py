@@ -151,7 +151,7 @@ def expected_of(writer: Writer, session: SessionRecord, ports: Ports) -> Sequenc
         held = ports.catalog.entries(session.disc_id, session.number)
         return tuple(with_attributes(writer.read, toc, held))
     try:
-        return ports.workspace.expected(session.disc_id, session.number)
+        return _kept_here(session, ports)
     except CatalogError as error:
         entry = TocEntry(session.number, session.start, session.blocks, "")
         expected = expected_by_disc(writer, entry, session.index_sha256, session.sums_sha256)
@@ -159,6 +159,17 @@ def expected_of(writer: Writer, session: SessionRecord, ports: Ports) -> Sequenc
             raise
         log.info("%s; the index on the disc is the one that was written, and is used", error.message)
         return expected
+
+
+def _kept_here(session: SessionRecord, ports: Ports) -> Sequence[Entry]:
+    """All that a session put on its disc, by its files in the state folder."""
+    kept = ports.workspace.expected(session.disc_id, session.number)
+    if [own.sha256 for own in kept[-2:]] != [session.index_sha256, session.sums_sha256]:
+        raise CatalogError(
+            f"the files that are kept of session {session.number} are not those of the one in the catalog",
+            advice="Put catalog and state folder back from copies of the same time.",
+        )
+    return kept
 
 
 def refuse_vanished(writer: Writer, seen: Observation, session: SessionRecord) -> None:

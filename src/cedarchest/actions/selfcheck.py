@@ -163,6 +163,15 @@ def expected_by_disc(
     return claimed.expected if found == (index_sha256, sums_sha256) else None
 
 
+def is_another(writer: Writer, entry: TocEntry, index_sha256: bytes, sums_sha256: bytes) -> bool:
+    """Whether a session brought an index of its own, good in itself, and not the one of these digests."""
+    findings: list[Finding] = []
+    claimed = _claimed(writer, entry, findings)
+    if claimed is None or findings:
+        return False
+    return tuple(own.sha256 for own in claimed.expected[-2:]) != (index_sha256, sums_sha256)
+
+
 def _block_maps(writer: Writer, seen: Observation) -> Mapping[int, bytes]:
     """Block maps of earlier sessions, as far as later ones brought them."""
     maps: dict[int, bytes] = {}

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from cedarchest.actions.loading import is_written_here, lost_advice, not_there
 from cedarchest.actions.prove import conclude, read_session, same_disc
+from cedarchest.actions.selfcheck import is_another
 from cedarchest.actions.writers import labels_in
 from cedarchest.config.model import Config
 from cedarchest.errors import CatalogError, DamagedDisc, MediaError, NoMedium, VerifyError, WrongDisc
@@ -100,6 +101,14 @@ def settle_session(
         _abandon(session, "it never came to be on the disc", ports, after)
         if torn:
             ports.reporter.note(f"{disc.label} never came to be; an image of it on the shelf may be deleted")
+        return None
+    if is_another(writer, entry, session.index_sha256, session.sums_sha256):
+        ports.reporter.warn(
+            f"session {session.number} of {disc.label} is not the one that this catalog began:"
+            " the catalog is older than the disc"
+        )
+        # without a place: what stands there is nothing that the catalog knows
+        _abandon(replace(session, start=0, blocks=0), "the disc has another one in its place", ports)
         return None
     there = replace(session, status=SessionStatus.BURNT, start=entry.start, blocks=entry.blocks)
     if session.status is SessionStatus.INTENDED and not entry.volume_id:
