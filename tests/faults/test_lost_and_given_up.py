@@ -318,6 +318,17 @@ def never_writing(folder: Path) -> str:
     return f"{folder}:{os.environ['PATH']}"
 
 
+def test_a_disc_begun_while_the_clock_was_ahead_is_not_the_one_in_use_for_ever(project: Project) -> None:
+    project.configure(capacity="6 MiB")
+    project.stage(FIRST, {"a": os.urandom(4_500_000)})
+    assert project.run("store", environ={"CEDARCHEST_NOW": "2040-10-01T23:00"}).status == 0
+    for day in ("15", "16", "17"):
+        project.stage(f"2026/10/{day}", {"a": os.urandom(1_200_000)})
+        now = {"CEDARCHEST_NOW": f"2026-10-{day}T23:00"}
+        assert project.run("store", environ=now).status == 0
+    assert [image.stem for image in project.images()] == ["CC_20261015_001", "CC_20401001_001"]
+
+
 def test_nothing_is_put_on_a_disc_that_holds_more_than_the_catalog_knows(project: Project) -> None:
     project.stage(FIRST)
     assert project.run("store").status == 0

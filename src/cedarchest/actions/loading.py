@@ -86,8 +86,13 @@ def is_written_here(drive: str, label: str, writer: Writer) -> bool:
 
 
 def expected_disc(writer: Writer, ports: Ports, copy: int = 1) -> DiscRecord | None:
-    """The newest disc of a copy that takes further sessions from this device, as the catalog knows it."""
-    for disc in reversed(ports.catalog.discs()):
+    """The newest disc of a copy that takes further sessions from this device, as the catalog knows it.
+
+    One that was begun while the clock was ahead is older than those that were begun since.
+    """
+    now = ports.clock.now()
+    in_order = sorted(ports.catalog.discs(), key=lambda each: each.created_at <= now)
+    for disc in reversed(in_order):
         if disc.given_up or not disc.accepts_sessions or disc.copy != copy:
             continue
         sessions = ports.catalog.sessions(disc.disc_id)
