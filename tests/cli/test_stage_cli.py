@@ -530,6 +530,20 @@ def test_a_receipt_is_taken_back_with_its_proof(pool: Project, flip: Callable[[P
     assert receipt(pool, "alpha") == {}
 
 
+def test_a_receipt_is_taken_back_with_its_proof_however_old_it_is(
+    pool: Project, flip: Callable[[Path, int], None]
+) -> None:
+    """A purge goes by it, and so does what is staged again."""
+    collect(pool, "alpha", {"a": b"needle" * 1000})
+    assert pool.run("stage", "alpha").status == 0
+    assert pool.run("store").status == 0
+    assert receipt(pool, "alpha") == {"a": 1}
+    (image,) = pool.images()
+    flip(image, image.read_bytes().index(b"needle") + 100)
+    assert pool.run("verify", environ={"CEDARCHEST_NOW": "2028-11-22T03:00"}).status == 7
+    assert receipt(pool, "alpha") == {}
+
+
 def test_a_peer_that_is_away_gets_its_receipts_later(pool: Project) -> None:
     folder = collect(pool, "alpha", {"a": b"1"})
     assert pool.run("stage", "alpha").status == 0

@@ -24,7 +24,10 @@ from cedarchest.ports import DayIndex, Ports
 log = logging.getLogger(__name__)
 
 RECENT = timedelta(days=366)
-"""How far back days have receipts: what a peer keeps longer than a year it keeps for itself."""
+"""How far back days get receipts: what a peer keeps longer than a year it keeps for itself.
+
+Those that it has are corrected however old they are: by them it deletes, and leaves out of what is staged.
+"""
 
 
 def leave_receipts(config: Config, *, staged: DayIndex | None = None, ports: Ports) -> None:
@@ -47,7 +50,7 @@ def _write_all(config: Config, staged: DayIndex | None, ports: Ports) -> None:
     labels = {disc.disc_id: disc.label for disc in ports.catalog.discs()}
     days = ports.catalog.days()
     for day in days:
-        if day >= oldest:
+        if day >= oldest or ports.receipts.proof(day):
             _write(config, day, labels, staged if staged and staged.day == day else None, ports)
     if staged and staged.day not in days:
         _write(config, staged.day, labels, staged, ports)
