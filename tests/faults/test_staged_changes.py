@@ -7,6 +7,7 @@ at staging can see.
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import stat
@@ -330,6 +331,25 @@ def test_what_no_disc_can_hold_is_left_out_and_said(
     assert on_disc(project.images()[0], f"/{DAY}/alpha/a") == CONTENT
     assert project.run("verify").status == 0
     assert project.run("store").status == 0
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_what_no_disc_can_hold_and_came_later_brings_its_index_to_disc(
+    project: Project, staged: Path, copies: int
+) -> None:
+    """The folder it is in looks as before, so that nothing else of the day is due."""
+    project.configure(copies=copies)
+    assert project.run("store").status == 0
+    before = staged.parent.stat()
+    add_link(staged.parent)
+    os.utime(staged.parent, ns=(before.st_atime_ns, before.st_mtime_ns))
+    (project.staging / DAY / "cback.store").unlink()
+    assert project.run("store").status == 11
+    assert project.is_marked(DAY)
+    for image in project.images():
+        assert b"t" * 1100 in gzip.decompress(on_disc(image, f"/{DAY}/INDEX.jsonl.gz"))
+    assert statuses(project) == ["verified"] * 2 * copies
+    assert project.run("--json", "store").json["outcome"] == "nothing-to-do"
 
 
 def stamp_late(folder: Path) -> None:

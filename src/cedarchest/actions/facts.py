@@ -46,11 +46,13 @@ def is_covered(
 ) -> bool:
     """Whether each entry of a day, in all that makes it up, is on as many verified discs, over any sessions.
 
-    `not_held` are paths that no disc can hold (they live in the index). What was cut is there when all of its
-    parts are. With `of_copy` only the discs of that number count.
+    `not_held` are paths that no disc can hold: they live in the index, which has to be on as many. What was
+    cut is there when all of its parts are. With `of_copy` only the discs of that number count.
     """
     known = catalog.copies(day_index.day, of_copy=of_copy)
     left_out = set(not_held)
+    if left_out and _discs_with_index(catalog, day_index, of_copy) < copies:
+        return False
     if not known and len(left_out) < len(day_index.entries):
         return False  # as of every new day
     missing = [
@@ -67,6 +69,18 @@ def is_covered(
         )
         for entry in missing
     )
+
+
+def _discs_with_index(catalog: Catalog, day_index: DayIndex, of_copy: int) -> int:
+    """On how many verified discs the index of a day stands as it is now."""
+    holding = {
+        session.disc_id
+        for session, content in catalog.contents(day_index.day)
+        if session.status is SessionStatus.VERIFIED and content.index_digest == day_index.digest
+    }
+    if not of_copy:
+        return len(holding)
+    return sum(disc.disc_id in holding and disc.copy == of_copy for disc in catalog.discs())
 
 
 def base_chain(sessions: Sequence[SessionRecord], number: int) -> list[SessionRecord]:
