@@ -318,6 +318,20 @@ def never_writing(folder: Path) -> str:
     return f"{folder}:{os.environ['PATH']}"
 
 
+def test_what_was_replaced_is_not_restored_where_the_clock_was_set_back(project: Project) -> None:
+    folder = project.stage(FIRST, {"a": b"one"})
+    assert project.run("store", environ=LATE).status == 0
+    (folder / "alpha" / "a").write_bytes(b"two")
+    (folder / "INDEX.jsonl.gz").unlink()
+    (folder / "cback.store").unlink()
+    assert project.run("store", environ={"CEDARCHEST_NOW": "2026-10-02T23:00"}).status == 0
+    shutil.rmtree(project.staging / FIRST)
+    asked = ("--day", FIRST.replace("/", "-"), "--to", str(project.root / "out"))
+    ran = project.run("restore", *asked, environ=LATE)
+    assert ran.status == 0, ran.err
+    assert (project.root / "out" / "alpha" / "a").read_bytes() == b"two"
+
+
 def test_a_disc_begun_while_the_clock_was_ahead_is_not_the_one_in_use_for_ever(project: Project) -> None:
     project.configure(capacity="6 MiB")
     project.stage(FIRST, {"a": os.urandom(4_500_000)})

@@ -307,6 +307,8 @@ def _intent(
     ports: Ports,
     writer: Writer,
 ) -> SessionRecord:
+    """The session to be; where the clock was set back it is no older than those that it comes after."""
+    before = (each.created_at for each in ports.catalog.sessions(disc.disc_id))
     return SessionRecord(
         disc_id=disc.disc_id,
         number=len(seen.sessions) + 1,
@@ -315,7 +317,7 @@ def _intent(
         blocks=0,
         volume_set=place.volume_set,
         status=SessionStatus.INTENDED,
-        created_at=ports.clock.now(),
+        created_at=max((ports.clock.now(), *before)),
         days=selection.contents,
         tool=f"cedarchest {__version__}, {ports.tools.xorriso_version()}",
         drive=writer.device,
