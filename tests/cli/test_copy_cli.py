@@ -94,7 +94,7 @@ def test_a_copy_of_a_volume_takes_its_place_in_the_set(project: Project) -> None
     assert f"LOST: {DAY}" in project.run("discs", "lost", first).out
 
 
-@pytest.mark.parametrize("medium", ["dvd+r", pytest.param("cd-r", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("medium", ["dvd+r", "dvd+rw", "bd-re", "dvd-ram", "cd-r"])
 def test_with_one_drive_the_disc_is_read_first_and_a_blank_one_wanted(
     project: Project, medium: str, tmp_path: Path
 ) -> None:

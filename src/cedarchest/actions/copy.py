@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -228,7 +228,27 @@ def _kept(writer: Writer, source: _Source, ports: Ports) -> Path:
                 ports.reporter.advance(done)
 
     rescued = rescued_pieces(writer, disc, chain, ports, ports.reporter.advance)
-    return ports.workspace.keep_image(_name(chain[-1]), total, rescued if source.rescued else pieces())
+    found = _with_head(rescued if source.rescued else pieces(), chain)
+    return ports.workspace.keep_image(_name(chain[-1]), total, found)
+
+
+def _with_head(
+    pieces: Iterable[tuple[int, bytes]], chain: Sequence[SessionRecord]
+) -> Iterator[tuple[int, bytes]]:
+    """The pieces, and in front of a first session that leaves room there the heads of the newest one.
+
+    On media that are written over they stand there for systems that know no sessions. An image that has none
+    is a blank disc to xorriso.
+    """
+    newest = chain[-1].start * BLOCK
+    for offset, piece in pieces:
+        yield offset, piece
+        if offset == newest and chain[0].start >= HEADS.stop:
+            yield HEADS.start * BLOCK, piece[HEADS.start * BLOCK : HEADS.stop * BLOCK]
+
+
+HEADS = range(16, 32)
+"""Blocks of a session in which ISO 9660 has its volume descriptors."""
 
 
 def _name(session: SessionRecord) -> str:
