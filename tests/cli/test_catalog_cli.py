@@ -354,3 +354,30 @@ def test_a_claiming_disc_that_is_given_up_as_lost_counts_when_it_is_found_and_re
     assert f"cedarchest verify {label}" in error_of(ran)["advice"]
     assert pool.run("verify", label).status == 0
     assert not next(disc for disc in known(pool)[0] if disc.label == label).given_up
+
+
+def test_a_day_comes_back_by_the_discs_of_one_copy_however_the_other_was_cut(
+    project: Project, tmp_path: Path
+) -> None:
+    """The index of a session tells of what its disc holds; those of the other copy are not needed."""
+    files = {f"dir{number}/file": content(f"{number}", 600 * KIB) for number in range(8)}
+    project.stage(SPANNED, files)
+    project.configure(capacity="2 MiB")
+    assert project.run("store", environ=at(SPANNED)).status == 0
+    discs = [image.rename(tmp_path / image.name) for image in project.images()]
+    project.configure(capacity="3 MiB", copies=2)
+    (project.staging / SPANNED / "cback.store").unlink()
+    assert project.run("store", environ=at(SPANNED)).status == 0
+    lose(project)
+    assert project.run("catalog", "rebuild", *map(str, [*project.images(), *discs])).status == 0
+    assert project.run("verify").status == 0  # the other copy, which is trusted more then
+    ran = None
+    for image in discs:
+        shutil.rmtree(project.shelf)
+        project.shelf.mkdir()
+        shutil.copy(image, project.shelf)
+        ran = project.run("restore", "--day", SPANNED.replace("/", "-"), "--to", str(tmp_path / "back"))
+    assert ran is not None
+    assert ran.status == 0, (ran.out, ran.err)
+    for name, data in files.items():
+        assert (tmp_path / "back" / "alpha" / name).read_bytes() == data

@@ -57,6 +57,6 @@ def _name(source: Source) -> bytes:
     digest = hashlib.sha256(b"learned from " + source.path)
     for piece in source.pieces:
         digest.update(piece.sha256)
-        for place in piece.places[:1]:
+        for place in piece.places:
             digest.update(f"{place.disc_id} {place.session}".encode())
     return digest.hexdigest().encode()

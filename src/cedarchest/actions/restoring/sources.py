@@ -190,23 +190,24 @@ def _told_by_sessions(
     chosen: Mapping[bytes, Chosen], attributes: dict[bytes, Entry], ports: Ports
 ) -> Iterator[Source]:
     """Attributes of what was staged: by indexes of sessions that are kept here, else by those on discs."""
-    asked: dict[tuple[str, int], dict[bytes, list[bytes]]] = {}
-    places: dict[tuple[str, int], tuple[Place, ...]] = {}
+    asked: dict[tuple[tuple[str, int], ...], dict[bytes, list[bytes]]] = {}
+    places: dict[tuple[tuple[str, int], ...], tuple[Place, ...]] = {}
     for target, each in chosen.items():
         several = sorted((held.place for held in each.held), key=lambda place: (trust(place), place))
-        for first in several[:1]:
-            key = (first.disc_id, first.session)
-            asked.setdefault(key, {}).setdefault(first.path, []).append(target)
-            places.setdefault(key, tuple(place for place in several if place.path == first.path))
-    for key, paths in asked.items():
+        same = tuple(place for place in several if place.path == several[0].path)
+        if same:  # what stands in other sessions besides is told by others besides: it is a source of its own
+            sessions = tuple((place.disc_id, place.session) for place in same)
+            asked.setdefault(sessions, {}).setdefault(same[0].path, []).append(target)
+            places.setdefault(sessions, same)
+    for sessions, paths in asked.items():
         try:
-            entries = ports.workspace.expected(*key)
+            entries = ports.workspace.expected(*sessions[0])
         except CatalogError as error:
             log.info("%s", error.message)
-            first = places[key][0]
+            first = places[sessions][0]
             takes = {path: tuple(targets) for path, targets in paths.items()}
             name = f"the index of session {first.session} of {first.label}".encode()
-            yield Source(Role.SESSION, b"", name, 0, (Piece(0, 0, b"", places[key]),), takes=takes)
+            yield Source(Role.SESSION, b"", name, 0, (Piece(0, 0, b"", places[sessions]),), takes=takes)
             continue
         for entry in entries:
             for target in paths.get(entry.path, ()):
