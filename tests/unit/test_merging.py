@@ -138,6 +138,16 @@ def test_volumes_that_are_not_there_are_named_as_far_as_any_other_tells() -> Non
     )
 
 
+def test_a_volume_that_was_planned_for_days_of_its_own_is_missing_only_while_they_are() -> None:
+    def whole(day: str) -> SessionRecord:
+        return a_session(1, days=(DayContent(day, b"d" * 32, 1, 1),))
+
+    first = replace(whole("2026/11/22"), volume_set="set", volume=1, volumes=2)
+    planned = {"set": {2: OtherVolume(2, "", ("2026/11/23",))}}
+    assert missing([first], planned) == (MissingVolume(2, 2, "", ("2026/11/23",)),)
+    assert missing([first, whole("2026/11/23")], planned) == missing([first]) == ()
+
+
 def test_sessions_that_a_day_rests_on_are_missing_until_they_are_there() -> None:
     day = DayContent("2026/11/22", b"d" * 32, 1, 1, partial=True, rests_on=("other 2",))
     resting = a_session(1, days=(day,))

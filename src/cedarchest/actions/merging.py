@@ -127,12 +127,20 @@ def missing_volumes(
             for name in content.rests_on:
                 of_set, _, number_text = name.rpartition(" ")
                 wanted.setdefault((of_set, int(number_text)), set()).add(content.day)
+    whole = {
+        content.day
+        for session in there
+        for content in session.days
+        if not (content.partial or content.rests_on) and content.pieces == 1
+    }
     found = []
     for (of_set, number), days in wanted.items():
         if f"{of_set} {number}" in names:
             continue
         told = others.get(of_set, {}).get(number)
         held = told.days if told and told.days else tuple(sorted(days))
+        if not days and whole.issuperset(held):
+            continue  # planned for days of its own, which went elsewhere
         label = told.label if told else ""
         found.append(MissingVolume(number, volumes.get(of_set, 0), label, held))
     return tuple(sorted(found, key=lambda each: (each.days, each.label, each.volume)))
