@@ -340,7 +340,22 @@ def test_our_disc_of_another_catalog_takes_no_day(project: Project, tmp_path: Pa
         ran = project.run("store", environ=drive.env())
         assert ran.status == 8
         assert "does not know" in ran.err
+        assert "`cedarchest catalog rebuild /dev/sr0` enters this one" in ran.err
         assert drive.state().closed_sessions == 1
+
+
+def test_a_disc_that_was_given_up_as_lost_is_known_when_it_is_found_in_the_drive(project: Project) -> None:
+    with Burner(profile="dvd+r") as drive:
+        project.stage(FIRST)
+        assert store(project, drive) == 0
+        label = project.run("--json", "discs").json["discs"][0]  # type: ignore[index]
+        assert project.run("discs", "lost", label).status == 0
+        ran = project.run("store", environ=drive.env())
+        assert ran.status == 8
+        assert f"holds our disc {label}, which was given up" in ran.err
+        assert f"If it was lost and is found: cedarchest verify {label}" in ran.err
+        assert project.run("verify", label, environ=drive.env()).status == 0
+        assert project.is_marked(FIRST)
 
 
 def test_a_foreign_rewritable_disc_is_erased_only_when_it_is_named(project: Project, tmp_path: Path) -> None:
@@ -466,3 +481,21 @@ def test_a_closed_disc_is_followed_by_a_blank_one(project: Project) -> None:
         drive.exchange("dvd+r")
         assert store(project, drive) == 0
     assert project.is_marked(SECOND)
+
+
+@pytest.mark.parametrize("there", ["none", "dvd+r"])
+def test_status_names_the_disc_that_is_to_be_read_before_anything_is_stored(
+    project: Project, there: str
+) -> None:
+    project.configure(device="/dev/sr0", check="deferred")
+    with Burner(profile="dvd+r") as drive:
+        project.stage(FIRST)
+        assert store(project, drive) == 0
+        label = project.run("--json", "discs").json["discs"][0]  # type: ignore[index]
+        project.stage(SECOND)
+        assert "would store" in project.run("status", environ=drive.env()).out
+        drive.exchange(there)
+        said = project.run("status", environ=drive.env()).out
+        assert f"Insert {label}: the next `cedarchest store` reads it first." in said
+        assert "would store" not in said
+        assert project.run("store", environ=drive.env()).status == 8

@@ -260,21 +260,26 @@ def known_disc(seen: Observation, ports: Ports) -> DiscRecord | None:
     """The catalog's record of the disc that is seen; None for a disc that is not ours.
 
     Raises:
-        NotAppendable: it is ours, but this catalog has never heard of it.
+        NotAppendable: it is ours, but this catalog has never heard of it, or has given it up.
     """
     if seen.identity is None:
         return _torn_disc(seen, ports)
     for disc in ports.catalog.discs():
-        if disc.disc_id == seen.identity.disc_id and not disc.given_up:
+        if disc.disc_id != seen.identity.disc_id:
+            continue
+        if not disc.given_up:
             return disc
+        raise NotAppendable(
+            f"{seen.device} holds our disc {disc.label}, which was given up",
+            advice="Insert another disc of this catalog or a blank one. If it was lost and is found:"
+            f" cedarchest verify {label_word(disc.label)}",
+            label=disc.label,
+        )
     raise NotAppendable(
         f"{seen.device} holds our disc {seen.identity.label}, which this catalog does not know",
         advice="Insert a disc of this catalog or a blank one."
-        + (
-            f" `cedarchest catalog rebuild {seen.device}` enters what Cedar Backup wrote."
-            if seen.is_cedars
-            else " `cedarchest verify DEVICE` reads a disc without a catalog."
-        ),
+        f" `cedarchest catalog rebuild {seen.device}` enters"
+        + (" what Cedar Backup wrote." if seen.is_cedars else " this one, as when the catalog was lost."),
         label=seen.identity.label,
     )
 
