@@ -49,9 +49,12 @@ def with_log(invocation: Invocation, path: Path, config: Config) -> tuple[Path, 
     logging.getLogger(__name__).info("configuration: %s", path)
     options = config.options
     if options.log_file:
-        problem = log_to(options.log_file, invocation.action, largest=options.log_size, keep=options.log_keep)
+        warn = invocation.reporter.warn
+        problem = log_to(
+            options.log_file, invocation.action, warn, largest=options.log_size, keep=options.log_keep
+        )
         if problem:
-            invocation.reporter.warn(problem)
+            warn(problem)
     return path, config
 
 

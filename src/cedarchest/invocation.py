@@ -7,10 +7,10 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from cedarchest.adapters.journald import JournalFormatter, is_journal, prioritized
 from cedarchest.adapters.log_file import open_log
@@ -108,8 +108,30 @@ def _write(invocation: Invocation, result: Result) -> None:
             sys.stdout.write(f"{line}\n")
 
 
-def log_to(path: Path, action: str, *, largest: int, keep: int) -> str:
+class _LogFile(logging.StreamHandler[TextIO]):
+    """Adds to the log; that it cannot, on a full disk say, is warned of once, and the run goes on."""
+
+    def __init__(self, stream: TextIO, path: Path, warn: Callable[[str], None]) -> None:
+        super().__init__(stream)
+        self._path, self._warn = path, warn
+        self._is_told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - as logging calls it
+        """What a record could not be written for."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._is_told:
+            self._is_told = True
+            self._warn(
+                f"the log {self._path} cannot be written: {error.strerror}; lines of this run are missing"
+            )
+
+
+def log_to(path: Path, action: str, warn: Callable[[str], None], *, largest: int, keep: int) -> str:
     """Have all that is logged written to a file as well; gives what kept the file from being turned.
+
+    What keeps a line from being written later is told to `warn`, once.
 
     Raises:
         LoggingFailed: it cannot be opened.
@@ -118,7 +140,7 @@ def log_to(path: Path, action: str, *, largest: int, keep: int) -> str:
         stream, problem = open_log(path, largest=largest, keep=keep)
     except OSError as error:
         raise LoggingFailed(f"the log {path} cannot be written: {error.strerror}") from error
-    handler = logging.StreamHandler(stream)
+    handler = _LogFile(stream, path, warn)
     handler.setFormatter(logging.Formatter(f"%(asctime)s %(levelname)s {action}[%(process)d] %(message)s"))
     handler.setLevel(logging.INFO)
     logging.getLogger().addHandler(handler)

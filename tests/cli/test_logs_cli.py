@@ -116,3 +116,17 @@ def test_what_is_wrong_is_an_error_for_the_journal(project: Project) -> None:
 def test_another_stream_than_that_of_the_journal_is_left_plain(project: Project) -> None:
     ran = project.run("store", "--day", "2026-11-22", environ={"JOURNAL_STREAM": "1:2"})
     assert ran.err.startswith("cedarchest: 2026/11/22 is not staged")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+def test_a_log_whose_disk_is_full_is_one_warning_and_the_run_goes_on(project: Project) -> None:
+    project.config.write_text(
+        project.config.read_text().replace("[options]\n", '[options]\nlog_file = "/dev/full"\n')
+    )
+    project.stage(DAY)
+    ran = project.run("-v", "--json", "store")
+    said = "the log /dev/full cannot be written: No space left on device; lines of this run are missing"
+    assert (ran.status, ran.json["warnings"]) == (0, [said])
+    assert ran.err.count(said) == 1
+    assert "Traceback" not in ran.err
+    assert project.is_marked(DAY)
