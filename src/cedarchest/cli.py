@@ -148,7 +148,9 @@ def _say_version(wanted: object) -> None:
 @app.callback()
 def main(
     context: typer.Context,
-    config: Annotated[Path | None, typer.Option("-c", "--config", help="The configuration file.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("-c", "--config", readable=False, help="The configuration file.")
+    ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
     verbose: Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more; twice: all.")] = 0,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")] = False,

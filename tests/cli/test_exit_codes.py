@@ -263,6 +263,17 @@ def shell(project: Project, script: str) -> Ran:
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
+def test_a_configuration_that_may_not_be_read_is_a_wrong_one_however_it_is_named(of_user: Project) -> None:
+    of_user.config.chmod(0)
+    for ran in (
+        of_user.run_as_user("status"),
+        of_user.run_as_user("status", configured=False, environ={"CEDARCHEST_CONFIG": str(of_user.config)}),
+    ):
+        assert ran.status == 4
+        assert f"{of_user.config}: " in ran.err
+        assert "ermission denied" in ran.err
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
 def test_an_output_that_cannot_be_written_ends_with_6_in_one_line(project: Project) -> None:
     ran = shell(project, '"$@" status >/dev/full')
