@@ -351,6 +351,24 @@ def test_in_place_without_a_disc_changes_nothing(machine: Machine) -> None:
     assert "shadow: what is there is newer" in ran.out
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has files that a user may read and not change")
+def test_what_was_there_and_may_not_be_changed_is_not_counted_as_restored(of_user: Project) -> None:
+    machine = Machine(of_user)
+    theirs = of_user.root.parent / "theirs"  # the project itself becomes the user's
+    theirs.mkdir(mode=0o755)
+    (theirs / "f").write_text("f")
+    os.mkfifo(theirs / "pipe", mode=0o644)
+    for path in (theirs, theirs / "f"):
+        os.chown(path, NOBODY, NOBODY)
+    machine.source(theirs)
+    machine.night("2026-11-23")
+    ran = of_user.run_as_user("--json", "restore", "--in-place", "--yes")
+    assert ran.status == 11, ran.out + ran.err
+    (left_out,) = told(ran)["left_out"]
+    assert left_out.startswith(f"{str(theirs)[1:]}/pipe: ")
+    assert (ran.json["wanted"], ran.json["already_there"], ran.json["restored"]) == (3, 2, 0)
+
+
 def test_a_dry_run_tells_what_would_be_left(machine: Machine, target: Path) -> None:
     (machine.home / "f").write_text("f")
     machine.source(machine.home)

@@ -193,6 +193,7 @@ def _told(
     for target in state.wanted:
         if target not in there:
             lost.setdefault(target, "it is on no disc that could be read")
+    before = written.before & written.done  # what was there may still have got no attributes
     came = [target for target in written.done if state.wanted[target].kind != Kind.DIR]
     problems = list(reader.absent.values()) if lost or reader.notes else []
     if lost and not came and not problems and any(each.kind != Kind.DIR for each in state.wanted.values()):
@@ -207,8 +208,8 @@ def _told(
         report.places,
         len(state.wanted),
         written.size,
-        restored=len(written.done) - len(written.before),
-        before=len(written.before),
+        restored=len(written.done - before),
+        before=len(before),
         read=tuple(reader.labels_read),
         lost=lost,
         left=written.left,
