@@ -42,6 +42,18 @@ def test_without_a_terminal_a_line_says_phase_share_rate_and_what_is_left() -> N
     )
 
 
+def test_of_what_grew_meanwhile_no_more_is_done_than_all() -> None:
+    stream = io.StringIO()
+    reporter = ProgressReporter(stream, line_every_s=0.01)
+    reporter.phase("collecting", 1_000_000)
+    time.sleep(0.02)
+    reporter.advance(9_000_000)
+    reporter.finish()
+    assert re.fullmatch(r"collecting: 100 %, \d+\.\d MB/s, 0 min left\n", stream.getvalue()), (
+        stream.getvalue()
+    )
+
+
 def test_without_a_terminal_nothing_is_said_of_what_takes_less_than_a_minute() -> None:
     stream = io.StringIO()
     reporter = ProgressReporter(stream)

@@ -177,8 +177,8 @@ class _Lines:
             return
         phase.last = now
         rate = done / (now - phase.began)
-        left = (phase.total - done) / rate / 60 if rate > 0 and phase.total else 0.0
-        share = f"{100 * done / phase.total:.0f} %" if phase.total else f"{done} {phase.unit}"
+        left = max(phase.total - done, 0) / rate / 60 if rate > 0 else 0.0  # what is read may have grown
+        share = f"{min(100 * done / phase.total, 100):.0f} %" if phase.total else f"{done} {phase.unit}"
         self._stream.write(f"{phase.name}: {share}, {rate / 1e6:.1f} MB/s, {left:.0f} min left\n")
         self._stream.flush()
 
