@@ -325,7 +325,7 @@ def _problems(done: Completed) -> tuple[str, ...]:
     if not done.returncode:
         return ()
     found = [
-        _WHO_SAYS.sub("", line)
+        _WHO_SAYS.sub("", line.rstrip("\r"))  # ssh ends its lines with both
         for line in done.lines
         if line.strip() and not any(kind.match(line) for kind in (_CONSEQUENCE, _ARRIVED, _LIKE_LISTED))
     ]
