@@ -230,6 +230,28 @@ def test_a_lost_disc_that_is_found_and_is_bad_stays_lost(
     assert len(project.images()) == 2
 
 
+@pytest.mark.parametrize("bad", ["before it was lost", "when it was found"])
+def test_a_lost_disc_whose_only_session_could_not_be_read_counts_again_after_a_pass(
+    project: Project, flip: Callable[[Path, int], None], bad: str
+) -> None:
+    project.stage(FIRST, {"a": b"needle" * 1000})
+    assert project.run("store").status == 0
+    shutil.rmtree(project.staging / FIRST)
+    (image,) = project.images()
+    place = image.read_bytes().index(b"needle") + 100
+    steps = [("discs", "lost", image.stem), ("verify", image.stem)]
+    flip(image, place)
+    for words in steps if bad == "when it was found" else reversed(steps):
+        project.run(*words)
+    assert project.run("--json", "status").json["lost"] == [FIRST]
+    flip(image, place)  # another drive, or a cleaned disc
+    ran = project.run("-v", "verify", image.stem)
+    assert ran.status == 0, ran.err
+    assert "was lost and is found" in ran.err
+    assert f"{FIRST}  stored on {image.stem}  (no longer staged)" in project.run("status").out
+    assert project.run("verify").status == 0
+
+
 def test_a_disc_that_was_erased_is_not_verified_by_its_label(project: Project) -> None:
     with erased(project) as drive:
         ran = project.run("verify", "CC_20261001_001", environ=drive.env())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cedarchest.actions.audits_due import CheckState, check_state_of
@@ -77,7 +77,7 @@ def execute_lost(config: Config, label: str, *, ports: Ports) -> LossReport:
         (found,) = execute_discs(config, label, ports=ports)
         held = {content.day for session in found.sessions for content in session.days}
         digests = last_digests(held, ports)
-        give_up(config, found.disc, LOST, ports)
+        give_up(config, replace(found.disc, reason=LOST), LOST, ports)
         leave_receipts(config, ports=ports)
         return LossReport(execute_discs(config, label, ports=ports)[0], standing(config, digests, ports))
 

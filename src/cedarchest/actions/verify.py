@@ -179,8 +179,12 @@ def _named(label: str, known: Sequence[DiscRecord], ports: Ports) -> DiscRecord:
 
 
 def _was_lost(disc: DiscRecord, ports: Ports) -> bool:
-    """Whether it was given up for no other reason than that nobody had it."""
-    return disc.given_up and any(each.reason == LOST for each in ports.catalog.sessions(disc.disc_id))
+    """Whether it was given up for no other reason than that nobody had it.
+
+    What a session says of it goes when it is found and read with a failure, which a later pass makes good.
+    """
+    sessions = ports.catalog.sessions(disc.disc_id)
+    return disc.given_up and (disc.reason == LOST or any(each.reason == LOST for each in sessions))
 
 
 def _look_for(disc: DiscRecord, ports: Ports) -> None:
