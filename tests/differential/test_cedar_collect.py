@@ -61,6 +61,7 @@ CASES = [
     case({"exclude_regex": [".*1"]}, exclude(pattern=[".*1"]),
          {"exclude": ["{root}/home/d0/d1"], "exclude_regex": [".*/f2"]},
          exclude(abs_path=["{root}/home/d0/d1"], pattern=[".*/f2"])),
+    case({}, "", {"exclude_regex": ["{root}"]}, exclude(abs_path=["{root}"])),  # above what is collected
     case({"exclude_regex": [".*/d1"], "recursion_level": 1, "link_depth": 2},
          depth(2) + level(1) + exclude(pattern=[".*/d1"])),
 ]  # fmt: skip

@@ -225,6 +225,23 @@ def test_an_exclude_that_never_matched_is_left_out_and_told() -> None:
     assert told(report(sections).untaken, '"/a//b"', "never matched")
 
 
+@pytest.mark.parametrize(
+    ("source", "is_pattern"),
+    [
+        ("<abs_path>/</abs_path>", True),
+        ("<abs_path>/home</abs_path>", True),
+        ("<abs_path>/homes/ann</abs_path>", True),
+        ("<abs_path>/home/ann</abs_path>", False),
+        ("<abs_path>//home/./ann/</abs_path>", False),
+        ("<abs_path>/srv</abs_path><link_depth>1</link_depth><dereference>Y</dereference>", False),
+    ],
+)
+def test_an_excluded_path_leaves_out_no_source_that_is_below_it(source: str, is_pattern: bool) -> None:
+    sections = collect(f"<exclude><abs_path>/home</abs_path></exclude><dir>{source}</dir>")
+    made = ours(sections).require_collect()
+    assert (made.exclude, made.exclude_regex) == ((("/home",), ()) if is_pattern else ((), ("/home",)))
+
+
 def test_a_bar_outside_of_parentheses_means_what_it_meant() -> None:
     sections = collect("<exclude><pattern>/a|.*b</pattern><pattern>/(c|d)[|]</pattern></exclude>")
     either, both = ours(sections).require_collect().exclude_regex

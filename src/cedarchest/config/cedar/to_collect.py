@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Callable
 
 from cedarchest.config.cedar.draft import Draft
 from cedarchest.config.cedar.left_behind import Left, Suffix
@@ -53,7 +54,7 @@ def write_collect(config: CedarConfig, draft: Draft) -> bool:
     draft.put("mode", collect.mode)
     draft.put("archive", ARCHIVES.get(collect.archive or ""))
     draft.put("ignore_file", collect.ignore_file)
-    paths, regexes = _excluded(collect.excludes, "", "collect", draft)
+    paths, regexes = _excluded(collect.excludes, "", "collect", draft, _is_alone(collect))
     draft.put("exclude", paths or None)
     draft.put("exclude_regex", regexes or None)
     draft.taken.append(f"<collect>: into {shown(collect.collect_dir)}")
@@ -108,7 +109,23 @@ def _write_source(item: Item, collect: Collect, path: str, draft: Draft) -> None
     draft.put("exclude_regex", regexes or None)
 
 
-def _excluded(excludes: Excludes, top: str, place: str, draft: Draft) -> tuple[list[str], list[str]]:
+def _is_alone(collect: Collect) -> Callable[[str], bool]:
+    """Whether a path may be a pattern, which leaves out all below it, whatever is met there first.
+
+    To Cedar Backup a path is an exact text: a source below it is collected, and so is what a link leads to.
+    """
+    tops = ["/" + posixpath.normpath(item.abs_path).lstrip("/") for item in collect.items if item.abs_path]
+    anywhere = any(item.dereference and item.link_depth for item in collect.items)
+    return lambda path: not anywhere and not any(top.startswith(path.rstrip("/") + "/") for top in tops)
+
+
+def _excluded(
+    excludes: Excludes,
+    top: str,
+    place: str,
+    draft: Draft,
+    is_alone: Callable[[str], bool] = lambda _path: True,
+) -> tuple[list[str], list[str]]:
     """What is left out as patterns and as expressions; a path that would be a pattern is an expression."""
     paths, regexes = [], []
     absolute = [*excludes.abs_paths, *(posixpath.join(top, each) for each in excludes.rel_paths)]
@@ -119,7 +136,7 @@ def _excluded(excludes: Excludes, top: str, place: str, draft: Draft) -> tuple[l
                 " texts and no path is written so; it is left out, write it without what is too much to"
                 " have it"
             )
-        elif _PLAIN.fullmatch(path) and (not top or path.startswith(top.rstrip("/") + "/")):
+        elif _PLAIN.fullmatch(path) and is_alone(path) and path.startswith(top.rstrip("/") + "/"):
             paths.append(path)
         else:
             regexes.append(re.escape(path))
