@@ -707,6 +707,18 @@ def test_a_file_that_does_not_hold_still_is_named_and_harms_no_neighbour(
             assert found[str(path)[1:]]["sha256"] == hashlib.sha256(content).hexdigest()
 
 
+def test_the_log_of_the_run_itself_is_collected_as_far_as_it_goes(project: Project, home: Path) -> None:
+    sources(project, {"path": str(home)})
+    log = home / "b/run.log"
+    log.write_text("of yesterday\n")
+    text = project.config.read_text()
+    project.config.write_text(text.replace("[options]", f'[options]\nlog_file = "{log}"'))
+    ran = project.run("-v", "collect")
+    assert ran.status == 0, ran.out
+    assert "b/run.log" in members(collected(project)[archive_of(home)], home)
+    assert len(log.read_text()) > len("of yesterday\n")
+
+
 def test_a_file_that_changes_once_while_it_is_read_is_read_again(project: Project, home: Path) -> None:
     """The compressor is held up until the file has been changed, so that the change comes in between."""
     (home / "a").write_bytes(os.urandom(40 << 20))

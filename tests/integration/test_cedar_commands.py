@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -91,6 +92,15 @@ def test_collect_leaves_to_a_word_what_it_does(pool: CedarPool) -> None:
     assert pool.run("collect").status == 0
     assert (dumps(pool), "svndump-srv-repo.txt" in collected(pool)) == (0, False)
     assert "subversion is not run" in pool.log.read_text()
+
+
+def test_a_machine_that_collects_the_log_of_the_command_is_well(pool: CedarPool) -> None:
+    """As with `/var/log`, where that log is by default."""
+    pool.configure()
+    ran = pool.run("-l", str(pool.root / "home" / "cback3.log"), "--debug", "collect")
+    assert (ran.status, ran.out) == (0, "")
+    with tarfile.open(next((pool.root / "collect").glob("*.tar"))) as archive:
+        assert {Path(each.name).name for each in archive if each.isfile()} == {"cback3.log", "letter"}
 
 
 def test_a_word_with_collect_is_run_once(pool: CedarPool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import itertools
 import os
@@ -266,7 +267,9 @@ def pack_members(packed: Packing, name: bytes, members: Sequence[Seen]) -> Archi
             unread[path] = reason
         elif kept is not None:
             held.append(kept)
-    return Archived(held, unread, [one.entry.path for one in again if _has_changed(one)], said)
+    restless = [one for one in again if _has_changed(one)]
+    ours = _added_to_by_us() if restless else frozenset()
+    return Archived(held, unread, [one.entry.path for one in restless if _inode(one) not in ours], said)
 
 
 def _run_tar(
@@ -333,6 +336,24 @@ def _has_changed(one: Seen) -> bool:
         return False
     now = (status.st_ino, status.st_ctime_ns, status.st_size, status.st_mtime_ns)
     return now != (*one.fingerprint, one.entry.size, one.entry.mtime_ns)
+
+
+def _inode(one: Seen) -> tuple[int, int] | None:
+    with contextlib.suppress(OSError):
+        status = os.lstat(b"/" + one.entry.path)
+        return status.st_dev, status.st_ino
+    return None
+
+
+def _added_to_by_us() -> frozenset[tuple[int, int]]:
+    """The files that this run adds to, such as its log: they never hold still while it is at work."""
+    found = set()
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names
+        with contextlib.suppress(OSError):  # it was closed in this moment
+            if fcntl.fcntl(int(name), fcntl.F_GETFL) & os.O_APPEND:
+                status = os.fstat(int(name))
+                found.add((status.st_dev, status.st_ino))
+    return frozenset(found)
 
 
 def _look_again(one: Seen) -> Seen:
