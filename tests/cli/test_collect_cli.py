@@ -11,6 +11,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -705,6 +706,19 @@ def test_a_file_that_does_not_hold_still_is_named_and_harms_no_neighbour(
         if path.is_file():
             content = (back / str(path)[1:]).read_bytes()
             assert found[str(path)[1:]]["sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def test_an_archive_without_files_is_read_by_other_programs(project: Project, home: Path) -> None:
+    for path in [path for path in home.rglob("*") if path.is_file()]:
+        path.unlink()
+    sources(project, {"path": str(home)}, archive="tar")
+    assert project.run("collect").status == 0
+    archive = collected(project)[archive_of(home, "")]
+    with tarfile.open(archive) as opened:
+        assert set(opened.getnames()) == {str(each)[1:] for each in (home, *home.rglob("*"))}
+    for argv in (["tar", "-tf"], ["bsdtar", "-tf"], ["busybox", "tar", "-tf"]):
+        listed = subprocess.run([*argv, str(archive)], check=True, capture_output=True, text=True)
+        assert (len(listed.stdout.splitlines()), listed.stderr) == (3, "")
 
 
 def test_the_log_of_the_run_itself_is_collected_as_far_as_it_goes(project: Project, home: Path) -> None:

@@ -113,6 +113,7 @@ class Packing:
         if self._packer is not self._plain:
             yield None, self.write
             return
+        self._settle()
         self._into.flush()
         yield self._into.fileno(), self._found
         self._settle()
@@ -249,14 +250,18 @@ def pack_members(packed: Packing, name: bytes, members: Sequence[Seen]) -> Archi
         ToolMissing, ToolFailed, UnexpectedOutput: of tar.
     """
     began_ns = _time_of_change()
+    comment = tarfile.TarInfo.create_pax_global_header({"comment": f"{to_text(name)} {began_ns}"})
+    # Where it is the last thing in an archive, `tarfile` of Python calls that one damaged.
+    comes_first = not any(one.entry.kind is Kind.FILE for one in members)
+    if comes_first:
+        packed.write(comment)
     archived, bad, said = _run_tar(packed, members)
     again = _with_all_names([_look_again(one) for one in members if _has_changed(one)], members)
     if again:
         afresh, bad_again, said_again = _run_tar(packed, again)
         archived, bad, said = {**archived, **afresh}, {**bad, **bad_again}, [*said, *said_again]
-    if not any(member.is_file for member in archived.values()):
-        comment = f"{to_text(name)} {began_ns}"
-        packed.write(tarfile.TarInfo.create_pax_global_header({"comment": comment}))
+    if not comes_first and not any(member.is_file for member in archived.values()):
+        packed.write(comment)
     packed.write(end_of_archive(packed.length))
     newest = {one.entry.path: one for one in (*members, *again)}
     held: list[Held] = []
