@@ -57,6 +57,14 @@ def test_without_an_output_the_configuration_is_on_standard_output_and_the_repor
     assert [path.name for path in tmp_path.iterdir()] == ["made.toml"]
 
 
+def test_a_path_with_what_some_take_for_the_end_of_a_line_stays_on_its_own(here: Path) -> None:
+    home = here / "home\u2028\x85sub"
+    (here / "home").rename(home)
+    (here / "cback3.conf").write_text(small(here).replace("/home<", f"/{home.name}<"))
+    (here / "made.toml").write_text(program("migrate", "cback3.conf", cwd=here).out)
+    assert [each.path for each in load_config(here / "made.toml").require_collect().source] == [home]
+
+
 def test_a_quiet_run_writes_the_configuration_and_nothing_else(tmp_path: Path) -> None:
     loud, quiet = (program("migrate", str(CEDAR_2), *more, cwd=tmp_path) for more in ((), ("-q",)))
     assert (quiet.out, quiet.err) == (loud.out, "")

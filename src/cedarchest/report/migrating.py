@@ -47,7 +47,7 @@ def migrated(
         "secrets_needed": [readable(path) for path in unwritten],
     }
     if output is None:
-        return Result("migrate", figures=figures, text=toml.splitlines())
+        return Result("migrate", figures=figures, text=toml.removesuffix("\n").split("\n"))
     text = [*report_lines(report), *(f"wrote {readable(path)}" for path in (*written, output))]
     text += [f"next: cedarchest -c {readable(output)} validate"]
     return Result("migrate", figures=figures, text=text)
