@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -219,6 +220,20 @@ PURGED_ALIKE = {
 def test_old_files_are_purged_alike(tmp_path: Path, name: str) -> None:
     theirs, ours = both(PURGED_ALIKE[name], tmp_path)
     assert ours == theirs
+
+
+def test_without_the_receipts_cedar_backup_stages_what_ours_staged_before(tmp_path: Path) -> None:
+    pool = CedarPool(tmp_path)
+    pool.configure(
+        f"<peers><peer><name>here</name><type>local</type><collect_dir>{tmp_path}/collect</collect_dir></peer>"
+        f"</peers><stage><staging_dir>{tmp_path}/staging</staging_dir></stage>"
+    )
+    assert pool.run("collect", "stage").status == 0
+    assert "not a regular file" in pool.run_theirs("collect", "stage").out
+    shutil.rmtree(tmp_path / "collect" / "cback.receipts")
+    ran = pool.run_theirs("collect", "stage")
+    assert (ran.status, ran.out) == (0, "")
+    assert "`cback.receipts` has to go" in TABLE.read_text(encoding="utf-8")
 
 
 PURGED_OTHERWISE = {
