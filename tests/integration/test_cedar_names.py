@@ -391,6 +391,15 @@ def test_only_files_and_links_that_are_there_have_a_size(tmp_path: Path) -> None
     assert files.generateSizeMap() == {str(tmp_path / "file"): 4.0, str(tmp_path / "link"): 0.0}
 
 
+def test_what_a_program_says_goes_to_whatever_can_be_written_to() -> None:
+    class Kept(list[bytes]):
+        write = list.append
+
+    kept: Any = Kept()
+    assert util.executeCommand(["echo"], ["said"], outputFile=kept) == (0, None)
+    assert kept == [b"said\n"]
+
+
 def test_the_last_table_of_programs_that_was_made_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(util.PathResolverSingleton, "_instance", None)
     util.PathResolverSingleton().fill({"one": "/path/to/one"})

@@ -187,7 +187,7 @@ def executeCommand(
         problem, status = f"{shown(argv[0])} cannot be run: {error.strerror}", NOT_RUN
     if problem:
         log.error("%s", problem)
-    if outputFile is not None:
+    if outputFile is not None and hasattr(outputFile, "flush"):
         outputFile.flush()
     return status, lines if returnOutput else None
 
