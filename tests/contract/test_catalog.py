@@ -294,6 +294,7 @@ def test_an_empty_catalog_answers_everything_with_nothing(catalog: Catalog) -> N
     assert not catalog.turns("x")
     assert not catalog.contents(DAY)
     assert not catalog.days()
+    assert not catalog.proofs()
     assert list(catalog.entries("x", 1)) == []
     assert dict(catalog.copies(DAY)) == {}
 
@@ -572,6 +573,19 @@ def test_days_are_those_of_all_sessions_once_and_oldest_first(catalog: Catalog) 
     catalog.put_session(a_session(days=(a_day("2026/07/02"), a_day("2025/12/31"))), a_disc())
     catalog.put_session(a_session(number=2, days=(a_day("2026/07/02"),)))
     assert catalog.days() == ("2025/12/31", "2026/07/02")
+
+
+def test_a_day_is_proven_by_verified_sessions_on_discs_that_count(catalog: Catalog) -> None:
+    first, second = a_day("2026/07/01"), a_day("2026/07/02")
+    prove(catalog, a_session(days=(first, second)))
+    catalog.put_session(a_session(number=2, status=SessionStatus.BURNT, days=(first,)))
+    prove(catalog, a_session(number=3, days=(second,)))
+    assert catalog.proofs() == {
+        first.day: (("DISC_1", 1),),
+        second.day: (("DISC_1", 1), ("DISC_1", 3)),
+    }
+    catalog.put_disc(a_disc(given_up=True))
+    assert not catalog.proofs()
 
 
 def test_the_days_of_a_session_keep_their_order(catalog: Catalog) -> None:

@@ -176,6 +176,16 @@ class MemoryCatalog:
     def days(self) -> tuple[str, ...]:
         return tuple(sorted({content.day for session in self._sessions.values() for content in session.days}))
 
+    def proofs(self) -> Mapping[str, tuple[tuple[str, int], ...]]:
+        verified = (each for each in self._oldest_first() if each.status is SessionStatus.VERIFIED)
+        counting = [each for each in verified if not self._discs[each.disc_id].given_up]
+        found: dict[str, tuple[tuple[str, int], ...]] = {}
+        for session in counting:
+            for content in session.days:
+                proof = (self._discs[session.disc_id].label, session.number)
+                found[content.day] = (*found.get(content.day, ()), proof)
+        return found
+
     def find(self, pattern: PathPattern) -> Iterator[tuple[bytes, tuple[Sighting, ...]]]:
         found: dict[bytes, list[Sighting]] = {}
         for sha256, members in self._members.items():

@@ -7,7 +7,7 @@ brought to the peer by whatever run reaches it first.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ from cedarchest.actions.offers import Proven
 from cedarchest.config.model import Config
 from cedarchest.errors import CedarchestError, StagingError
 from cedarchest.model.days import format_day
-from cedarchest.model.disc import SessionStatus, StoredEntry
+from cedarchest.model.disc import StoredEntry
 from cedarchest.model.handover import Received, read_receipt, write_receipt
 from cedarchest.model.index import Entry, Kind
 from cedarchest.model.parts import part_paths, whole_path
@@ -47,13 +47,13 @@ def leave_receipts(config: Config, *, staged: DayIndex | None = None, ports: Por
 
 def _write_all(config: Config, staged: DayIndex | None, ports: Ports) -> None:
     oldest = format_day((ports.clock.now() - RECENT).date())
-    labels = {disc.disc_id: disc.label for disc in ports.catalog.discs()}
-    days = ports.catalog.days()
+    days, proofs = ports.catalog.days(), ports.catalog.proofs()
     for day in days:
         if day >= oldest or ports.receipts.proof(day):
-            _write(config, day, labels, staged if staged and staged.day == day else None, ports)
+            on_top = staged if staged and staged.day == day else None
+            _write(config, day, proofs.get(day, ()), on_top, ports)
     if staged and staged.day not in days:
-        _write(config, staged.day, labels, staged, ports)
+        _write(config, staged.day, (), staged, ports)
 
 
 def _deliver(config: Config, ports: Ports) -> None:
@@ -68,13 +68,11 @@ def _deliver(config: Config, ports: Ports) -> None:
             ports.reporter.warn(f"{error.message}; it gets its receipts from a later run")
 
 
-def _write(config: Config, day: str, labels: dict[str, str], staged: DayIndex | None, ports: Ports) -> None:
+def _write(
+    config: Config, day: str, proven: Sequence[tuple[str, int]], staged: DayIndex | None, ports: Ports
+) -> None:
     """The receipts of a day, if its proof is another one than they speak of."""
-    proof = tuple(
-        f"{labels[session.disc_id]} {session.number}"
-        for session, _ in ports.catalog.contents(day)
-        if session.status is SessionStatus.VERIFIED
-    )
+    proof = tuple(f"{label} {number}" for label, number in proven)
     if staged:
         proof += (f"staged {staged.digest.hex()}",)
     if proof == ports.receipts.proof(day):

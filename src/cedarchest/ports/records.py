@@ -181,6 +181,13 @@ class Catalog(Protocol):
         """Days that any session holds, oldest first."""
         ...
 
+    def proofs(self) -> Mapping[str, tuple[tuple[str, int], ...]]:
+        """By day the verified sessions with content of it, oldest first: label of the disc, and number.
+
+        Discs that were given up do not count.
+        """
+        ...
+
     def proven(self, digests: Collection[bytes]) -> Mapping[bytes, int]:
         """Of SHA-256 digests those that verified discs hold as a file, with the number of discs.
 

@@ -283,6 +283,22 @@ class SqlCatalog:
         with self._database.reading() as connection:
             return tuple(connection.scalars(query))
 
+    def proofs(self) -> Mapping[str, tuple[tuple[str, int], ...]]:
+        """By day the verified sessions with content of it, oldest first: label of the disc, and number."""
+        sessions, days, discs = schema.sessions, schema.days, schema.discs
+        query = (
+            select(days.c.day, discs.c.label, sessions.c.number)
+            .join(sessions, days.c.session_id == sessions.c.id)
+            .join(discs, discs.c.disc_id == sessions.c.disc_id)
+            .where(sessions.c.status == SessionStatus.VERIFIED.value, discs.c.given_up.is_(False))
+            .order_by(sessions.c.created_at, sessions.c.id)
+        )
+        found: dict[str, tuple[tuple[str, int], ...]] = {}
+        with self._database.reading() as connection:
+            for day, label, number in connection.execute(query):
+                found[day] = (*found.get(day, ()), (label, number))
+        return found
+
     def proven(self, digests: Collection[bytes]) -> Mapping[bytes, int]:
         """Of SHA-256 digests those that verified discs hold as a file, with the number of discs."""
         entries, sessions, discs = schema.entries, schema.sessions, schema.discs
