@@ -316,3 +316,11 @@ def test_archives_of_peers_are_found_after_a_stage(project: Project) -> None:
     assert project.run("stage").status == 0
     assert project.run("store").status == 0
     assert set(found(project, "fstab", "--peer", "alpha")) == {"etc/fstab"}
+
+
+def test_what_no_disc_holds_any_more_is_told_as_on_none(project: Project) -> None:
+    project.stage("2026/11/22", {"only": b"only"})
+    assert project.run("store").status == 0
+    assert project.run("discs", "lost", project.images()[0].stem).status == 0
+    (row,) = (line for line in project.run("find", "only").out.splitlines() if line.endswith("only"))
+    assert row.split()[-2] == "none"

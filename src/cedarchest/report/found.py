@@ -48,7 +48,7 @@ def _row(each: History) -> tuple[str, ...]:
     last = each.newest
     stored = last.days[-1] + (f" gone {each.deleted}" if each.deleted else "")
     size = shown_bytes(last.member.size) if last.member.kind == "file" else last.member.kind
-    discs = first_few(last.discs, ", ") + ("" if last.proven else " (not proven)")
+    discs = first_few(last.discs, ", ") + ("" if last.proven else " (not proven)") if last.discs else "none"
     return (to_text(each.peer), stored, size, str(len(each.versions)), discs, to_text(each.path))
 
 
