@@ -5,6 +5,7 @@ from __future__ import annotations
 import filecmp
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -499,3 +500,26 @@ def test_status_names_the_disc_that_is_to_be_read_before_anything_is_stored(
         assert f"Insert {label}: the next `cedarchest store` reads it first." in said
         assert "would store" not in said
         assert project.run("store", environ=drive.env()).status == 8
+
+
+def test_a_rewritable_disc_of_an_earlier_week_is_begun_anew_once_it_was_initialized(project: Project) -> None:
+    project.configure(device="/dev/sr0", new_disc="weekly")
+
+    def at(day: str) -> dict[str, str]:
+        return {**drive.env(), "CEDARCHEST_NOW": f"{day.replace('/', '-')}T23:00"}
+
+    with Burner(profile="dvd+rw") as drive:
+        project.stage("2026/11/02")
+        assert project.run("store", environ=at("2026/11/02")).status == 0
+        first = drive.exchange("dvd+rw")
+        project.stage("2026/11/09")
+        assert project.run("store", environ=at("2026/11/09")).status == 0
+        shutil.rmtree(project.staging / "2026")
+        project.stage("2026/11/23")
+        drive.exchange("dvd+rw", directory=first)
+        ran = project.run("store", environ=at("2026/11/23"))
+        assert ran.status == 8
+        assert "if nothing on it is needed any more: cedarchest initialize." in ran.err
+        assert project.run("initialize", "--yes", environ=at("2026/11/23")).status == 0
+        assert project.run("store", environ=at("2026/11/23")).status == 0
+        assert project.is_marked("2026/11/23")

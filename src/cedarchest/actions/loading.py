@@ -187,7 +187,13 @@ def _known_current(
     if checked and expected is not None and disc.disc_id != expected.disc_id and disc.accepts_sessions:
         raise WrongDisc(
             f"{seen.device} holds our disc {disc.label}, {expected.label} is in use",
-            advice=_wanted(expected),
+            advice=_wanted(expected)
+            + (
+                " To use the one that is there again, if nothing on it is needed any more:"
+                " cedarchest initialize."
+                if seen.traits.rewritable
+                else ""
+            ),
             found=disc.label,
             needed=expected.label,
         )
