@@ -11,7 +11,7 @@ with medium, tool, peer or catalog is an `OSError`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from cedarchest.model.findings import Finding
@@ -49,6 +49,12 @@ class CedarchestError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+    def told_of(self, what: str) -> Self:
+        """Name what it befell, where its message does not."""
+        if what not in self.message:
+            self.message = f"{what}: {self.message}"
+        return self
 
     @property
     def kind(self) -> str:

@@ -787,10 +787,10 @@ def test_a_source_that_fails_holds_up_no_other(project: Project, home: Path) -> 
     assert (ran.status, found["outcome"]) == (11, "partial")
     assert [each["outcome"] for each in found["archives"]] == ["failed", "failed", "whole", "failed", "whole"]
     assert found["left_out"] == [
-        "the hook `false` ended with 1: it said nothing",
+        f"{home}/b: the hook `false` ended with 1: it said nothing",
         f"{project.root}/gone cannot be collected: No such file or directory",
-        "the hook `false` ended with 1: it said nothing",
-        "`sh` ended with 3: why",
+        f"{home}/a: the hook `false` ended with 1: it said nothing",
+        "command bad: `sh` ended with 3: why",
     ]
     assert witness.exists()
     assert not (project.root / "never").exists()

@@ -274,6 +274,17 @@ def test_a_configuration_that_may_not_be_read_is_a_wrong_one_however_it_is_named
         assert "ermission denied" in ran.err
 
 
+def test_an_index_that_may_not_be_read_is_not_to_be_moved_away(of_user: Project) -> None:
+    folder = of_user.stage(DAY)
+    assert of_user.run_as_user("store").status == 0
+    (folder / "cback.store").unlink()
+    (folder / "INDEX.jsonl.gz").chmod(0)
+    ran = of_user.run_as_user("store")
+    assert ran.status == 6
+    assert "INDEX.jsonl.gz cannot be read: Permission denied" in ran.err
+    assert "Move" not in ran.err
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
 def test_an_output_that_cannot_be_written_ends_with_6_in_one_line(project: Project) -> None:
     ran = shell(project, '"$@" status >/dev/full')

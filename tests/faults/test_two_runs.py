@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.cli.test_collect_cli import sources
 from tests.conftest import Project
 
 pytestmark = pytest.mark.slow
@@ -161,6 +162,21 @@ def test_a_look_at_how_things_stand_works_beside_a_store(
     held = Held(tmp_path / "tools", writing=True)
     with storing(project, held) as first:
         assert project.run(*action).status in (0, 10)
+        held.go.touch()
+        first.communicate(timeout=60)
+    assert first.returncode == 0
+
+
+def test_a_night_beside_another_run_says_so_once(project: Project, tmp_path: Path) -> None:
+    home = project.root / "home"
+    home.mkdir()
+    sources(project, {"path": str(home)})
+    project.stage(DAY)
+    held = Held(tmp_path / "tools", writing=True)
+    with storing(project, held) as first:
+        ran = project.run("all")
+        assert ran.status == 10
+        assert ran.err.count("another run is at work") == 1
         held.go.touch()
         first.communicate(timeout=60)
     assert first.returncode == 0

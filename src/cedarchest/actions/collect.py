@@ -177,7 +177,7 @@ def _source(night: Night, source: CollectSource, names: Mapping[bytes, bytes]) -
     except Interrupted:
         raise
     except CedarchestError as error:
-        yield CollectedArchive(shown, CollectOutcome.FAILED, problem=error)
+        yield CollectedArchive(shown, CollectOutcome.FAILED, problem=error.told_of(shown))
         return
     try:
         archives = Archiving(night, source, mode, name, names).archive()
@@ -192,7 +192,7 @@ def _after(night: Night, source: CollectSource) -> tuple[str, ...]:
         try:
             night.ports.hooks.run(source.after, {"CEDARCHEST_SOURCE": str(source.path)})
         except HookFailed as error:
-            return (error.message,)
+            return (error.told_of(str(source.path)).message,)
     return ()
 
 
@@ -217,7 +217,7 @@ def _command(night: Night, command: CollectCommand) -> CollectedArchive:
     except Interrupted:
         raise
     except CedarchestError as error:
-        return CollectedArchive(shown, CollectOutcome.FAILED, problem=error)
+        return CollectedArchive(shown, CollectOutcome.FAILED, problem=error.told_of(shown))
     return CollectedArchive(
         shown, CollectOutcome.WHOLE, to_text(name), 1, archive_bytes=packed.collected.size
     )

@@ -148,6 +148,12 @@ class StagingFolder:
                 if self._loaded[0] != _key(path, day, status):
                     self._keep(path, day, status, read_index(stream, prefix=day.encode() + b"/"))
                 return self._loaded[1]
+        except PermissionError as error:
+            raise StagingError(
+                f"the index {path} cannot be read: {error.strerror}",
+                advice="Run this as the user who stores, or give this one the right to read it.",
+                path=str(path),
+            ) from error
         except (OSError, EOFError, ValueError, zlib.error) as error:
             raise StagingError(
                 f"the index {path} cannot be read: {error}",

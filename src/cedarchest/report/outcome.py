@@ -79,7 +79,9 @@ def failed(action: str, error: CedarchestError) -> Result:
 
 
 def combined(action: str, results: Sequence[Result]) -> Result:
-    """The result of an action that ran others."""
+    """The result of an action that ran others; what kept several of them from working is told once."""
+    problems = [problem for result in results for problem in result.problems]
+    once = {(problem.kind, problem.message): problem for problem in problems}
     did = any(result.outcome not in (Outcome.NOTHING_TO_DO, Outcome.FAILED) for result in results)
     return Result(
         action,
@@ -89,7 +91,7 @@ def combined(action: str, results: Sequence[Result]) -> Result:
         left_out=[line for result in results for line in result.left_out],
         figures={"actions": [result.as_json(()) for result in results]},
         text=[line for result in results for line in result.text],
-        problems=[problem for result in results for problem in result.problems],
+        problems=list(once.values()),
     )
 
 
