@@ -26,9 +26,8 @@ def listed(summaries: Sequence[DiscSummary], *, detailed: bool) -> Result:
     """The result of `discs`."""
     lines: list[str] = []
     for each in summaries:
-        state = (
-            "given up" if each.disc.given_up else "in use" if each.disc.accepts_sessions else "no more writes"
-        )
+        state = "appendable" if each.disc.accepts_sessions else "no more writes"
+        state = "given up" if each.disc.given_up else state
         last = f", last read {each.last_check:%Y-%m-%d}" if each.last_check else ""
         last += _next(each)
         age = f", {_age(each.days_old)} old"
