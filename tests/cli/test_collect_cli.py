@@ -672,7 +672,23 @@ def test_what_cannot_be_read_is_named_and_harms_no_neighbour(of_user: Project, m
     archive = of_user.root / "collect" / archive_of(home)
     assert members(archive, home) == {".", "a", "z"}
     assert set(holding(archive, home)) == {".", "a", "z"}
+    assert records(archive)[0]["unread"] == [f"{str(home)[1:]}/{name}" for name in ("secret", "shut")]
     assert (of_user.root / "collect/cback.collect").is_file()
+
+
+def test_each_archive_of_a_source_tells_what_of_it_could_not_be_read(of_user: Project) -> None:
+    home = of_user.root / "home"
+    for name in ("ann/shut", "bob/open"):
+        (home / name).mkdir(parents=True)
+    (home / "ann/shut").chmod(0)
+    sources(of_user, {"path": str(home), "recursion_level": 1})
+    ran = of_user.run_as_user("collect")
+    (home / "ann/shut").chmod(0o755)
+    assert ran.status == 11, ran.err
+    top = str(home)[1:]
+    for archive, unread in ((home, True), (home / "ann", True), (home / "bob", False)):
+        head = records(of_user.root / "collect" / archive_of(archive))[0]
+        assert head.get("unread") == ([f"{top}/ann/shut"] if unread else None)
 
 
 def test_a_file_that_does_not_hold_still_is_named_and_harms_no_neighbour(

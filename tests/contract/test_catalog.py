@@ -768,6 +768,15 @@ def test_an_archive_that_stands_somewhere_is_unread_until_its_members_are_known(
     assert catalog.line(b"alpha/et") == ()
 
 
+def test_what_could_not_be_read_when_an_archive_was_made_is_kept(catalog: Catalog) -> None:
+    prove(catalog, a_session(), a_file(HERE + b"etc.tar"))
+    record = ArchiveRecord(A, Listing.INDEX, unread=frozenset({b"etc/shadow", b"odd\n\xff"}))
+    catalog.put_members(record, [Member(b"etc/fstab", "file", 5, 7, B)])
+    assert catalog.archives([A])[A].unread == record.unread
+    catalog.put_members(record._replace(unread=frozenset()), ())
+    assert catalog.archives([A])[A].unread == frozenset()
+
+
 @pytest.mark.parametrize("count", [99, 100, 101, 250])
 def test_of_many_members_each_is_found_as_it_was_entered_first(catalog: Catalog, count: int) -> None:
     members = [Member(b"m/%03d.x" % number, "file", number, number, B) for number in range(count)]

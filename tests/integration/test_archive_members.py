@@ -248,6 +248,20 @@ def test_the_index_of_a_whole_archive_says_that_it_is_one(tmp_path: Path) -> Non
     assert head.is_whole
 
 
+def test_an_index_says_what_could_not_be_read(tmp_path: Path) -> None:
+    forged(tmp_path, unread=["etc/shadow", "odd\\x0a\\xff"])
+    head = READER.index_head(tmp_path, b"x.tar", ARCHIVE)
+    assert head is not None
+    assert head.unread == {b"etc/shadow", b"odd\n\xff"}
+
+
+@pytest.mark.parametrize("unread", [7, "etc", None, [7], ["../up"], ["/abs"], [""], {"a": 1}])
+def test_what_an_index_calls_unread_and_is_no_path_is_refused(tmp_path: Path, unread: object) -> None:
+    forged(tmp_path, unread=unread)
+    with pytest.raises(StagingError, match="calls unread"):
+        READER.index_head(tmp_path, b"x.tar", ARCHIVE)
+
+
 def test_where_there_is_no_index_there_is_none(tmp_path: Path) -> None:
     assert READER.index_head(tmp_path, b"x.tar", ARCHIVE) is None
 
@@ -258,9 +272,9 @@ def test_the_index_of_another_archive_is_refused(tmp_path: Path) -> None:
         READER.index_head(tmp_path, b"x.tar", EARLIER)
 
 
-def forged(root: Path, *lines: bytes) -> None:
-    head = {"format": "cedarchest-index", "version": 1, "day": "2026-11-20", "whole_day": "2026-11-20"}
-    head |= {"archives": [{"sha256": ARCHIVE.hex()}]}
+def forged(root: Path, *lines: bytes, **more: object) -> None:
+    head: dict[str, object] = {"format": "cedarchest-index", "version": 1}
+    head |= {"day": "2026-11-20", "whole_day": "2026-11-20", "archives": [{"sha256": ARCHIVE.hex()}], **more}
     content = b"\n".join([json.dumps(head).encode(), *lines]) + b"\n"
     (root / "x.tar.index.jsonl.gz").write_bytes(gzip.compress(content))
 

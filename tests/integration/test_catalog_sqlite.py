@@ -36,6 +36,7 @@ from cedarchest.model.disc import (
     StoredEntry,
 )
 from cedarchest.model.media import Medium
+from cedarchest.model.members import ArchiveRecord, Listing
 from cedarchest.model.patterns import path_pattern
 from cedarchest.model.turns import Turns
 
@@ -138,6 +139,7 @@ def test_what_an_earlier_version_recorded_is_kept_and_names_no_drive_model(path:
     with closing(sqlite3.connect(path)) as earlier:
         for table in ("sessions", "checks"):
             earlier.execute(f"ALTER TABLE {table} DROP COLUMN drive_model")
+        _take_away_0009(earlier)
         _take_away_0008(earlier)
         _take_away_0007(earlier)
         _take_away_0006(earlier)
@@ -156,6 +158,7 @@ def test_what_an_earlier_version_recorded_names_neither_medium_nor_speed(path: P
         catalog.put_session(session, DISC)
         assert catalog.sessions(DISC.disc_id) == (session,)
     with closing(sqlite3.connect(path)) as earlier:
+        _take_away_0009(earlier)
         _take_away_0008(earlier)
         _take_away_0007(earlier)
         _take_away_0006(earlier)
@@ -175,6 +178,7 @@ def test_what_an_earlier_version_recorded_is_no_volume_of_a_set(path: Path) -> N
         catalog.put_session(session, DISC)
         assert catalog.sessions(DISC.disc_id) == (session,)
     with closing(sqlite3.connect(path)) as earlier:
+        _take_away_0009(earlier)
         _take_away_0008(earlier)
         _take_away_0007(earlier)
         _take_away_0006(earlier)
@@ -212,6 +216,23 @@ def _take_away_0008(earlier: sqlite3.Connection) -> None:
         earlier.execute(f"ALTER TABLE checks DROP COLUMN {column}")
 
 
+def _take_away_0009(earlier: sqlite3.Connection) -> None:
+    earlier.execute("ALTER TABLE trees DROP COLUMN unread")
+
+
+def test_of_archives_that_an_earlier_version_recorded_nothing_is_known_to_be_unread(path: Path) -> None:
+    record = ArchiveRecord(bytes(32), Listing.INDEX, unread=frozenset({b"d"}))
+    with open_catalog(url_of(path)) as catalog:
+        catalog.put_members(record, ())
+        assert catalog.archives([bytes(32)])[bytes(32)] == record
+    with closing(sqlite3.connect(path)) as earlier:
+        _take_away_0009(earlier)
+        earlier.execute("UPDATE alembic_version SET version_num = '0008'")
+        earlier.commit()
+    with open_catalog(url_of(path)) as catalog:
+        assert catalog.archives([bytes(32)])[bytes(32)] == record._replace(unread=frozenset())
+
+
 def test_checks_that_an_earlier_version_recorded_were_of_all_and_no_audit_read_anything(path: Path) -> None:
     told = replace(
         CHECK,
@@ -227,6 +248,7 @@ def test_checks_that_an_earlier_version_recorded_were_of_all_and_no_audit_read_a
         catalog.put_turns(DISC.disc_id, {1: Turns((1,), (NOON,))})
         assert catalog.checks(DISC.disc_id) == (told,)
     with closing(sqlite3.connect(path)) as earlier:
+        _take_away_0009(earlier)
         _take_away_0008(earlier)
         earlier.execute("UPDATE alembic_version SET version_num = '0007'")
         earlier.commit()
@@ -271,6 +293,7 @@ def test_what_an_earlier_version_recorded_is_at_no_place(path: Path) -> None:
     with open_catalog(url_of(path)) as catalog:
         catalog.put_disc(DISC)
     with closing(sqlite3.connect(path)) as earlier:
+        _take_away_0009(earlier)
         _take_away_0008(earlier)
         _take_away_0007(earlier)
         earlier.execute("UPDATE alembic_version SET version_num = '0006'")
@@ -290,6 +313,7 @@ def test_the_paths_that_an_earlier_version_recorded_are_found_and_its_archives_a
         unread = catalog.unread_archives()
     assert [len(found) for found in told] == [100, 1, 50]
     with closing(sqlite3.connect(path)) as earlier:
+        _take_away_0009(earlier)
         _take_away_0008(earlier)
         _take_away_0007(earlier)
         earlier.execute("UPDATE alembic_version SET version_num = '0006'")
@@ -306,6 +330,7 @@ def test_what_an_earlier_version_recorded_says_not_why_a_disc_takes_no_more(path
     with open_catalog(url_of(path)) as catalog:
         catalog.put_disc(replace(disc, reason="it is sealed"))
     with closing(sqlite3.connect(path)) as earlier:
+        _take_away_0009(earlier)
         _take_away_0008(earlier)
         _take_away_0007(earlier)
         _take_away_0006(earlier)

@@ -381,3 +381,107 @@ def test_a_dry_run_tells_what_would_be_left(machine: Machine, target: Path) -> N
     assert "something else is there already" in ran.out
     assert "no/such: nothing of this name was stored then" in ran.out
     assert (found / "f").read_text() == "mine"
+
+
+# -- what could not be read -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shut(of_user: Project) -> Iterator[Shut]:
+    found = Shut(of_user)
+    yield found
+    (found.machine.home / "sd").chmod(0o755)
+
+
+class Shut:
+    """A machine of an ordinary user with a folder, a file and a secret that may not be read on some days."""
+
+    def __init__(self, project: Project) -> None:
+        self.machine = Machine(project)
+        self.project, self.home = project, self.machine.home
+        (self.home / "sd/deep").mkdir(parents=True)
+        for name in ("sd/x", "sd/deep/y", "f", "plain"):
+            (self.home / name).write_text(f"{name} at first")
+
+    def night(self, day: str, *, mode: int, status: int) -> None:
+        """Collect, stage and store with these modes."""
+        (self.home / "plain").write_text(f"plain on {day}")
+        for name in ("sd", "f"):
+            (self.home / name).chmod(mode)
+        for action in ("collect", "stage", "store"):
+            ran = self.project.run_as_user(action, environ={"CEDARCHEST_NOW": f"{day}T03:00"})
+            assert ran.status == (status if action == "collect" else 0), ran.out + ran.err
+        (self.home / "sd").chmod(0o755)
+
+    def restored(self, day: str, *arguments: str, status: int = 0) -> tuple[dict[str, str], Ran]:
+        """What a restore as of a day gives, by name, with its content."""
+        target = self.project.root / f"back {day}"
+        ran = self.project.run_as_user("restore", "--as-of", day, "--to", str(target), *arguments)
+        assert ran.status == status, ran.out + ran.err
+        top = target / "here" / str(self.home)[1:]
+        return {
+            str(path.relative_to(top)): path.read_text() for path in top.rglob("*") if path.is_file()
+        }, ran
+
+    def deleted(self) -> list[str]:
+        """The names of what counts as deleted."""
+        ran = self.project.run_as_user("--json", "find", "*", "--deleted")
+        assert ran.status == 0, ran.out + ran.err
+        return sorted(each["path"].removeprefix(f"{str(self.home)[1:]}/") for each in told(ran)["found"])
+
+
+@pytest.mark.parametrize("mode", ["incr", "daily"])
+def test_what_could_not_be_read_comes_back_as_it_was_before_and_is_not_deleted(shut: Shut, mode: str) -> None:
+    shut.machine.source(shut.home, f'mode = "{mode}"')
+    shut.night("2026-11-23", mode=0o755, status=0)
+    at_first = {name: f"{name} at first" for name in ("sd/x", "sd/deep/y", "f")}
+    for day in ("2026-11-30", "2026-12-01", "2026-12-07"):
+        shut.night(day, mode=0, status=11)
+        assert shut.deleted() == []
+        back, ran = shut.restored(day)
+        assert back == {**at_first, "plain": f"plain on {day}"}
+        assert (
+            f"could not be read when it was collected on {day.replace('-', '/')}, and comes back as it was"
+            f" stored before: {shut.home}/f, {shut.home}/sd\n"
+        ) in ran.out
+    shutil.rmtree(shut.home / "sd")
+    (shut.home / "sd").mkdir()
+    shut.night("2026-12-08", mode=0o755, status=0)
+    assert shut.deleted() == ["sd/deep", "sd/deep/y", "sd/x"]
+    assert shut.restored("2026-12-08")[0] == {"f": "f at first", "plain": "plain on 2026-12-08"}
+
+
+def test_discs_alone_tell_what_could_not_be_read(shut: Shut) -> None:
+    shut.machine.source(shut.home)
+    for day, mode in (("2026-11-23", 0o755), ("2026-11-30", 0)):
+        shut.night(day, mode=mode, status=0 if mode else 11)
+    shutil.rmtree(shut.project.root / "state")
+    ran = shut.project.run_as_user("catalog", "rebuild")
+    assert ran.status == 0, ran.out + ran.err
+    assert shut.deleted() == []
+    assert sorted(shut.restored("2026-11-30")[0]) == ["f", "plain", "sd/deep/y", "sd/x"]
+
+
+def test_what_was_never_read_is_said_to_be_left_out(shut: Shut) -> None:
+    shut.machine.source(shut.home)
+    for day in ("2026-11-23", "2026-11-30"):
+        shut.night(day, mode=0, status=11)
+        said = (
+            f"could not be read when it was collected on {day.replace('-', '/')}, and was not stored before:"
+            f" {shut.home}/f, {shut.home}/sd"
+        )
+        assert said in shut.restored(day, "--dry-run", status=11)[1].out
+        back, ran = shut.restored(day, status=11)
+        assert back == {"plain": f"plain on {day}"}
+        assert said in ran.out
+    assert shut.deleted() == []
+    back, ran = shut.restored("2026-11-30", f"{shut.home}/plain")
+    assert "could not be read" not in ran.out
+
+
+def test_of_a_folder_with_an_archive_of_its_own_the_last_one_that_could_be_read_counts(shut: Shut) -> None:
+    shut.machine.source(shut.home, "recursion_level = 1")
+    shut.night("2026-11-23", mode=0o755, status=0)
+    shut.night("2026-11-30", mode=0, status=11)
+    assert shut.deleted() == []
+    assert sorted(shut.restored("2026-11-30")[0]) == ["f", "plain", "sd/deep/y", "sd/x"]

@@ -211,6 +211,40 @@ def test_an_archive_in_parts_is_unpacked_from_all_its_discs(project: Project, ba
     assert restored(bare, home) == {"noise": content("noise", 4500 * KIB)}
 
 
+def test_what_could_not_be_read_is_told(of_user: Project, bare: BareRoot) -> None:
+    home = collecting(of_user)
+    odd = 'sub/it\'s "odd"\n'
+    (home / odd).mkdir(parents=True)
+    for name in ("plain", "secret", f"{odd}/x"):
+        (home / name).write_bytes(name.encode())
+    for day, mode in {"2026-11-23": 0o755, "2026-11-24": 0, "2026-11-30": 0}.items():
+        (home / "plain").write_bytes(day.encode())
+        for name in ("secret", odd):
+            (home / name).chmod(mode)
+        for action in ("collect", "stage", "store"):
+            ran = of_user.run_as_user(action, environ={"CEDARCHEST_NOW": f"{day}T03:00+00:00"})
+            assert ran.status == (0 if mode or action != "collect" else 11), ran.err
+    (home / odd).chmod(0o755)
+    disc = mounted(of_user, bare)[0]
+    unread = [str(home / name).replace("\n", "?") for name in ("secret", odd)]
+    ran = script(bare, disc, "host", "here", "2026/11/24", "/back")
+    assert ran.status == 0, ran.err
+    for path in unread:
+        assert f"{path} was not read on 2026-11-24T03:00:00+00:00, and is as it was before\n" in ran.err
+    assert restored(bare, home) == {
+        "plain": b"2026-11-24",
+        "secret": b"secret",
+        f"{odd}/x": f"{odd}/x".encode(),
+    }
+    shutil.rmtree(bare.root / "back")
+    ran = script(bare, disc, "host", "here", "2026/11/30", "/back")
+    assert ran.status == 1
+    for path in unread:
+        assert f"{path} was not read on 2026-11-30T03:00:00+00:00: an earlier day may have it\n" in ran.err
+    assert "2 problems; all else of here as of 2026/11/30 is in" in ran.err
+    assert restored(bare, home) == {"plain": b"2026-11-30"}
+
+
 @pytest.mark.parametrize("first_day", ["2026-11-23", "2026-11-24"])
 def test_what_was_collected_again_on_a_day_counts(project: Project, bare: BareRoot, first_day: str) -> None:
     """The archive of a folder that went meanwhile is still on the disc beside those of the later collect."""

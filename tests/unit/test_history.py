@@ -61,6 +61,21 @@ def deleted(sightings: Sequence[Sighting], *archives: ArchiveRecord) -> str:
     return only.deleted
 
 
+def without(record: ArchiveRecord, *unread: bytes) -> ArchiveRecord:
+    return record._replace(unread=frozenset(unread))
+
+
+@pytest.mark.parametrize("unread", [PATH, b"etc"])
+def test_what_could_not_be_read_is_not_deleted(unread: bytes) -> None:
+    assert deleted([seen(1)], archive(1), without(archive(2), unread)) == ""
+    assert deleted([seen(1)], archive(1), without(archive(2), unread), archive(3)) == "2026/11/03"
+    assert deleted([seen(1)], archive(1), archive(2), without(archive(3), unread)) == "2026/11/02"
+
+
+def test_what_could_not_be_read_elsewhere_says_nothing_of_a_path() -> None:
+    assert deleted([seen(1)], archive(1), without(archive(2), b"etc/ab", b"et", b"etc/a/b")) == "2026/11/02"
+
+
 def test_what_a_later_increment_says_nothing_of_is_there_still() -> None:
     assert deleted([seen(1)], archive(1), archive(2, 1), archive(3, 2)) == ""
 

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cedarchest.model.disc import SessionStatus, StoredEntry
-from cedarchest.model.members import GONE, Member
+from cedarchest.model.members import GONE, ArchiveRecord, Listing, Member
 from cedarchest.model.parts import part_path
-from cedarchest.model.restoring import Held, Listed, Located, located_listing, pieces_of, still_there
+from cedarchest.model.restoring import (
+    Held,
+    Listed,
+    Located,
+    listed_last,
+    located_listing,
+    pieces_of,
+    still_there,
+)
 
 A, B, C = (bytes([code]) * 32 for code in b"abc")
 
@@ -95,3 +103,54 @@ def test_sources_that_have_nothing_to_do_with_each_other_stay() -> None:
         b"home",
         b"homes",
     }
+
+
+# -- what could not be read -------------------------------------------------------------------------
+
+ONE, TWO, THREE = (bytes([number]) * 32 for number in (1, 2, 3))
+
+
+def last(listings: Mapping[bytes, list[bytes]], **unread: list[bytes]) -> tuple[Listed, list[bytes]]:
+    """What the last of archives lists, the names of which are the days, and those that were looked into."""
+    asked: list[bytes] = []
+
+    def listing(sha256: bytes) -> Mapping[bytes, Located]:
+        asked.append(sha256)
+        return {path: Located(Member(path, "file", sha256=sha256), sha256) for path in listings[sha256]}
+
+    names = {ONE: "one", TWO: "two", THREE: "three"}
+    dated = [
+        (names[each], ArchiveRecord(each, Listing.INDEX, unread=frozenset(unread.get(names[each], ()))))
+        for each in listings
+    ]
+    return listed_last(dated, listing), asked
+
+
+def test_what_could_not_be_read_is_as_the_newest_listing_has_it_that_could() -> None:
+    found, asked = last(
+        {ONE: [b"d/x", b"f", b"gone"], TWO: [b"f"], THREE: [b"new"]}, two=[b"d"], three=[b"d", b"f"]
+    )
+    assert {path: located.archive for path, located in found.there.items()} == {
+        b"new": THREE,
+        b"f": TWO,
+        b"d/x": ONE,
+    }
+    assert (found.told_by(b"new"), found.told_by(b"d/x")) == (("three", THREE), ("one", ONE))
+    assert asked == [THREE, TWO, ONE]
+    assert found.never_read() == []
+
+
+def test_a_listing_that_could_read_no_more_is_not_asked() -> None:
+    found, asked = last({ONE: [b"d/x"], TWO: [b"e"], THREE: []}, two=[b"d"], three=[b"d"])
+    assert (list(found.there), asked) == ([b"d/x"], [THREE, ONE])
+    assert last({ONE: [b"d/x"], TWO: [], THREE: []})[1] == [THREE]
+
+
+def test_what_was_gone_before_it_could_not_be_read_stays_gone() -> None:
+    found, _ = last({ONE: [b"d/x"], TWO: [b"e"], THREE: [b"e"]}, three=[b"d"])
+    assert list(found.there) == [b"e"]
+    assert found.never_read() == [b"d"]
+
+
+def test_a_folder_that_is_listed_itself_and_never_was_read_counts_as_never_read() -> None:
+    assert last({ONE: [b"d", b"e"]}, one=[b"d"])[0].never_read() == [b"d"]

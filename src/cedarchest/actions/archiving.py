@@ -37,6 +37,7 @@ from cedarchest.model.increments import (
 )
 from cedarchest.model.index import Kind
 from cedarchest.model.names import first_few, to_text
+from cedarchest.model.unread import is_unread
 from cedarchest.ports import Packed, Ports, SourceLook
 
 KEPT_STATES = 40
@@ -218,6 +219,7 @@ class Archiving:
                 [new for one in seen if (new := increment.members.get(one.entry.path))],
                 kinds,
                 {one.entry.path for one in seen},
+                [each for each in look.problems if path == own or is_unread(each, {path[1:]})],
             )
             for path, seen in look.archives.items()
         }
@@ -298,6 +300,7 @@ class _Part:
     members: Sequence[Seen]
     kinds: dict[bytes, Kind]  # of all that is there, shared by all parts
     paths: set[bytes]  # what is there and belongs here
+    unseen: Sequence[bytes]  # what of it cannot be looked at
     known: list[bytes] = field(default_factory=list)  # what was there and belongs here
     held: Sequence[Held] = ()
     unread: Collection[bytes] = ()
@@ -377,7 +380,8 @@ class _Part:
         kept += self.as_before(base)
         index = io.BytesIO()
         state = next_state(self.night.today, base, [(archive, packed.held)], kept)
-        write_state(index, state, fingerprints=False, collected=collected_as(self.source, self.night.now))
+        collected = collected_as(self.source, self.night.now, (*self.unseen, *packed.unread))
+        write_state(index, state, fingerprints=False, collected=collected)
         self.night.remove(all_forms(self.name, but=self.form))
         files = {self.file_name: packed.collected}
         if base is None:

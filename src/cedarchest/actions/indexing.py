@@ -94,7 +94,7 @@ def by_listing(
     """Enter what the index of an archive at a path of a disc lists: what is new beside the one before."""
     base = b"" if head.is_whole else _newest_listing(line_of(path), day, ports)
     before: Mapping[bytes, Member] = ports.catalog.listing(base) if base else {}
-    record = ArchiveRecord(sha256, Listing.INDEX, rests_on=base)
+    record = ArchiveRecord(sha256, Listing.INDEX, rests_on=base, unread=head.unread)
     ports.catalog.put_members(record, told_anew(listed, before))
 
 

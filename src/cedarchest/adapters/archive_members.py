@@ -26,7 +26,7 @@ from cedarchest.errors import CedarchestError, StagingError
 from cedarchest.model.archive_names import INDEX_SUFFIX
 from cedarchest.model.index import FORMAT, VERSION, Kind, index_lines, is_plain_path, parse_record
 from cedarchest.model.members import Member, member_of
-from cedarchest.model.names import to_text
+from cedarchest.model.names import from_text, to_text
 from cedarchest.ports.archives import IndexHead
 
 MOST_MEMBERS = 5_000_000
@@ -126,7 +126,13 @@ def _index_head(stream: BinaryIO, sha256: bytes) -> IndexHead:
     archives = head["archives"]
     if bytes.fromhex(archives[0]["sha256"]) != sha256:
         raise ValueError("it is the index of another archive")
-    return IndexHead(len(archives) == 1 and head["day"] == head["whole_day"])
+    told = head.get("unread", [])
+    if not isinstance(told, list) or not all(isinstance(path, str) for path in told):
+        raise ValueError("what it calls unread are no paths")
+    unread = frozenset(map(from_text, told))
+    if not all(map(is_plain_path, unread)):
+        raise ValueError("what it calls unread leads elsewhere")
+    return IndexHead(len(archives) == 1 and head["day"] == head["whole_day"], unread)
 
 
 def _listed(stream: BinaryIO) -> Iterator[Member]:

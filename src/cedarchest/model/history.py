@@ -2,7 +2,7 @@
 
 A version is what a path was for a while: kind, size, time and content. It is held by the archives that have
 it in them, wherever those stand, and by the days that it stood in itself. A path is deleted when the newest
-archive of each source that had it lists all that there was, and not this.
+archive of each source that had it, and could read it if it was there, lists all that there was, and not this.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cedarchest.model.members import GONE, ArchiveRecord, Listing, Member, Sighting, Stand
+from cedarchest.model.unread import is_unread
 
 Archives = Mapping[bytes, ArchiveRecord]
 """Archives by their SHA-256."""
@@ -93,7 +94,7 @@ def histories(
     of_archives = {sighting.archive: sighting.member for sighting in sightings if sighting.archive}
 
     def deleted_of(peer: bytes) -> str:
-        return _deleted(peer, of_archives, archives, line, sightings)
+        return _deleted((peer, path), of_archives, archives, line, sightings)
 
     return [
         History(peer, path, _versions(several.values()), deleted_of(peer))
@@ -134,13 +135,14 @@ def _versions(gathered: Iterable[_Gathered]) -> tuple[Version, ...]:
 
 
 def _deleted(
-    peer: bytes,
+    place: tuple[bytes, bytes],
     of_archives: Mapping[bytes, Member],
     archives: Archives,
     line: Callable[[bytes], Iterable[ArchiveRecord]],
     sightings: Sequence[Sighting],
 ) -> str:
     """The day from which a path of a peer was there no more; empty where it still was, or nobody knows."""
+    peer, path = place
     lines = {
         stand.line
         for sha256 in of_archives
@@ -148,7 +150,7 @@ def _deleted(
         for stand in archives[sha256].stands
         if stand.peer == peer
     }
-    gone = [_gone_from(each, of_archives, line(each)) for each in lines]
+    gone = [_gone_from(each, path, of_archives, line(each)) for each in lines]
     if not gone or not all(gone):
         return ""
     last = max(gone)
@@ -156,8 +158,13 @@ def _deleted(
     return "" if any(stand.day >= last for stand in itself) else last
 
 
-def _gone_from(line: bytes, of_archives: Mapping[bytes, Member], archives: Iterable[ArchiveRecord]) -> str:
-    """The day from which archives of a source do not list a path any more; empty where the newest does."""
+def _gone_from(
+    line: bytes, path: bytes, of_archives: Mapping[bytes, Member], archives: Iterable[ArchiveRecord]
+) -> str:
+    """The day from which archives of a source do not list a path any more; empty where the newest does.
+
+    Those for which it could not be read tell neither.
+    """
     listed = {each.sha256: each for each in archives if each.listing is Listing.INDEX}
     dated = sorted(
         (stand.day, sha256) for sha256, each in listed.items() for stand in each.stands if stand.line == line
@@ -166,7 +173,8 @@ def _gone_from(line: bytes, of_archives: Mapping[bytes, Member], archives: Itera
     for there_on, sha256 in reversed(dated):
         if _is_listed(sha256, of_archives, listed):
             return day
-        day = there_on
+        if not is_unread(path, listed[sha256].unread):
+            day = there_on
     return ""
 
 

@@ -35,6 +35,7 @@ from cedarchest.model.index import (
     write_lines,
 )
 from cedarchest.model.names import from_text, to_text
+from cedarchest.model.unread import named
 
 
 class Seen(NamedTuple):
@@ -282,7 +283,7 @@ def attempt(day: date, base: State | None, increment: Increment) -> State:
 
 
 def write_state(
-    stream: BinaryIO, state: State, *, fingerprints: bool, collected: Mapping[str, str] | None = None
+    stream: BinaryIO, state: State, *, fingerprints: bool, collected: Mapping[str, object] | None = None
 ) -> None:
     """Write a state as an index; with `fingerprints` so that it can be compared with.
 
@@ -304,14 +305,21 @@ def write_state(
     write_lines(stream, head, (_record(held, fingerprints=fingerprints) for held in state.held.values()))
 
 
-def collected_as(source: bytes, at: datetime) -> Mapping[str, str]:
+def collected_as(source: bytes, at: datetime, unread: Collection[bytes] = ()) -> Mapping[str, object]:
     """What the first line of an archive's index says of its collect.
 
     The path of the source, without the slash it begins with, and when the run began, by universal time. A
     source may have several archives, of which the next collect makes others. Whoever restores has to
-    know which of them belong together, and which collect of a day was the last one.
+    know which of them belong together, and which collect of a day was the last one. What is at or below an
+    `unread` path, of which there are none in most, was perhaps there though it is not listed.
     """
-    return {"source": to_text(source), "at": at.astimezone(UTC).isoformat(timespec="seconds")}
+    said: dict[str, object] = {
+        "source": to_text(source),
+        "at": at.astimezone(UTC).isoformat(timespec="seconds"),
+    }
+    if unread:
+        said["unread"] = [to_text(path) for path in named(unread)]
+    return said
 
 
 def _described(archive: Archive, *, fingerprints: bool) -> dict[str, object]:

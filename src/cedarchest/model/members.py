@@ -73,13 +73,17 @@ class Stand(NamedTuple):
 
 
 class ArchiveRecord(NamedTuple):
-    """An archive: how its members are known, why not, which listing they rest on, and where it stands."""
+    """An archive: how its members are known, why not, which listing they rest on, and where it stands.
+
+    What is at or below a path that was `unread` when it was made may have been there though it is not listed.
+    """
 
     sha256: bytes
     listing: Listing = Listing.UNREAD
     reason: str = ""
     rests_on: bytes = b""  # the SHA-256 of that archive
     stands: tuple[Stand, ...] = ()
+    unread: frozenset[bytes] = frozenset()
 
 
 class Holder(NamedTuple):

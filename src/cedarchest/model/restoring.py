@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from cedarchest.model.disc import SessionStatus, StoredEntry
 from cedarchest.model.index import Entry
-from cedarchest.model.members import GONE, Member
+from cedarchest.model.members import GONE, ArchiveRecord, Member
 from cedarchest.model.parts import Split, part_place
 from cedarchest.model.patterns import Selection
+from cedarchest.model.unread import is_unread, still_unread
 
 
 class Place(NamedTuple):
@@ -225,11 +226,30 @@ def located_listing(layers: Iterable[tuple[bytes, Iterable[Member]]]) -> dict[by
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """All that there was on a day of one archive with an index, by path."""
+    """All that there was on a day of one archive with an index, by path.
+
+    What was `unread` then is there as it was `before`, which tells day and archive of the listing.
+    """
 
     day: str
     archive: bytes
     there: Mapping[bytes, Located]
+    unread: Collection[bytes] = ()
+    before: Mapping[bytes, tuple[str, bytes]] = field(default_factory=dict)
+
+    def told_by(self, path: bytes) -> tuple[str, bytes]:
+        """Day and archive of the listing that tells of a path."""
+        return self.before.get(path, (self.day, self.archive))
+
+    def never_read(self) -> list[bytes]:
+        """Of what was unread that of which nothing was listed before either."""
+        known: set[bytes] = set()
+        for path, (member, _) in self.there.items() if self.unread else ():
+            at = path if path in self.before or not member.held else path.rpartition(b"/")[0]
+            while at and at not in known:
+                known.add(at)
+                at = at.rpartition(b"/")[0]
+        return sorted(path for path in self.unread if path not in known)
 
     @property
     def root(self) -> bytes:
@@ -240,6 +260,32 @@ class Listed:
             while root and path != root and not path.startswith(root + b"/"):
                 root = root.rpartition(b"/")[0]
         return root
+
+
+Layered = Callable[[bytes], Mapping[bytes, "Located"]]
+"""All that an archive lists, as `located_listing` gives it."""
+
+
+def listed_last(dated: Sequence[tuple[str, ArchiveRecord]], listing: Layered) -> Listed:
+    """All that there was when the last of a source's archives, all with indexes, was made.
+
+    What could not be read then is as the newest one before has it for which it could.
+    """
+    day, head = dated[-1]
+    there = dict(listing(head.sha256))
+    before: dict[bytes, tuple[str, bytes]] = {}
+    left: Collection[bytes] = head.unread
+    for then, earlier in reversed(dated[:-1]):
+        if not left:
+            break
+        still = still_unread(left, earlier.unread)
+        if still != left:
+            for path, located in listing(earlier.sha256).items():
+                if path not in there and is_unread(path, left):
+                    there[path] = located
+                    before[path] = (then, earlier.sha256)
+        left = still
+    return Listed(day, head.sha256, there, head.unread, before)
 
 
 Before = Callable[[bytes, str], Listed | None]

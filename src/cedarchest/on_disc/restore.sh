@@ -444,6 +444,7 @@ plan() {
             next
         }
         /^\{"format":/ {
+            unread[archive] = match($0, /"unread":\[("([^"\\]|\\.)*",?)+\]/) ? substr($0, RSTART, RLENGTH) : ""
             for (n = 0; match($0, /\{"name":"[^"]*","day":"[^"]*","sha256":"[0-9a-f]*"/); n++) {
                 split(substr($0, RSTART, RLENGTH), of, "\"")
                 needed[n] = length(of[12]) == 64 ? of[12] : "none"
@@ -478,6 +479,7 @@ plan() {
                 for (above = folder_of(path); above != "" && !(above in folders); above = folder_of(above))
                     folders[above]
             }
+            for (archive in unread) if (unread[archive] != "") tell_unread(archive)
             for (above in folders) if (kind[above] != "dir") {
                 kind[above] = ""
                 batch("folders", "mkdir -p", word("./" above))
@@ -496,6 +498,17 @@ plan() {
             }
             for (n in members) print n "\t" told[n] "\t" members[n] > (ENVIRON["WORK"] "/archives")
             print things + 0 > (ENVIRON["WORK"] "/count")
+        }
+        function tell_unread(archive,   text, path) { # what the newest index of an archive says was not read
+            text = substr(unread[archive], 10)
+            while (match(text, /"([^"\\]|\\.)*"/)) {
+                path = name_of(substr(text, RSTART + 1, RLENGTH - 2))
+                text = substr(text, RSTART + RLENGTH)
+                if (of_run[path, run[archive]]++) continue # a folder with an archive of its own has it twice
+                if (path in folders || kind[path] != "" && altered[path])
+                    print "note: " shown(path) " was not read on " run[archive] ", and is as it was before"
+                else print shown(path) " was not read on " run[archive] ": an earlier day may have it"
+            }
         }
         function plan_path(path,   at) {
             things++
@@ -594,7 +607,9 @@ host() { # host PEER DAY TARGET
     : > "$work/problems"
     for_each_root files_of "$peer" | sort -u > "$work/files"
     heads | sort | chain | events | plan > "$work/messages"
-    while IFS= read -r message; do problem "$message"; done < "$work/messages"
+    while IFS= read -r message; do
+        case $message in 'note: '*) say "${message#note: }" ;; *) problem "$message" ;; esac
+    done < "$work/messages"
     [ "$(cat "$work/count")" != 0 ] || fail "no archive of $peer with an index up to $until is here"
     mkdir "$into"
     : >> "$work/archives"

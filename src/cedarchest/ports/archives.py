@@ -11,9 +11,13 @@ if TYPE_CHECKING:
 
 
 class IndexHead(NamedTuple):
-    """What an index beside an archive says of itself: whether all that it lists is in the archive."""
+    """What an index beside an archive says of itself.
+
+    Whether all that it lists is in the archive, and what could not be read when that was made.
+    """
 
     is_whole: bool
+    unread: frozenset[bytes] = frozenset()
 
 
 class ArchiveReader(Protocol):

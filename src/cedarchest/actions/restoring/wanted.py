@@ -29,10 +29,12 @@ from cedarchest.model.restoring import (
     Packed,
     Restoration,
     Wanted,
+    listed_last,
     located_listing,
     pieces_of,
     still_there,
 )
+from cedarchest.model.unread import unread_above
 from cedarchest.ports import Ports
 
 
@@ -80,8 +82,8 @@ def wanted_as_of(
         if not known:
             continue
         if known[-1][1].listing is Listing.INDEX:
-            listed.append(_listed(*known[-1], ports))
-            gathering.heads.append(known[-1][1])
+            listed.append(_listed(known, ports))
+            gathering.heads += {each.sha256: each for _, each in known}.values()
         else:
             _gather_held(gathering, [each for each in known if each[0] >= since(line)], ports)
             unlisted.append(next(each for each in known if each[1].sha256 == known[-1][1].sha256))
@@ -90,10 +92,11 @@ def wanted_as_of(
         """What the same source as that of an archive listed on a day, or last before it."""
         dated = next(each for each in lines.values() if any(one.sha256 == archive for _, one in each))
         known = [each for each in dated if each[1].listing is Listing.INDEX and each[0] <= day]
-        return _listed(*known[-1], ports) if known else None
+        return _listed(known, ports) if known else None
 
     for each in sorted(still_there(listed, before), key=lambda each: each.day):
         _gather_listed(gathering, each)
+        _tell_unread(gathering, each)
     _note_last(gathering, unlisted, max((each.day for each in listed), default=""))
     if not gathering.chosen and not gathering.packed:
         raise _nothing(peer, until, ports)
@@ -123,8 +126,9 @@ def _lines(peer: bytes, until: str, ports: Ports) -> dict[bytes, list[tuple[str,
     return lines
 
 
-def _listed(day: str, head: ArchiveRecord, ports: Ports) -> Listed:
-    return Listed(day, head.sha256, located_listing(ports.catalog.layers(head.sha256)))
+def _listed(dated: Sequence[tuple[str, ArchiveRecord]], ports: Ports) -> Listed:
+    with_index = [each for each in dated if each[1].listing is Listing.INDEX]
+    return listed_last(with_index, lambda sha256: located_listing(ports.catalog.layers(sha256)))
 
 
 def _order_written(day: str, ports: Ports) -> Mapping[tuple[str, int], int]:
@@ -231,15 +235,41 @@ def _gather_listed(gathering: _Gathering, listed: Listed) -> None:
     for path in there:
         if not gathering.selects(path):
             continue
-        _choose(gathering, path, *there[path], listed.day, listed.archive)
+        _choose_listed(gathering, path, listed)
         folder = path.rpartition(b"/")[0]
         while folder and folder not in above:
             above.add(folder)
             folder = folder.rpartition(b"/")[0]
     for folder in above:
         if folder in there and not gathering.selects(folder):
-            _choose(gathering, folder, *there[folder], listed.day, listed.archive)
+            _choose_listed(gathering, folder, listed)
             gathering.above.add(folder)
+
+
+def _choose_listed(gathering: _Gathering, path: bytes, listed: Listed) -> None:
+    """What an archive lists; what it could not read counts only where no other archive tells of it later."""
+    day, head = listed.told_by(path)
+    known = gathering.chosen.get(path)
+    if path not in listed.before or known is None or known.day < day:
+        _choose(gathering, path, *listed.there[path], day, head)
+
+
+def _tell_unread(gathering: _Gathering, listed: Listed) -> None:
+    """Say what could not be read on the day, and of which of it nothing is known from before.
+
+    Where a folder has an archive of its own, that above it says the same.
+    """
+    never = listed.never_read()
+    known = frozenset(listed.unread).difference(never)
+    chosen = (path for path in listed.there if path in gathering.chosen and gathering.selects(path))
+    back = {top for path in chosen if (top := unread_above(path, known))} if known else set()
+    lost = [path for path in never if gathering.selects(path)]
+    told = ((sorted(back), "comes back as it was stored before"), (lost, "was not stored before"))
+    for (paths, what), said in zip(told, (gathering.notes, gathering.as_is), strict=True):
+        names = first_few([f"/{to_text(path)}" for path in paths], ", ")
+        line = f"could not be read when it was collected on {listed.day}, and {what}: {names}"
+        if paths and line not in said:
+            said.append(line)
 
 
 def _choose(

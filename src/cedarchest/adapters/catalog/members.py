@@ -265,6 +265,7 @@ def put_members(connection: Connection, archive: ArchiveRecord, members: Iterabl
             )
     key = archive_key(connection, archive.sha256)
     known = {"listing": archive.listing.value, "reason": archive.reason, "rests_on": rests_on}
+    known["unread"] = tuple(map(to_text, sorted(archive.unread))) or None
     connection.execute(update(schema.trees).where(schema.trees.c.id == key).values(**known))
     connection.execute(delete(schema.members).where(schema.members.c.tree_id == key))
     write_members(connection, PathKeys(connection), key, members)

@@ -42,7 +42,7 @@ from sqlalchemy.types import TypeDecorator
 
 from cedarchest.model.names import from_text, to_text
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 """The schema's revisions, oldest first; the last one is what the tables below are."""
 
 HEAD = REVISIONS[-1]
@@ -303,6 +303,7 @@ trees = Table(
     Column("rests_on", Integer, ForeignKey("trees.id")),
     Column("session_id", Integer, ForeignKey("sessions.id"), index=True),  # of a folder of a day
     Column("folder", PATH),
+    Column("unread", TextList),  # paths that could not be read when an archive was made
 )
 
 stands = Table(

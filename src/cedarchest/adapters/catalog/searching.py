@@ -163,6 +163,7 @@ def archives(connection: Connection, query: Select[Any]) -> dict[bytes, ArchiveR
             trees.c.sha256,
             trees.c.listing,
             trees.c.reason,
+            trees.c.unread,
             below.c.sha256,
             stands.c.path,
             stands.c.session_id,
@@ -173,8 +174,14 @@ def archives(connection: Connection, query: Select[Any]) -> dict[bytes, ArchiveR
     ).all()
     sessions = _sessions(connection) if rows else {}
     found: dict[bytes, ArchiveRecord] = {}
-    for sha256, listing, reason, rests_on, path, session in rows:
-        record = found.get(sha256) or ArchiveRecord(sha256, Listing(listing), reason or "", rests_on or b"")
+    for sha256, listing, reason, unread, rests_on, path, session in rows:
+        record = found.get(sha256) or ArchiveRecord(
+            sha256,
+            Listing(listing),
+            reason or "",
+            rests_on or b"",
+            unread=frozenset(map(from_text, unread or ())),
+        )
         if path is not None:
             stand = Stand(from_text(path), *sessions[session])
             record = record._replace(stands=(*record.stands, stand))
