@@ -260,6 +260,17 @@ def test_what_cedarchest_needs_itself_is_not_purged(project: Project, place: str
     assert (project.staging / OLD / "cback.stage").exists()
 
 
+def test_of_several_shelves_none_is_purged(project: Project) -> None:
+    shelves = [project.root / "shelf", project.root / "other"]
+    for shelf in shelves:
+        purging(project, shelf, require_stored=False)
+        text = project.config.read_text()
+        project.config.write_text(text.replace('"shelf:shelf"', '["shelf:shelf", "shelf:other"]'))
+        ran = project.run("--json", "purge")
+        assert (ran.status, error_of(ran)["kind"]) == (4, "ConfigError")
+        assert f"{shelf} holds, or lies in, store.device ({shelf})" in ran.err
+
+
 def test_a_configuration_that_purges_nothing_says_so(project: Project) -> None:
     ran = project.run("--json", "purge")
     assert (ran.status, error_of(ran)["kind"]) == (4, "ConfigError")
@@ -271,3 +282,19 @@ def test_a_folder_that_is_not_there_is_a_warning(project: Project) -> None:
     ran = project.run("purge")
     assert ran.status == 0
     assert "is not there; nothing is purged in it" in ran.err
+
+
+def test_validate_names_what_is_not_there_to_be_purged_unless_a_run_will_make_it(project: Project) -> None:
+    nowhere, collect = project.root / "nowhere", project.root / "collect"
+    purging(project, nowhere)
+    ran = project.run("validate")
+    assert ran.status == 6
+    assert f"what is to be purged is not there: {nowhere}\n" in ran.err
+    nowhere.mkdir()
+    assert f"ok     folders to purge: {nowhere}\n" in project.run("validate").out
+    purging(project, collect)
+    with project.config.open("a") as stream:
+        stream.write(f'[collect]\ndir = "{collect}"\n[[collect.source]]\npath = "{nowhere}"\n')
+    ran = project.run("validate")
+    assert ran.status == 0, ran.err
+    assert f"ok     folders to purge: {collect} (will be made)\n" in ran.out

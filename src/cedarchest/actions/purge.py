@@ -7,15 +7,13 @@ What is young is left alone and not spoken of; what is old and stays is named wi
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
+from cedarchest.actions.apart import is_same, overlap, own_folders
 from cedarchest.actions.marks import is_proven
 from cedarchest.actions.told import copies_told
-from cedarchest.config.kinds import SHELF
 from cedarchest.config.model import Config, PurgeDir
 from cedarchest.errors import CedarchestError, ConfigError, Interrupted, StagingError
 from cedarchest.model.days import parse_day
@@ -72,7 +70,7 @@ def _purge(config: Config, ports: Ports, *, dry_run: bool) -> PurgeReport:
         if not folder.path.exists():
             ports.reporter.warn(f"{folder.path} is not there; nothing is purged in it")
             continue
-        of_days = config.stage is not None and _is_same(folder.path, config.stage.dir)
+        of_days = config.stage is not None and is_same(folder.path, config.stage.dir)
         purge = _purge_days if of_days else _purge_files
         try:
             for thing in purge(config, folder, ports, dry_run=dry_run):
@@ -191,10 +189,6 @@ def _shown(folder: PurgeDir, item: FolderItem) -> str:
     return f"{folder.path}/{to_text(item.path)}"
 
 
-def _is_same(one: Path, other: Path) -> bool:
-    return os.path.realpath(one) == os.path.realpath(other)
-
-
 def refuse_dangerous(config: Config) -> None:
     """Refuse to purge what discs, catalog and staged days stand in.
 
@@ -206,17 +200,11 @@ def refuse_dangerous(config: Config) -> None:
             "the configuration names no folder to purge",
             advice="Add a [[purge.dir]] with path and retain_days.",
         )
-    kept = {"options.state_dir": config.options.state_dir}
-    if config.stage is not None:
-        kept["stage.dir"] = config.stage.dir
-    for device in config.store.device if config.store is not None else ():
-        if device.startswith(SHELF):
-            kept["store.device"] = Path(device.removeprefix(SHELF))
     problems = [
         f"purge.dir: {folder.path} holds, or lies in, {name} ({place})"
         for folder in config.purge.dir
-        for name, place in kept.items()
-        if _overlap(folder.path, place) and not (name == "stage.dir" and _is_same(folder.path, place))
+        for name, place in own_folders(config)
+        if overlap(folder.path, place) and not (name == "stage.dir" and is_same(folder.path, place))
     ]
     if problems:
         raise ConfigError(
@@ -224,8 +212,3 @@ def refuse_dangerous(config: Config) -> None:
             problems=problems,
             advice="Name another folder; the staging folder may be named itself.",
         )
-
-
-def _overlap(one: Path, other: Path) -> bool:
-    first, second = Path(os.path.realpath(one)), Path(os.path.realpath(other))
-    return first.is_relative_to(second) or second.is_relative_to(first)

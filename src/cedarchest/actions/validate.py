@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from cedarchest.actions.apart import is_same
 from cedarchest.actions.collect import check_collected
 from cedarchest.actions.extensions import NIGHT, check_extension, plan_night
 from cedarchest.actions.loading import CurrentDisc, find_current, warn_of_strangers
@@ -228,10 +229,16 @@ def _peer(peer: Peer, config: Config, ports: Ports) -> str:
 
 def _purged(config: Config) -> str:
     refuse_dangerous(config)
-    for folder in config.purge.dir:
-        if folder.path.exists():
-            _writable(folder.path)
-    return ", ".join(str(folder.path) for folder in config.purge.dir)
+    made = [table.dir for table in (config.collect, config.stage) if table]  # by the first collect or stage
+    folders = [folder.path for folder in config.purge.dir]
+    gone = [path for path in folders if not path.exists() and not any(is_same(path, own) for own in made)]
+    if gone:
+        raise StagingError(
+            f"what is to be purged is not there: {first_few(gone)}",
+            advice="Correct [[purge.dir]] path, or make the folder.",
+            path=str(gone[0]),
+        )
+    return ", ".join(map(_writable, folders))
 
 
 def _drives(config: Config, ports: Ports) -> str:
