@@ -332,6 +332,29 @@ def test_what_is_left_out_is_said_by_patterns_expressions_and_files(
     assert set(holding(archive, home)) == left
 
 
+@pytest.mark.parametrize("place", ["state", "staging", "shelf"])
+def test_a_collect_dir_that_holds_a_folder_of_ours_is_refused(
+    project: Project, home: Path, place: str
+) -> None:
+    sources(project, {"path": str(home)})
+    text = project.config.read_text()
+    inside = text.replace(f'"{place}"', f'"collect/{place}"').replace(
+        f'"shelf:{place}"', f'"shelf:collect/{place}"'
+    )
+    project.config.write_text(inside)
+    folder = project.root / "collect"
+    for action in ("collect", "stage", "all", "validate"):
+        ran = project.run("--json", action)
+        assert (ran.status, error_of(ran)["kind"]) == (4, "ConfigError")
+        assert f"{folder}/{place} lies in collect.dir ({folder})" in ran.err
+    assert (
+        "WRONG  collect dir: that would back up what cedarchest itself keeps" in project.run("validate").out
+    )
+    assert not list(folder.glob("*.tar.*"))
+    project.config.write_text(text)
+    assert f"ok     collect dir: {folder}\n" in project.run("validate").out
+
+
 def test_the_collect_dir_is_not_collected_into_itself(project: Project, home: Path) -> None:
     sources(project, {"path": str(project.root)})
     assert project.run("collect").status == 0

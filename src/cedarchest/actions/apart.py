@@ -1,6 +1,7 @@
-"""Which folders have to lie apart: those of discs, staged days and catalog are not for anything else.
+"""Which folders have to lie apart: discs, staged days and our own files must not come into the next backup.
 
-Links are followed, since it is the folder that counts and not its name.
+All that is in a collect dir is staged, day after day: a folder of ours in there would be stored in itself and
+grow without end. Links are followed, since it is the folder that counts and not its name.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from cedarchest.config.model import Config
 from cedarchest.config.store import shelf_dir
+from cedarchest.errors import ConfigError
 
 
 def pool_folders(config: Config) -> Iterator[tuple[str, Path]]:
@@ -26,6 +28,36 @@ def own_folders(config: Config) -> Iterator[tuple[str, Path]]:
     """As `pool_folders`, with what the catalog stands in."""
     yield "options.state_dir", config.options.state_dir
     yield from pool_folders(config)
+
+
+def collect_dirs(config: Config) -> Iterator[tuple[str, Path]]:
+    """The collect dirs of this machine, each once, by the key that names it."""
+    own = config.collect.dir if config.collect is not None else None
+    if own is not None:
+        yield "collect.dir", own
+    for number, peer in enumerate(config.peer):
+        if peer.host is None and (own is None or not is_same(peer.collect_dir, own)):
+            yield f"peer[{number}].collect_dir", peer.collect_dir
+
+
+def refuse_nested(config: Config) -> None:
+    """Refuse a folder of ours in a collect dir.
+
+    Raises:
+        ConfigError: names each such folder.
+    """
+    problems = [
+        f"{name}: {place} {'is' if is_same(place, folder) else 'lies in'} {key} ({folder})"
+        for key, folder in collect_dirs(config)
+        for name, place in own_folders(config)
+        if is_in(place, folder)
+    ]
+    if problems:
+        raise ConfigError(
+            f"that would back up what cedarchest itself keeps, again with each day: {'; '.join(problems)}",
+            problems=problems,
+            advice="Name another folder, beside the collect dir, and move there what is in this one already.",
+        )
 
 
 def is_same(one: Path, other: Path) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cedarchest.actions.apart import own_folders
 from cedarchest.actions.collect import CollectOptions, execute_collect
 from cedarchest.actions.loading import find_current
 from cedarchest.actions.marks import is_proven
@@ -20,7 +21,7 @@ from cedarchest.actions.writers import create_writer, device_for
 from cedarchest.config.choices import CollectMode, DeviceType
 from cedarchest.config.collect import Collect
 from cedarchest.config.model import Config
-from cedarchest.config.store import Store, shelf_dir
+from cedarchest.config.store import Store
 from cedarchest.errors import CedarchestError, ConfigError, DiskFull
 from cedarchest.model.disc import SessionStatus
 from cedarchest.model.handover import is_own
@@ -101,8 +102,7 @@ def _store(config: Config, made: Config) -> Store | None:
 
 def _collect(config: Config, made: Collect, whole: Config) -> Collect:
     """The folders of this run, archived as the configuration says, without what we keep for ourselves."""
-    places = [config.options.state_dir, whole.require_stage().dir]
-    places += filter(None, map(shelf_dir, whole.store.device if whole.store else ()))
+    places = [place for _, place in own_folders(whole)]
     left_out = [re.escape(str(path)) for source in made.source for path in _inside(source.path, places)]
     changed = {
         "dir": made.dir,

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from cedarchest.actions.apart import refuse_nested
 from cedarchest.actions.archiving import (
     Archiving,
     CollectedArchive,
@@ -72,11 +73,13 @@ def execute_collect(config: Config, options: CollectOptions, *, ports: Ports) ->
     """Archive what is due, and mark the collect as done unless nothing of it worked.
 
     Raises:
-        ConfigError: nothing is to be collected, or it cannot be told apart.
+        ConfigError: nothing is to be collected, it cannot be told apart, or a folder of ours lies in the
+            collect dir.
         LockedError: another run is at work.
         CollectError, DiskFull: the collect dir cannot be used.
     """
     collect = config.require_collect()
+    refuse_nested(config)
     names = check_collected(collect, by_path=options.by_path)
     if options.dry_run:
         night = _night(config, collect, options, ports)

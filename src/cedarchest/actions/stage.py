@@ -17,6 +17,7 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
+from cedarchest.actions.apart import refuse_nested
 from cedarchest.actions.offers import Fetched, Offer, ask, fetch
 from cedarchest.actions.pool import may_fail, side_by_side
 from cedarchest.actions.receipts import leave_receipts, proven_files
@@ -85,11 +86,13 @@ def execute_stage(config: Config, options: StageOptions, *, ports: Ports) -> Sta
     """Bring what peers collected into a staged day.
 
     Raises:
-        ConfigError: there are no peers, or not the one that was asked for.
+        ConfigError: there are no peers, not the one that was asked for, or a folder of ours lies in
+            a collect dir.
         LockedError: another run is at work.
         StagingError: the staging folder, or today's day in it, is not what it should be.
     """
     peers = _chosen(config, options.peers)
+    refuse_nested(config)
     day = options.day or format_day(ports.clock.now().date())
     if options.dry_run:
         later = [peer for peer in peers if options.after_collect and _is_here(peer, config)]

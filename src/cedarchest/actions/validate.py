@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from cedarchest.actions.apart import is_same
+from cedarchest.actions.apart import collect_dirs, is_same, refuse_nested
 from cedarchest.actions.collect import check_collected
 from cedarchest.actions.extensions import NIGHT, check_extension, plan_night
 from cedarchest.actions.loading import CurrentDisc, find_current, warn_of_strangers
@@ -64,6 +64,8 @@ def _steps(config: Config, ports: Ports) -> Iterator[Step]:
     if not config.options.working_dir.is_relative_to(config.options.state_dir):
         yield "working folder", lambda: _writable(config.options.working_dir)
     yield "catalog", lambda: f"{len(ports.catalog.discs())} discs"
+    if any(collect_dirs(config)):
+        yield "collect dir", lambda: _apart(config)
     if (collect := config.collect) is not None:
         yield "what is collected", lambda: _collected(collect)
     if (stage := config.stage) is None:
@@ -173,6 +175,11 @@ def _writable(folder: Path) -> str:
             path=str(place),
         )
     return str(folder) if folder.exists() else f"{folder} (will be made)"
+
+
+def _apart(config: Config) -> str:
+    refuse_nested(config)
+    return ", ".join(str(folder) for _, folder in collect_dirs(config))
 
 
 def _collected(collect: Collect) -> str:

@@ -80,7 +80,10 @@ class CollectCommand(Table):
 class Collect(Table):
     """What this machine collects into archives."""
 
-    dir: AbsolutePath = Field(description="The collect dir: where the archives are left for staging.")
+    dir: AbsolutePath = Field(
+        description="The collect dir: where the archives are left for staging. All that it holds is staged: "
+        "the staging folder, shelves and `state_dir` must not lie in it."
+    )
     mode: Annotated[CollectMode, kinds.one_of(CollectMode)] = Field(
         default=CollectMode.DAILY,
         description="`daily`: whole, every day; `weekly`: whole, on the starting day; "

@@ -126,7 +126,8 @@ class Peer(Table):
         default=None, description="The remote machine, as ssh knows it; without it the peer is local."
     )
     collect_dir: AbsolutePath = Field(
-        description="Where the peer leaves its archives; an absolute path when the peer is remote."
+        description="Where the peer leaves its archives; an absolute path when the peer is remote. A local "
+        "one must not hold the staging folder, a shelf or `state_dir`."
     )
     user: Annotated[str, kinds.REMOTE_NAME] | None = Field(
         default=None, description="Who to log in as; needs `host`."
