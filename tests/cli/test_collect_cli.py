@@ -332,6 +332,21 @@ def test_what_is_left_out_is_said_by_patterns_expressions_and_files(
     assert set(holding(archive, home)) == left
 
 
+def test_staged_days_and_discs_below_a_source_are_not_collected_again(project: Project, home: Path) -> None:
+    project.configure(device=["shelf:shelf", "shelf:home/discs"])
+    (home / "discs").mkdir()
+    sources(project, {"path": str(project.root)})
+    for now in (TUESDAY, WEDNESDAY):
+        assert project.run("all", environ={"CEDARCHEST_NOW": now}).status == 0
+    assert len(project.images()) == 1
+    assert list(project.staging.rglob("*.tar.zst"))
+    found = members(collected(project)[archive_of(project.root)], project.root)
+    assert {"home", "home/a", "state", "state/catalog.sqlite"} <= found
+    assert not any(each.startswith(("collect", "staging", "shelf", "home/discs")) for each in found)
+    without = f"without {project.staging}, {project.shelf}, {home}/discs\n"
+    assert f"0 commands, into {project.root}/collect, {without}" in project.run("validate").out
+
+
 @pytest.mark.parametrize("place", ["state", "staging", "shelf"])
 def test_a_collect_dir_that_holds_a_folder_of_ours_is_refused(
     project: Project, home: Path, place: str

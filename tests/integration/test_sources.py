@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,11 +15,14 @@ from cedarchest.model.increments import Held, Seen
 DIGEST = bytes(range(32))
 
 
-def look(top: Path, known: dict[bytes, Held] | None = None) -> dict[bytes, Seen]:
+def look(
+    top: Path, known: dict[bytes, Held] | None = None, own: Sequence[Path] = (), **keys: object
+) -> dict[bytes, Seen]:
     """All of a folder by path from `/`."""
-    config = Config.from_mapping({"collect": {"dir": "collect", "source": [{"path": str(top)}]}}, top.parent)
+    source = {"path": str(top), **keys}
+    config = Config.from_mapping({"collect": {"dir": "collect", "source": [source]}}, top.parent)
     collect = config.require_collect()
-    archives = LocalSources().look(collect, collect.source[0], known or {}).archives
+    archives = LocalSources().look(collect, collect.source[0], known or {}, own).archives
     return {one.entry.path: one for several in archives.values() for one in several}
 
 
@@ -92,3 +95,29 @@ def test_names_of_one_file_know_each_other_whatever_was_known(top: Path) -> None
     again = look(top, known)
     first, second = (os.fsencode(top / name)[1:] for name in ("0", "c"))
     assert (again[first].entry.hardlink, again[second].entry.hardlink) == (b"", first)
+
+
+def names(top: Path, *own: Path, **keys: object) -> set[str]:
+    """What a folder is found to have, less some folders, by path from there."""
+    return {os.path.relpath(os.fsdecode(b"/" + path), top) for path in look(top, None, own, **keys)}
+
+
+def test_folders_of_ours_are_kept_out_below_a_source_and_are_sources_themselves(top: Path) -> None:
+    (top / "chest/staging/2026").mkdir(parents=True)
+    (top / "discs").mkdir()
+    (top / "staging").symlink_to("chest/staging")
+    own = (top / "staging", top / "discs", top / "not there")
+    assert names(top, *own) == {".", "a", "b", "c", "chest", "staging"}
+    assert names(top, *own, recursion_level=2) == {".", "a", "b", "c", "chest", "staging"}
+    assert names(top / "chest/staging", *own) == {".", "2026"}
+    assert names(top / "chest/staging/2026", *own) == {"."}
+
+
+@pytest.mark.parametrize("dereference", [False, True])
+def test_no_link_leads_to_a_folder_of_ours(top: Path, tmp_path: Path, *, dereference: bool) -> None:
+    (tmp_path / "discs").mkdir()
+    (tmp_path / "discs/image").touch()
+    (top / "link").symlink_to(tmp_path / "discs")
+    keys = {"link_depth": 1, "dereference": dereference}
+    assert "link/image" in names(top, **keys) or "../discs/image" in names(top, **keys)
+    assert names(top, tmp_path / "discs", **keys) == {".", "a", "b", "c", "link"}

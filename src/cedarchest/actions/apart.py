@@ -40,6 +40,11 @@ def collect_dirs(config: Config) -> Iterator[tuple[str, Path]]:
             yield f"peer[{number}].collect_dir", peer.collect_dir
 
 
+def kept_out(config: Config) -> list[Path]:
+    """What no source has where it lies below it, besides the collect dir; the catalog may be collected."""
+    return [folder for _, folder in pool_folders(config)]
+
+
 def refuse_nested(config: Config) -> None:
     """Refuse a folder of ours in a collect dir.
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 
 from cedarchest.config.choices import ArchiveFormat, CollectMode
 from cedarchest.config.collect import Collect, CollectSource
@@ -77,6 +78,7 @@ class Night:
 
     `told` are the verified discs that each content is on by the master's receipts, `copies` how many
     are needed; `is_full` is the starting day, or what was asked for; `week` the first day of this week.
+    `own` folders are not collected where they lie below a source.
     """
 
     collect: Collect
@@ -88,6 +90,7 @@ class Night:
     dry_run: bool
     told: Mapping[bytes, int]
     copies: int
+    own: Sequence[Path] = ()
     files: dict[bytes, Collected] = field(default_factory=dict)  # what the run left in the collect dir
 
     def is_due(self, mode: CollectMode, name: bytes) -> bool:
@@ -160,7 +163,7 @@ class Archiving:
         """The source as it stands, what an increment rests on, its number, and what is new since."""
         sources = self.night.ports.sources
         base, number, later = self._base()
-        look = sources.look(self.night.collect, self.source, base.held if base else {})
+        look = sources.look(self.night.collect, self.source, base.held if base else {}, self.night.own)
         seen = {one.entry.path: one for several in look.archives.values() for one in several}
         if base and not later and is_unchanged(seen, look.problems, base):
             return look, base, number, Increment({}, base.held)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from cedarchest.actions.apart import refuse_nested
+from cedarchest.actions.apart import kept_out, refuse_nested
 from cedarchest.actions.archiving import (
     Archiving,
     CollectedArchive,
@@ -152,6 +152,7 @@ def _night(config: Config, collect: Collect, options: CollectOptions, ports: Por
         dry_run=options.dry_run,
         told=copies_told(collect.dir, items, ports),
         copies=0 if collect.advance_on is AdvanceOn.STAGED else config.store.copies if config.store else 1,
+        own=kept_out(config),
     )
 
 

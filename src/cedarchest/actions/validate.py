@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from cedarchest.actions.apart import collect_dirs, is_same, refuse_nested
+from cedarchest.actions.apart import collect_dirs, is_in, is_same, kept_out, refuse_nested
 from cedarchest.actions.collect import check_collected
 from cedarchest.actions.extensions import NIGHT, check_extension, plan_night
 from cedarchest.actions.loading import CurrentDisc, find_current, warn_of_strangers
@@ -67,7 +67,7 @@ def _steps(config: Config, ports: Ports) -> Iterator[Step]:
     if any(collect_dirs(config)):
         yield "collect dir", lambda: _apart(config)
     if (collect := config.collect) is not None:
-        yield "what is collected", lambda: _collected(collect)
+        yield "what is collected", lambda: _collected(config, collect)
     if (stage := config.stage) is None:
         yield "staging folder", lambda: "there is no table [stage]; store, rebuild, status need it"
     else:
@@ -182,7 +182,7 @@ def _apart(config: Config) -> str:
     return ", ".join(str(folder) for _, folder in collect_dirs(config))
 
 
-def _collected(collect: Collect) -> str:
+def _collected(config: Config, collect: Collect) -> str:
     check_collected(collect)
     _writable(collect.dir)
     there = [str(each.path) for each in collect.source if not each.before]  # a snapshot is yet to be made
@@ -192,7 +192,14 @@ def _collected(collect: Collect) -> str:
             advice="Correct [[collect.source]] path, or run as a user who may read it.",
         )
     sources = counted(len(collect.source), "source")
-    return f"{sources} and {counted(len(collect.command), 'command')}, into {collect.dir}"
+    found = f"{sources} and {counted(len(collect.command), 'command')}, into {collect.dir}"
+    tops = [each.path for each in collect.source]
+    without = [
+        str(folder)
+        for folder in kept_out(config)
+        if any(is_in(folder, top) and not is_same(folder, top) for top in tops)
+    ]
+    return f"{found}, without {', '.join(without)}" if without else found
 
 
 def _staging(root: Path, config: Config, ports: Ports) -> str:

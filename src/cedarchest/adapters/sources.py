@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -25,11 +25,13 @@ _NEW = tuple.__new__  # as in `model.index`
 class LocalSources:
     """Files of this machine."""
 
-    def look(self, collect: Collect, source: CollectSource, known: Mapping[bytes, Held]) -> SourceLook:
+    def look(
+        self, collect: Collect, source: CollectSource, known: Mapping[bytes, Held], own: Sequence[Path] = ()
+    ) -> SourceLook:
         """All of a source that is not left out, by archive."""
         top = os.path.abspath(os.fsencode(source.path))  # noqa: PTH100 - bytes, and no link is resolved
         try:
-            return self._look(collect, source, top, known)
+            return self._look(_Walk(collect, source, top, known, own))
         except OSError as error:
             raise CollectError(
                 f"{source.path} cannot be collected: {error.strerror}",
@@ -38,11 +40,10 @@ class LocalSources:
             ) from error
 
     @staticmethod
-    def _look(collect: Collect, source: CollectSource, top: bytes, known: Mapping[bytes, Held]) -> SourceLook:
-        status = os.stat(top)  # noqa: PTH116 - a path of bytes, which pathlib does not know
-        walk = _Walk(collect, source, top, known)
+    def _look(walk: _Walk) -> SourceLook:
+        status = os.stat(walk.top)  # noqa: PTH116 - a path of bytes, which pathlib does not know
         if stat.S_ISDIR(status.st_mode):
-            with os.scandir(top):  # one that cannot be looked into is not empty
+            with os.scandir(walk.top):  # one that cannot be looked into is not empty
                 walk.folder(status)
         else:
             walk.file()
@@ -72,6 +73,7 @@ class _Walk:
     source: CollectSource
     top: bytes
     known: Mapping[bytes, Held]
+    own: Sequence[Path]  # folders that are kept out, besides the collect dir
     _archives: dict[bytes, dict[bytes, Seen]] = field(default_factory=dict)
     _names: dict[tuple[bytes, _Identity], list[bytes]] = field(default_factory=dict)  # of files with several
     _problems: dict[bytes, str] = field(default_factory=dict)
@@ -86,7 +88,7 @@ class _Walk:
         self._has_excludes = not self._excludes.leave_nothing_out
         ignore_file = self.source.ignore_file or self.collect.ignore_file
         self._ignore_file = os.fsencode(ignore_file) if ignore_file else b""
-        self._own = _identity(self.collect.dir)
+        self._own = set(filter(None, map(_identity, (self.collect.dir, *self.own))))
         self._device = -1
 
     def outcome(self) -> SourceLook:
@@ -162,7 +164,7 @@ class _Walk:
 
     def _enter(self, folder: _Folder, path: bytes, status: os.stat_result) -> Iterator[_Folder]:
         """A folder that is no link; one with an archive of its own is named in that of its parent too."""
-        if _identity_of(status) == self._own or self._is_left_out_by_file(path):
+        if _identity_of(status) in self._own or self._is_left_out_by_file(path):
             return
         self._add(path, folder.archive, status)
         own = path if folder.splits else folder.archive
@@ -188,7 +190,8 @@ class _Walk:
             return
         nowhere = (
             stat.S_ISLNK(status.st_mode)
-            or _identity_of(status) in (*folder.inside, self._own)
+            or _identity_of(status) in folder.inside
+            or _identity_of(status) in self._own
             or (self.source.one_file_system and status.st_dev != self._device)
         )
         if not nowhere and self.source.dereference:

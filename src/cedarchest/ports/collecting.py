@@ -28,8 +28,10 @@ class SourceLook:
 class Sources(Protocol):
     """The files of this machine that are to be collected."""
 
-    def look(self, collect: Collect, source: CollectSource, known: Mapping[bytes, Held]) -> SourceLook:
-        """All of a source that is not left out; the collect dir itself always is.
+    def look(
+        self, collect: Collect, source: CollectSource, known: Mapping[bytes, Held], own: Sequence[Path] = ()
+    ) -> SourceLook:
+        """All of a source that is not left out; below it the collect dir, and `own` folders, always are.
 
         What still is as it is `known` (path from `/`) is given as the entry there, digest included, and is
         not looked at any closer.
