@@ -211,6 +211,18 @@ def test_an_archive_in_parts_is_unpacked_from_all_its_discs(project: Project, ba
     assert restored(bare, home) == {"noise": content("noise", 4500 * KIB)}
 
 
+def test_archives_of_odd_names_come_back(project: Project, bare: BareRoot) -> None:
+    home = collecting(project)
+    wanted = {f"{name}/x": name.encode() for name in ('it\'s "odd"', '"', "tab\t", "b\\n", '","day":"')}
+    for path, content in wanted.items():
+        (home / path).parent.mkdir()
+        (home / path).write_bytes(content)
+    night(project, "2026-11-23T03:00")
+    ran = script(bare, mounted(project, bare)[0], "host", "here", DAY, "/back")
+    assert (ran.status, ran.err) == (0, ""), ran.out
+    assert restored(bare, home) == wanted
+
+
 def test_what_could_not_be_read_is_told(of_user: Project, bare: BareRoot) -> None:
     home = collecting(of_user)
     odd = 'sub/it\'s "odd"\n'

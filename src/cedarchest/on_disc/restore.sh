@@ -445,11 +445,13 @@ plan() {
         }
         /^\{"format":/ {
             unread[archive] = match($0, /"unread":\[("([^"\\]|\\.)*",?)+\]/) ? substr($0, RSTART, RLENGTH) : ""
-            for (n = 0; match($0, /\{"name":"[^"]*","day":"[^"]*","sha256":"[0-9a-f]*"/); n++) {
-                split(substr($0, RSTART, RLENGTH), of, "\"")
-                needed[n] = length(of[12]) == 64 ? of[12] : "none"
-                told[of[12]] = of[4] "\t" of[8]
+            for (n = 0; match($0, /\{"name":"([^"\\]|\\.)*","day":"[^"]*","sha256":"[0-9a-f]*"/); n++) {
+                one = substr($0, RSTART + 9, RLENGTH - 9)
                 $0 = substr($0, RSTART + RLENGTH)
+                match(one, /","day":"/)
+                split(substr(one, RSTART + RLENGTH), of, "\"")
+                needed[n] = length(of[5]) == 64 ? of[5] : "none"
+                told[of[5]] = substr(shown(name_of(substr(one, 1, RSTART - 1))), 2) "\t" of[1]
             }
             next
         }
