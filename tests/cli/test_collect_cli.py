@@ -342,8 +342,8 @@ def test_staged_days_and_discs_below_a_source_are_not_collected_again(project: P
     assert list(project.staging.rglob("*.tar.zst"))
     found = members(collected(project)[archive_of(project.root)], project.root)
     assert {"home", "home/a", "state", "state/catalog.sqlite"} <= found
-    assert not any(each.startswith(("collect", "staging", "shelf", "home/discs")) for each in found)
-    without = f"without {project.staging}, {project.shelf}, {home}/discs\n"
+    assert not any(each.startswith(("collect", "staging", "shelf/", "home/discs/")) for each in found)
+    without = f"without {project.staging}, images in {project.shelf}, images in {home}/discs\n"
     assert f"0 commands, into {project.root}/collect, {without}" in project.run("validate").out
 
 

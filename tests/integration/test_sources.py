@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,12 +11,14 @@ import pytest
 from cedarchest.adapters.sources import LocalSources
 from cedarchest.config.model import Config
 from cedarchest.model.increments import Held, Seen
+from cedarchest.ports import KeptOut
 
 DIGEST = bytes(range(32))
+NOTHING = KeptOut()
 
 
 def look(
-    top: Path, known: dict[bytes, Held] | None = None, own: Sequence[Path] = (), **keys: object
+    top: Path, known: dict[bytes, Held] | None = None, own: KeptOut = NOTHING, **keys: object
 ) -> dict[bytes, Seen]:
     """All of a folder by path from `/`."""
     source = {"path": str(top), **keys}
@@ -99,7 +101,7 @@ def test_names_of_one_file_know_each_other_whatever_was_known(top: Path) -> None
 
 def names(top: Path, *own: Path, **keys: object) -> set[str]:
     """What a folder is found to have, less some folders, by path from there."""
-    return {os.path.relpath(os.fsdecode(b"/" + path), top) for path in look(top, None, own, **keys)}
+    return {os.path.relpath(os.fsdecode(b"/" + path), top) for path in look(top, None, KeptOut(own), **keys)}
 
 
 def test_folders_of_ours_are_kept_out_below_a_source_and_are_sources_themselves(top: Path) -> None:
@@ -111,6 +113,19 @@ def test_folders_of_ours_are_kept_out_below_a_source_and_are_sources_themselves(
     assert names(top, *own, recursion_level=2) == {".", "a", "b", "c", "chest", "staging"}
     assert names(top / "chest/staging", *own) == {".", "2026"}
     assert names(top / "chest/staging/2026", *own) == {"."}
+
+
+def test_of_a_shelf_below_a_source_only_the_images_are_kept_out(top: Path) -> None:
+    for name in ("discs/CC_1.iso", "discs/letters/CC_2.iso", "discs/letter", "CC_3.iso"):
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).touch()
+    (top / "shelf").symlink_to("discs")
+    own = KeptOut(shelves=[top / "shelf", top])
+    found = {os.path.relpath(os.fsdecode(b"/" + path), top) for path in look(top, None, own)}
+    assert found == {
+        *(".", "a", "b", "c", "shelf", "CC_3.iso"),
+        *("discs", "discs/letter", "discs/letters", "discs/letters/CC_2.iso"),
+    }
 
 
 @pytest.mark.parametrize("dereference", [False, True])

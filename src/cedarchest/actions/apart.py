@@ -13,15 +13,21 @@ from pathlib import Path
 from cedarchest.config.model import Config
 from cedarchest.config.store import shelf_dir
 from cedarchest.errors import ConfigError
+from cedarchest.ports import KeptOut
 
 
 def pool_folders(config: Config) -> Iterator[tuple[str, Path]]:
     """What staged days and discs stand in, the staging folder and each shelf, by the key that names it."""
     if config.stage is not None:
         yield "stage.dir", config.stage.dir
-    for device in config.store.device if config.store is not None else ():
-        if (shelf := shelf_dir(device)) is not None:
-            yield "store.device", shelf
+    for shelf in shelves(config):
+        yield "store.device", shelf
+
+
+def shelves(config: Config) -> list[Path]:
+    """The folders that discs' images stand in."""
+    devices = config.store.device if config.store is not None else ()
+    return [shelf for device in devices if (shelf := shelf_dir(device)) is not None]
 
 
 def own_folders(config: Config) -> Iterator[tuple[str, Path]]:
@@ -40,9 +46,13 @@ def collect_dirs(config: Config) -> Iterator[tuple[str, Path]]:
             yield f"peer[{number}].collect_dir", peer.collect_dir
 
 
-def kept_out(config: Config) -> list[Path]:
-    """What no source has where it lies below it, besides the collect dir; the catalog may be collected."""
-    return [folder for _, folder in pool_folders(config)]
+def kept_out(config: Config) -> KeptOut:
+    """What no source has where it lies below it, besides the collect dir; the catalog may be collected.
+
+    A shelf may be a folder that has other things in it, which nobody else would keep.
+    """
+    staging = [config.stage.dir] if config.stage is not None else []
+    return KeptOut(staging, shelves(config))
 
 
 def refuse_nested(config: Config) -> None:

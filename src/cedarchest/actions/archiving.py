@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
-from pathlib import Path
 
 from cedarchest.config.choices import ArchiveFormat, CollectMode
 from cedarchest.config.collect import Collect, CollectSource
@@ -39,7 +38,7 @@ from cedarchest.model.increments import (
 from cedarchest.model.index import Kind
 from cedarchest.model.names import first_few, to_text
 from cedarchest.model.unread import is_unread
-from cedarchest.ports import Packed, Ports, SourceLook
+from cedarchest.ports import KeptOut, Packed, Ports, SourceLook
 
 KEPT_STATES = 40
 """How many collects that no receipt has proven yet are remembered."""
@@ -78,7 +77,7 @@ class Night:
 
     `told` are the verified discs that each content is on by the master's receipts, `copies` how many
     are needed; `is_full` is the starting day, or what was asked for; `week` the first day of this week.
-    `own` folders are not collected where they lie below a source.
+    What is our `own` is not collected below a source.
     """
 
     collect: Collect
@@ -90,7 +89,7 @@ class Night:
     dry_run: bool
     told: Mapping[bytes, int]
     copies: int
-    own: Sequence[Path] = ()
+    own: KeptOut
     files: dict[bytes, Collected] = field(default_factory=dict)  # what the run left in the collect dir
 
     def is_due(self, mode: CollectMode, name: bytes) -> bool:

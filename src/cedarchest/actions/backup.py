@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cedarchest.actions.apart import own_folders
+from cedarchest.actions.apart import own_folders, shelves
 from cedarchest.actions.collect import CollectOptions, execute_collect
 from cedarchest.actions.loading import find_current
 from cedarchest.actions.marks import is_proven
@@ -21,7 +20,7 @@ from cedarchest.actions.writers import create_writer, device_for
 from cedarchest.config.choices import CollectMode, DeviceType
 from cedarchest.config.collect import Collect
 from cedarchest.config.model import Config
-from cedarchest.config.store import Store
+from cedarchest.config.store import IMAGE_SUFFIX, Store
 from cedarchest.errors import CedarchestError, ConfigError, DiskFull
 from cedarchest.model.disc import SessionStatus
 from cedarchest.model.handover import is_own
@@ -102,8 +101,13 @@ def _store(config: Config, made: Config) -> Store | None:
 
 def _collect(config: Config, made: Collect, whole: Config) -> Collect:
     """The folders of this run, archived as the configuration says, without what we keep for ourselves."""
-    places = [place for _, place in own_folders(whole)]
-    left_out = [re.escape(str(path)) for source in made.source for path in _inside(source.path, places)]
+    images = f"/[^/]*{re.escape(IMAGE_SUFFIX)}"  # of a shelf, which may have other things in it
+    left_out = [
+        re.escape(str(path)) + (images if place in shelves(whole) else "")
+        for source in made.source
+        for _, place in own_folders(whole)
+        for path in _inside(source.path, place)
+    ]
     changed = {
         "dir": made.dir,
         "mode": CollectMode.DAILY,
@@ -114,19 +118,17 @@ def _collect(config: Config, made: Collect, whole: Config) -> Collect:
     return (config.collect or made).model_copy(update=changed)
 
 
-def _inside(source: Path, places: Sequence[Path]) -> Iterator[Path]:
-    """The places of ours that lie in a source, as paths below it.
+def _inside(source: Path, place: Path) -> list[Path]:
+    """A place of ours as a path below a source, if it lies in it.
 
     Raises:
-        ConfigError: the source lies in one of them.
+        ConfigError: the source lies in the place.
     """
-    real = Path(os.path.realpath(source))
-    for place in map(Path, map(os.path.realpath, places)):
-        if real.is_relative_to(place):
-            problem = f"{source} lies in {place}, where cedarchest keeps its own files"
-            raise ConfigError(problem, problems=[problem], advice="Name a folder of yours.")
-        if place.is_relative_to(real):
-            yield source / place.relative_to(real)
+    real, ours = Path(os.path.realpath(source)), Path(os.path.realpath(place))
+    if real.is_relative_to(ours):
+        problem = f"{source} lies in {ours}, where cedarchest keeps its own files"
+        raise ConfigError(problem, problems=[problem], advice="Name a folder of yours.")
+    return [source / ours.relative_to(real)] if ours.is_relative_to(real) else []
 
 
 def look_ahead(config: Config, *, always_new: bool, ports: Ports) -> str:

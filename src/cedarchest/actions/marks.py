@@ -117,7 +117,9 @@ def follow_failures(config: Config, ports: Ports) -> None:
 
     Whoever found that out took their marks, unless it was killed before, or the staging folder was not there.
     """
-    marked = (day.day for day in ports.staging.days(config.require_stage().dir) if day.marked_stored)
+    if config.stage is None:
+        return  # what is stored is named by whoever stores it
+    marked = (day.day for day in ports.staging.days(config.stage.dir) if day.marked_stored)
     follow_proof(config, [day for day in marked if _has_failed(day, ports)], ports)
 
 

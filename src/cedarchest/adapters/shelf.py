@@ -17,6 +17,7 @@ from cedarchest.adapters.blocks import BlockReader
 from cedarchest.adapters.durable import begin_flush, sync_directory
 from cedarchest.adapters.xorriso import Xorriso
 from cedarchest.adapters.xorriso_words import BurnOptions
+from cedarchest.config.store import IMAGE_SUFFIX
 from cedarchest.errors import (
     DamagedDisc,
     DiskFull,
@@ -33,7 +34,6 @@ from cedarchest.model.media import BLOCK, TRAITS, Medium
 from cedarchest.model.names import is_label
 from cedarchest.ports import Burnt, SessionSource
 
-SUFFIX = ".iso"
 FIRST_SESSION = 32
 """Sessions on overwritable media begin at block 32; 0 to 31 hold the newest session's descriptors."""
 
@@ -72,16 +72,16 @@ class Shelf:
 
     def labels(self) -> tuple[str, ...]:
         """Labels of images on the shelf by name; whether an image is ours shows when it is loaded."""
-        names = (path.name.removesuffix(SUFFIX) for path in self._directory.glob(f"*{SUFFIX}"))
+        names = (path.name.removesuffix(IMAGE_SUFFIX) for path in self._directory.glob(f"*{IMAGE_SUFFIX}"))
         return tuple(sorted(name for name in names if is_label(name)))
 
     def load(self, label: str) -> Observation:
         """Take the image of this label."""
-        image = self._directory / f"{label}{SUFFIX}"
+        image = self._directory / f"{label}{IMAGE_SUFFIX}"
         if not is_label(label) or not image.is_file():
             raise NoMedium(
                 f"there is no disc {label} on the shelf {self._directory}",
-                advice=f"Put {label}{SUFFIX} back on the shelf.",
+                advice=f"Put {label}{IMAGE_SUFFIX} back on the shelf.",
                 label=label,
             )
         if image.stat().st_size == 0:
@@ -102,7 +102,7 @@ class Shelf:
 
     def load_blank(self, label: str) -> Observation:
         """Begin a new image of this label."""
-        image = self._directory / f"{label}{SUFFIX}"
+        image = self._directory / f"{label}{IMAGE_SUFFIX}"
         if image.exists() and image.stat().st_size > 0:
             raise NotAppendable(f"{image} is there already and not empty", label=label)
         try:

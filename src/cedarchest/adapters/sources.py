@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -12,11 +12,12 @@ from typing import NamedTuple
 from cedarchest.adapters.digests import digest_file
 from cedarchest.adapters.scan import FORMAT, found_at, is_as_it_was
 from cedarchest.config.collect import Collect, CollectSource
+from cedarchest.config.store import IMAGE_SUFFIX
 from cedarchest.errors import CollectError, StagingError
 from cedarchest.model.excludes import Excludes
 from cedarchest.model.increments import Held, Seen
 from cedarchest.model.index import Kind
-from cedarchest.ports import SourceLook
+from cedarchest.ports import KeptOut, SourceLook
 
 _Identity = tuple[int, int]
 _NEW = tuple.__new__  # as in `model.index`
@@ -26,7 +27,7 @@ class LocalSources:
     """Files of this machine."""
 
     def look(
-        self, collect: Collect, source: CollectSource, known: Mapping[bytes, Held], own: Sequence[Path] = ()
+        self, collect: Collect, source: CollectSource, known: Mapping[bytes, Held], own: KeptOut
     ) -> SourceLook:
         """All of a source that is not left out, by archive."""
         top = os.path.abspath(os.fsencode(source.path))  # noqa: PTH100 - bytes, and no link is resolved
@@ -73,7 +74,7 @@ class _Walk:
     source: CollectSource
     top: bytes
     known: Mapping[bytes, Held]
-    own: Sequence[Path]  # folders that are kept out, besides the collect dir
+    own: KeptOut  # besides the collect dir
     _archives: dict[bytes, dict[bytes, Seen]] = field(default_factory=dict)
     _names: dict[tuple[bytes, _Identity], list[bytes]] = field(default_factory=dict)  # of files with several
     _problems: dict[bytes, str] = field(default_factory=dict)
@@ -88,7 +89,8 @@ class _Walk:
         self._has_excludes = not self._excludes.leave_nothing_out
         ignore_file = self.source.ignore_file or self.collect.ignore_file
         self._ignore_file = os.fsencode(ignore_file) if ignore_file else b""
-        self._own = set(filter(None, map(_identity, (self.collect.dir, *self.own))))
+        self._own = set(filter(None, map(_identity, (self.collect.dir, *self.own.folders))))
+        self._shelves = set(filter(None, map(_identity, self.own.shelves)))
         self._device = -1
 
     def outcome(self) -> SourceLook:
@@ -155,7 +157,7 @@ class _Walk:
                 return
             if is_dir:
                 pending.extend(self._enter(folder, path, status))
-            else:
+            elif not self._is_image(folder, item.name):
                 self._add(path, folder.archive, status)
         except FileNotFoundError:
             return  # it went in this moment
@@ -205,6 +207,12 @@ class _Walk:
             if self.source.dereference:
                 self._add(path, folder.archive)
             yield _below(folder, path, folder.archive, status, splits=0)
+
+    def _is_image(self, folder: _Folder, name: bytes) -> bool:
+        """Whether a file is a disc's image on a shelf that is not the source itself."""
+        if not self._shelves or not name.endswith(IMAGE_SUFFIX.encode()) or folder.path == self.top:
+            return False
+        return _identity_of(os.stat(folder.path)) in self._shelves  # noqa: PTH116 - bytes
 
     def _is_left_out(self, path: bytes, *, is_dir: bool) -> bool:
         return self._has_excludes and self._excludes.leave_out(path, is_dir=is_dir)

@@ -15,7 +15,8 @@ class CollectSource(Table):
     """A directory or file to collect. What is not set here is as in `[collect]`."""
 
     path: AbsolutePath = Field(
-        description="What is collected, but for collect dir, staging folder and shelves that lie below it."
+        description="What is collected, but for collect dir, staging folder and images in shelves that lie "
+        "below it."
     )
     mode: Annotated[CollectMode, kinds.one_of(CollectMode)] | None = Field(
         default=None, description="As in `[collect]`.", json_schema_extra={"default": "as in `[collect]`"}

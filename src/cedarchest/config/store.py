@@ -26,6 +26,10 @@ _MEDIUM = kinds.plain(
 _READS: dict[DeviceType, str] = {DeviceType.CDWRITER: "cd-", DeviceType.DVDWRITER: "cd- dvd"}
 
 
+IMAGE_SUFFIX = ".iso"
+"""A disc on a shelf is a file of its label and this."""
+
+
 def shelf_dir(device: str) -> Path | None:
     """The directory of a shelf; None when the device is a burner."""
     return Path(device.removeprefix(kinds.SHELF)) if device.startswith(kinds.SHELF) else None

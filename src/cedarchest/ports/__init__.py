@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cedarchest.ports.archives import ArchiveReader, IndexHead
-from cedarchest.ports.collecting import CollectDir, CollectStates, Packed, SourceLook, Sources
+from cedarchest.ports.collecting import CollectDir, CollectStates, KeptOut, Packed, SourceLook, Sources
 from cedarchest.ports.drive import Burnt, Drives, FoundDrive, Graft, ImageTree, SessionSource, Writer
 from cedarchest.ports.extending import Extensions
 from cedarchest.ports.peers import Handover, PeerFolder, PeerItem, PeerLook, PeerRun, Peers, Receipts
@@ -95,6 +95,7 @@ __all__ = [
     "ImageTree",
     "IndexHead",
     "Interrupts",
+    "KeptOut",
     "Locks",
     "Messenger",
     "News",

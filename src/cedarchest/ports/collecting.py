@@ -25,13 +25,21 @@ class SourceLook:
     problems: Mapping[bytes, str]
 
 
+@dataclass(frozen=True, slots=True)
+class KeptOut:
+    """What of ours stays out of a source that it lies below: folders, and images that stand in a shelf."""
+
+    folders: Sequence[Path] = ()
+    shelves: Sequence[Path] = ()
+
+
 class Sources(Protocol):
     """The files of this machine that are to be collected."""
 
     def look(
-        self, collect: Collect, source: CollectSource, known: Mapping[bytes, Held], own: Sequence[Path] = ()
+        self, collect: Collect, source: CollectSource, known: Mapping[bytes, Held], own: KeptOut
     ) -> SourceLook:
-        """All of a source that is not left out; below it the collect dir, and `own` folders, always are.
+        """All of a source that is not left out; below it the collect dir, and what is our `own`, always are.
 
         What still is as it is `known` (path from `/`) is given as the entry there, digest included, and is
         not looked at any closer.
