@@ -143,6 +143,14 @@ def test_an_action_that_fails_stops_what_comes_later(pool: CedarPool) -> None:
     assert [line.split()[0] for line in trace] == ["note", "note"]
 
 
+def test_a_folder_to_purge_that_is_not_there_is_shown(pool: CedarPool) -> None:
+    pool.configure(
+        f"<purge><dir><abs_path>{pool.root}/gone</abs_path><retain_days>7</retain_days></dir></purge>"
+    )
+    assert both(pool, "purge") == (6, [])
+    assert f"purge: {pool.root}/gone is not there" in pool.run("purge").out
+
+
 def test_no_program_takes_the_place_of_a_hook(pool: CedarPool) -> None:
     replaced = f"<override><command>nosuch</command><abs_path>{pool.root}/hook</abs_path></override>"
     pool.configure(

@@ -220,6 +220,8 @@ class CedarRun(Acting):
             "initialize": lambda: self.act(word, _initialize),
         }
         result = acts[word]()
+        if word == "purge":
+            self._tell_of_absent_folders()
         self.tell(result)
         has_stored = result.outcome is not Outcome.NOTHING_TO_DO or result.left_out
         if word == "store" and not has_stored and not self._was_nothing_staged():
@@ -227,6 +229,13 @@ class CedarRun(Acting):
                 "there is nothing to store: no staged day waits",
                 advice="Stage a day first; it is staged when it holds cback.stage.",
             )
+
+    def _tell_of_absent_folders(self) -> None:
+        """Have it seen where there is no folder to purge: Cedar Backup failed there, ours only warns."""
+        for folder in self.config.purge.dir:
+            if not folder.path.exists():
+                log.error("purge: %s is not there", readable(str(folder.path)))
+                self.is_well = False
 
     def _was_nothing_staged(self) -> bool:
         """Whether the last stage found nothing new: Cedar Backup would have staged a day without files."""
