@@ -10,6 +10,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import pytest
+from tests.cedar_runs import CedarPool
 from tests.cli.test_collect_cli import sources
 from tests.conftest import Project
 
@@ -114,6 +115,37 @@ def test_the_same_members_as_by_cedar_backup(project: Project, number: int) -> N
     assert mine == by_its_own_file(project)
     assert mine == members(project.root / "cedar")
     assert sum(map(len, mine.values())) > 5
+
+
+def collected_by_both(pool: CedarPool, inside: str) -> dict[str, set[str]]:
+    """What our `cback3` collects of files, by archive, which is what Cedar Backup's does."""
+    pool.configure(
+        collect=f"<collect><collect_dir>{pool.root}/collect</collect_dir><collect_mode>daily</collect_mode>"
+        f"<archive_mode>tar</archive_mode><ignore_file>.ignore</ignore_file>{inside}</collect>"
+    )
+    found = []
+    for run in (pool.run_theirs, pool.run):
+        ran = run("collect")
+        assert ran.status == 0, ran.out + ran.err
+        found.append(members(pool.root / "collect"))
+        for path in (pool.root / "collect").glob("*.tar*"):
+            path.unlink()
+    assert found[0] == found[1]
+    return found[1]
+
+
+def test_names_with_newlines_are_left_out_alike(tmp_path: Path) -> None:
+    pool = CedarPool(tmp_path)
+    home = pool.root / "home"
+    for name in ("new.line", "new\nline", "new-line", "end\n", "end", "bend\n", "a\nfolder"):
+        path = home / name
+        if "folder" in name:
+            path.mkdir()
+            path /= "letter"
+        path.touch()
+    patterns = exclude(pattern=[".*/new.line", ".*/end", ".*/a.folder", "nosuch|.*/bend"])
+    (held,) = collected_by_both(pool, f"<dir><abs_path>{home}</abs_path>{patterns}</dir>").values()
+    assert {name.rpartition("home/")[2] for name in held} == {"letter", "new\nline", "a\nfolder/letter"}
 
 
 def cedar(root: Path, keys: str, everywhere: str) -> None:

@@ -46,7 +46,7 @@ def test_a_whole_configuration_of_version_3_is_ours() -> None:
     assert (home.mode, home.archive, home.ignore_file) == ("incr", "tar.bz2", ".nobackup")
     assert (home.link_depth, home.dereference, home.recursion_level) == (1, True, 1)
     assert home.exclude == ("/home/guest",)
-    assert home.exclude_regex == (re.escape("/home/keeper/[old] films"), r".*/\.cache")
+    assert home.exclude_regex == (re.escape("/home/keeper/[old] films"), r"(?-s:.*/\.cache)\n?")
     names = [(each.name, each.mode, each.archive) for each in made.require_collect().command]
     assert names == [
         ("mysqldump-shop.txt", "daily", "tar.bz2"),
@@ -248,8 +248,19 @@ def test_a_bar_outside_of_parentheses_means_what_it_meant() -> None:
     assert [bool(re.fullmatch(either, path, re.DOTALL)) for path in ("/a", "/ax", "/xb", "/xbx")] == [
         *(True, True, True, False)
     ]
-    assert both == "/(c|d)[|]"
+    assert both == r"(?-s:/(c|d)[|])\n?"
     assert told(report(sections).changed, '"/a|.*b"')
+
+
+@pytest.mark.parametrize(
+    "pattern", ["/a.b", "/a[^x]b", "/a\\.b", "/a.b|/c", "/ab", "/(?s:a.b)", "/a.b$", "(/)a.*"]
+)
+def test_a_pattern_means_what_it_meant_where_names_have_newlines(pattern: str) -> None:
+    sections = collect(f"<exclude><pattern>{pattern}</pattern></exclude>")
+    (ours_of_it,) = ours(sections).require_collect().exclude_regex
+    for path in ("/ab", "/ab\n", "/a.b", "/a\nb", "/a\nb\n", "/a.b\n", "/a.b\n\n", "/c\n", "/a.bx"):
+        theirs = re.compile(f"^{pattern}$").match(path)
+        assert bool(re.fullmatch(ours_of_it, path, re.DOTALL)) == bool(theirs), path
 
 
 def test_a_source_that_is_there_twice_is_there_once() -> None:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
-from collections.abc import Callable
-
 from cedarchest.config.cedar.draft import Draft
 from cedarchest.config.cedar.left_behind import Left, Suffix
-from cedarchest.config.cedar.reading import first, regex
-from cedarchest.config.cedar.sections import CedarConfig, Collect, Excludes, Item
-from cedarchest.config.wording import Malformed, shown
+from cedarchest.config.cedar.reading import first
+from cedarchest.config.cedar.sections import CedarConfig, Collect, Item
+from cedarchest.config.cedar.to_excludes import is_alone, write_excludes
+from cedarchest.config.wording import shown
 
 ARCHIVES = {"tar": "tar", "targz": "tar.gz", "tarbz2": "tar.bz2"}
 PACKINGS = {"none": "tar", "gzip": "tar.gz", "bzip2": "tar.bz2"}
 DEEPEST = 100
-
-_PLAIN = re.compile(r"/[\w./@+=:,~%{}()'&;^$#<> -]*[\w./@+=:,~%{}()'&;^$#<>-]")
 
 INCREMENTS = (
     'mode "incr": an increment holds what is not yet proven to be on disc, so that a day that was never'
@@ -54,9 +49,7 @@ def write_collect(config: CedarConfig, draft: Draft) -> bool:
     draft.put("mode", collect.mode)
     draft.put("archive", ARCHIVES.get(collect.archive or ""))
     draft.put("ignore_file", collect.ignore_file)
-    paths, regexes = _excluded(collect.excludes, "", "collect", draft, _is_alone(collect))
-    draft.put("exclude", paths or None)
-    draft.put("exclude_regex", regexes or None)
+    write_excludes(collect.excludes, "", "collect", draft, is_alone(collect))
     draft.taken.append(f"<collect>: into {shown(collect.collect_dir)}")
     for line in (WHOLE, NAMES, MORE, EXIT):
         draft.differs(line)
@@ -104,71 +97,4 @@ def _write_source(item: Item, collect: Collect, path: str, draft: Draft) -> None
         draft.differs(f"recursion_level {item.recursion_level}: is {DEEPEST} levels, deeper than folders go")
     elif max(item.recursion_level, item.link_depth) > DEEPEST:
         draft.differs(f"levels of {shown(path)}: are {DEEPEST}, the most that there are")
-    paths, regexes = _excluded(item.excludes, path, path, draft)
-    draft.put("exclude", paths or None)
-    draft.put("exclude_regex", regexes or None)
-
-
-def _is_alone(collect: Collect) -> Callable[[str], bool]:
-    """Whether a path may be a pattern, which leaves out all below it, whatever is met there first.
-
-    To Cedar Backup a path is an exact text: a source below it is collected, and so is what a link leads to.
-    """
-    tops = ["/" + posixpath.normpath(item.abs_path).lstrip("/") for item in collect.items if item.abs_path]
-    anywhere = any(item.dereference and item.link_depth for item in collect.items)
-    return lambda path: not anywhere and not any(top.startswith(path.rstrip("/") + "/") for top in tops)
-
-
-def _excluded(
-    excludes: Excludes,
-    top: str,
-    place: str,
-    draft: Draft,
-    is_alone: Callable[[str], bool] = lambda _path: True,
-) -> tuple[list[str], list[str]]:
-    """What is left out as patterns and as expressions; a path that would be a pattern is an expression."""
-    paths, regexes = [], []
-    absolute = [*excludes.abs_paths, *(posixpath.join(top, each) for each in excludes.rel_paths)]
-    for path in absolute:
-        if not _is_exact(path):
-            draft.untaken.append(
-                f"exclude {shown(path)} of {shown(place)}: never matched, for Cedar Backup compares exact"
-                " texts and no path is written so; it is left out, write it without what is too much to"
-                " have it"
-            )
-        elif _PLAIN.fullmatch(path) and is_alone(path) and path.startswith(top.rstrip("/") + "/"):
-            paths.append(path)
-        else:
-            regexes.append(re.escape(path))
-    return paths, [*regexes, *(_expression(each, place, draft) for each in excludes.patterns)]
-
-
-def _expression(pattern: str, place: str, draft: Draft) -> str:
-    """An expression for whole paths. With a bar outside of parentheses only its ends were bound to those."""
-    literal = re.sub(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", "", pattern, flags=re.DOTALL)
-    while literal != (literal := re.sub(r"\([^()]*\)", "", literal)):
-        pass
-    bound = f"(?-s:^{pattern}$).*"
-    if "|" not in literal or not _compiles(bound):
-        return pattern
-    draft.differs(
-        f"exclude {shown(pattern)} of {shown(place)}: is written as Cedar Backup took it, where only the"
-        " first choice was bound to the begin of a path and only the last to its end; that may not be"
-        " what was meant"
-    )
-    return bound
-
-
-def _compiles(pattern: str) -> bool:
-    try:
-        regex(pattern)
-    except Malformed:
-        return False
-    return True
-
-
-def _is_exact(path: str) -> bool:
-    """Whether a path is as a walk from `/` writes it."""
-    return path == "/" or (
-        path.startswith("/") and all(part not in {"", ".", ".."} for part in path[1:].split("/"))
-    )
+    write_excludes(item.excludes, path, path, draft)

@@ -12,6 +12,7 @@ from cedarchest.config.cedar.left_behind import Left, Suffix
 from cedarchest.config.cedar.reading import first
 from cedarchest.config.cedar.sections import CedarConfig, Databases, Dumped, Dumps, Options
 from cedarchest.config.cedar.to_collect import PACKINGS
+from cedarchest.config.cedar.to_excludes import expression
 from cedarchest.config.wording import command_place, shown
 
 SYSINFO = {
@@ -260,7 +261,7 @@ def _mail_folder(item: Dumped, path: str, draft: Draft) -> None:
     left_out = [f"{top}/{re.escape(each)}" for each in item.excludes.rel_paths]
     draft.put(
         "exclude_regex",
-        [f"{top}/[^/]+/.*", *left_out, *item.excludes.patterns],
+        [f"{top}/[^/]+/.*", *left_out, *(expression(each, path, draft) for each in item.excludes.patterns)],
         "Mailboxes in the folder itself, none in folders below it.",
     )
 
