@@ -148,6 +148,31 @@ def test_names_with_newlines_are_left_out_alike(tmp_path: Path) -> None:
     assert {name.rpartition("home/")[2] for name in held} == {"letter", "new\nline", "a\nfolder/letter"}
 
 
+@pytest.mark.parametrize(
+    ("everywhere", "own"),
+    [
+        (exclude(pattern=[".*/ann"]), ""),
+        (exclude(abs_path=["{home}/ann"]), ""),
+        ("", exclude(pattern=["nosuch|.*/ann"])),
+        ("", exclude(abs_path=["{home}/ann"]) + level(1)),
+        (exclude(abs_path=["{home}"], pattern=["ann", ".*/an"]), exclude(rel_path=["ann"])),
+    ],
+)
+def test_a_directory_that_is_itself_left_out_is_collected_alike(
+    tmp_path: Path, everywhere: str, own: str
+) -> None:
+    pool = CedarPool(tmp_path)
+    home = pool.root / "home"
+    (home / "ann" / "below").mkdir(parents=True)
+    (home / "ann" / "below" / "letter").touch()
+    found = collected_by_both(
+        pool,
+        f"{everywhere}<file><abs_path>{{home}}/letter</abs_path></file>"
+        f"<dir><abs_path>{{home}}/ann</abs_path>{own}</dir>".replace("{home}", str(home)),
+    )
+    assert len(found) == (2 if "rel_path" in own else 1)
+
+
 def cedar(root: Path, keys: str, everywhere: str) -> None:
     for name in ("cedar", "work"):
         (root / name).mkdir()

@@ -263,6 +263,30 @@ def test_a_pattern_means_what_it_meant_where_names_have_newlines(pattern: str) -
         assert bool(re.fullmatch(ours_of_it, path, re.DOTALL)) == bool(theirs), path
 
 
+@pytest.mark.parametrize(
+    ("everywhere", "own", "is_left_out"),
+    [
+        ("<pattern>.*/ann</pattern>", "", True),
+        ("<pattern>/nosuch|.*n</pattern>", "", True),
+        ("<abs_path>/home/ann</abs_path>", "", True),
+        ("", "<abs_path>/home/ann</abs_path>", True),
+        ("", "<pattern>[[/]home/ann</pattern>", True),
+        ("<pattern>/home</pattern><pattern>ann</pattern><pattern>.*/ann/.*</pattern>", "", False),
+        ("<abs_path>/home</abs_path>", "<rel_path>ann</rel_path>", False),
+    ],
+)
+def test_a_directory_that_is_itself_left_out_is_no_source_and_told(
+    everywhere: str, own: str, is_left_out: bool
+) -> None:
+    sections = collect(
+        f"<exclude>{everywhere}</exclude><dir><abs_path>/home/ann/</abs_path><exclude>{own}</exclude></dir>"
+        "<file><abs_path>/home/bob/ann</abs_path></file>"
+    )
+    sources = [str(each.path) for each in ours(sections).require_collect().source]
+    assert sources == ["/home/bob/ann", *([] if is_left_out else ["/home/ann"])]
+    assert told(report(sections).untaken, '"/home/ann"', "itself left out") is is_left_out
+
+
 def test_a_source_that_is_there_twice_is_there_once() -> None:
     sections = collect("<dir><abs_path>/a</abs_path></dir><dir><abs_path>/a/</abs_path></dir>")
     assert [str(each.path) for each in ours(sections).require_collect().source] == ["/a"]

@@ -6,7 +6,7 @@ from cedarchest.config.cedar.draft import Draft
 from cedarchest.config.cedar.left_behind import Left, Suffix
 from cedarchest.config.cedar.reading import first
 from cedarchest.config.cedar.sections import CedarConfig, Collect, Item
-from cedarchest.config.cedar.to_excludes import is_alone, write_excludes
+from cedarchest.config.cedar.to_excludes import exclude_of_top, is_alone, write_excludes
 from cedarchest.config.wording import shown
 
 ARCHIVES = {"tar": "tar", "targz": "tar.gz", "tarbz2": "tar.bz2"}
@@ -59,19 +59,27 @@ def write_collect(config: CedarConfig, draft: Draft) -> bool:
 def write_sources(collect: Collect, draft: Draft) -> set[str]:
     """Tables `[[collect.source]]`; gives the paths that are collected."""
     seen: set[str] = set()
+    exclude_of = exclude_of_top(collect)
     for item in collect.items:
         kind = "dir" if item.is_dir else "file"
         if item.abs_path is None:
             draft.missing.append(f"<{kind}> in collect: has no <abs_path>, and is left out")
             continue
         path = item.abs_path.rstrip("/") or "/"
+        if (exclude := exclude_of(item)) is not None:
+            draft.untaken.append(
+                f"<dir> {shown(path)} in collect: is itself left out, by exclude {shown(exclude)}; Cedar"
+                " Backup collected nothing of it, and nothing is collected now. Take the exclude out to"
+                " have it"
+            )
+            continue
         if path in seen:
             draft.untaken.append(f"<{kind}> {shown(path)} in collect: is there twice; the first one counts")
             continue
         seen.add(path)
         _write_source(item, collect, path, draft)
         draft.taken.append(f"<{kind}> {shown(path)}: a source")
-    if not seen:
+    if not any(item.abs_path for item in collect.items):
         draft.missing.append("<collect>: has neither <file> nor <dir>")
     return seen
 

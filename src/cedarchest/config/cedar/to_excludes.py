@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable
 
 from cedarchest.config.cedar.draft import Draft
 from cedarchest.config.cedar.reading import regex
-from cedarchest.config.cedar.sections import Collect, Excludes
+from cedarchest.config.cedar.sections import Collect, Excludes, Item
 from cedarchest.config.wording import Malformed, shown
 
 _PLAIN = re.compile(r"/[\w./@+=:,~%{}()'&;^$#<> -]*[\w./@+=:,~%{}()'&;^$#<>-]")
@@ -42,6 +43,36 @@ def is_alone(collect: Collect) -> Callable[[str], bool]:
     tops = ["/" + posixpath.normpath(item.abs_path).lstrip("/") for item in collect.items if item.abs_path]
     anywhere = any(item.dereference and item.link_depth for item in collect.items)
     return lambda path: not anywhere and not any(top.startswith(path.rstrip("/") + "/") for top in tops)
+
+
+def exclude_of_top(collect: Collect) -> Callable[[Item], str | None]:
+    """Gives the exclude that leaves out a directory itself: Cedar Backup then collected nothing of it.
+
+    It looks at no exclude where it collects a file.
+    """
+    paths, patterns = set(collect.excludes.abs_paths), _compiled(collect.excludes.patterns)
+
+    def exclude_of(item: Item) -> str | None:
+        if item.abs_path is None or not item.is_dir:
+            return None
+        top = item.abs_path if item.abs_path == "/" else item.abs_path.removesuffix("/")
+        own = (*item.excludes.abs_paths, *(posixpath.join(top, each) for each in item.excludes.rel_paths))
+        if top in paths or top in own:
+            return top
+        several = (*patterns, *_compiled(item.excludes.patterns))
+        return next((text for text, pattern in several if pattern.match(top)), None)
+
+    return exclude_of
+
+
+def _compiled(patterns: Iterable[str]) -> list[tuple[str, re.Pattern[str]]]:
+    """Those that Cedar Backup could use, as it did."""
+    made = []
+    for text in patterns:
+        if _compiles(bound := f"^{text}$"):
+            with warnings.catch_warnings(action="ignore"):
+                made.append((text, re.compile(bound)))
+    return made
 
 
 def _excluded(
