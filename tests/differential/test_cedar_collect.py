@@ -173,6 +173,27 @@ def test_a_directory_that_is_itself_left_out_is_collected_alike(
     assert len(found) == (2 if "rel_path" in own else 1)
 
 
+@pytest.mark.parametrize(
+    "several",
+    [
+        [exclude(rel_path=["letter"]), exclude(rel_path=["other"])],
+        [exclude(rel_path=["other"]), exclude(rel_path=["letter"])],
+        ["<collect_mode>incr</collect_mode>", exclude(rel_path=["letter"])],
+        ["<collect_mode>weekly</collect_mode>", exclude(rel_path=["letter"]), exclude(rel_path=["other"])],
+        [exclude(rel_path=["other"]), exclude(pattern=[".*/home"])],
+    ],
+)
+def test_of_a_directory_that_is_there_twice_the_last_archive_is_left(
+    tmp_path: Path, several: list[str]
+) -> None:
+    pool = CedarPool(tmp_path)
+    home = pool.root / "home"
+    (home / "other").touch()
+    dirs = "".join(f"<dir><abs_path>{home}</abs_path>{inside}</dir>" for inside in several)
+    (held,) = collected_by_both(pool, dirs).values()
+    assert len(held) == 1
+
+
 def cedar(root: Path, keys: str, everywhere: str) -> None:
     for name in ("cedar", "work"):
         (root / name).mkdir()

@@ -287,10 +287,35 @@ def test_a_directory_that_is_itself_left_out_is_no_source_and_told(
     assert told(report(sections).untaken, '"/home/ann"', "itself left out") is is_left_out
 
 
-def test_a_source_that_is_there_twice_is_there_once() -> None:
+MODE, ARCHIVE = "<collect_mode>{}</collect_mode>", "<archive_mode>{}</archive_mode>"
+EXCLUDE = "<exclude><rel_path>{}</rel_path></exclude>"
+
+
+@pytest.mark.parametrize(
+    ("several", "which", "why"),
+    [
+        ([EXCLUDE.format("x"), EXCLUDE.format("y")], 1, "is there twice; the last one counts"),
+        ([MODE.format("weekly"), "", EXCLUDE.format("y")], 2, "is there 3 times; the last one counts"),
+        ([MODE.format("incr"), MODE.format("incr")], 1, "the last one counts"),
+        ([EXCLUDE.format("x"), MODE.format("weekly")], 0, 'only the last one that is collected "daily"'),
+        ([MODE.format("incr"), MODE.format("incr") + EXCLUDE.format("y")], 1, "archives of each"),
+        ([ARCHIVE.format("tar"), EXCLUDE.format("y")], 1, "archives of each"),
+        (["<recursion_level>1</recursion_level>", ""], 1, "archives of each"),
+    ],
+)
+def test_of_several_sources_with_one_path_the_last_counts_that_is_collected_most_often(
+    several: list[str], which: int, why: str
+) -> None:
+    made = [f"<dir><abs_path>/a</abs_path>{inside}</dir>" for inside in several]
+    sections = collect("".join(made))
+    assert ours(sections).require_collect().source == ours(collect(made[which])).require_collect().source
+    assert told(report(sections).untaken, '"/a"', why)
+
+
+def test_a_slash_at_the_end_makes_no_other_source() -> None:
     sections = collect("<dir><abs_path>/a</abs_path></dir><dir><abs_path>/a/</abs_path></dir>")
     assert [str(each.path) for each in ours(sections).require_collect().source] == ["/a"]
-    assert told(report(sections).untaken, '"/a"', "twice")
+    assert told(report(sections).untaken, '"/a"', "twice", "archives of each")
 
 
 def test_peers_of_stage_are_those_that_are_staged() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cedarchest.config.cedar.draft import Draft
 from cedarchest.config.cedar.left_behind import Left, Suffix
 from cedarchest.config.cedar.reading import first
@@ -12,6 +14,7 @@ from cedarchest.config.wording import shown
 ARCHIVES = {"tar": "tar", "targz": "tar.gz", "tarbz2": "tar.bz2"}
 PACKINGS = {"none": "tar", "gzip": "tar.gz", "bzip2": "tar.bz2"}
 DEEPEST = 100
+MOST_OFTEN = ("daily", "incr", "weekly")
 
 INCREMENTS = (
     'mode "incr": an increment holds what is not yet proven to be on disc, so that a day that was never'
@@ -58,7 +61,7 @@ def write_collect(config: CedarConfig, draft: Draft) -> bool:
 
 def write_sources(collect: Collect, draft: Draft) -> set[str]:
     """Tables `[[collect.source]]`; gives the paths that are collected."""
-    seen: set[str] = set()
+    by_path: dict[str, list[Item]] = {}
     exclude_of = exclude_of_top(collect)
     for item in collect.items:
         kind = "dir" if item.is_dir else "file"
@@ -73,15 +76,34 @@ def write_sources(collect: Collect, draft: Draft) -> set[str]:
                 " have it"
             )
             continue
-        if path in seen:
-            draft.untaken.append(f"<{kind}> {shown(path)} in collect: is there twice; the first one counts")
-            continue
-        seen.add(path)
+        by_path.setdefault(path, []).append(item)
+    for path, items in by_path.items():
+        item = items[0] if len(items) == 1 else _one_of(items, collect, path, draft)
         _write_source(item, collect, path, draft)
-        draft.taken.append(f"<{kind}> {shown(path)}: a source")
+        draft.taken.append(f"<{'dir' if item.is_dir else 'file'}> {shown(path)}: a source")
     if not any(item.abs_path for item in collect.items):
         draft.missing.append("<collect>: has neither <file> nor <dir>")
-    return seen
+    return set(by_path)
+
+
+def _one_of(items: Sequence[Item], collect: Collect, path: str, draft: Draft) -> Item:
+    """Of several with one path the one that counts: the last of those that are collected most often."""
+    modes = [first(item.mode, collect.mode) or MOST_OFTEN[0] for item in items]
+    mode = min(modes, key=MOST_OFTEN.index)
+    counts = next(item for item, each in zip(reversed(items), reversed(modes), strict=True) if each == mode)
+    often = "twice" if len(items) == 2 else f"{len(items)} times"
+    archives = {(item.abs_path, first(item.archive, collect.archive), item.recursion_level) for item in items}
+    was_replaced = counts is items[-1] and len(archives) == 1 and mode != "incr"
+    if was_replaced or all(item == counts for item in items):
+        why = "the last one counts, whose archive took the place of what the others had"
+    else:
+        why = (
+            f'only the last one that is collected "{mode}" counts; Cedar Backup had archives of each, by'
+            " their days and packings. Write into one what all of them are to hold"
+        )
+    kind = "dir" if counts.is_dir else "file"
+    draft.untaken.append(f"<{kind}> {shown(path)} in collect: is there {often}; {why}")
+    return counts
 
 
 def _write_source(item: Item, collect: Collect, path: str, draft: Draft) -> None:
