@@ -374,3 +374,14 @@ def test_a_section_is_written_alike(tmp_path: Path) -> None:
     texts, quantity = same(WRITE, tmp_path, values)
     assert quantity == [2.5 * 1024**2, "2.5", 2, "2.50 MB"]
     assert "<&>\"'" in texts[0]
+
+
+ACTION = """
+from CedarBackup3 import action
+names = [name for name in dir(action) if name.startswith("execute")]
+print(json.dumps({name: getattr(action, name).__name__ for name in names}))
+"""
+
+
+def test_all_actions_are_in_one_module_as_well(tmp_path: Path) -> None:
+    assert len(same(ACTION, tmp_path)) == 6

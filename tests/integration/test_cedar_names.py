@@ -71,6 +71,7 @@ def execute(
 
 def test_each_module_is_there_in_both_packages(package: str) -> None:
     names = (
+        "action",
         "cli",
         "config",
         "filesystem",
