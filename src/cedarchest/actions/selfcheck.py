@@ -68,11 +68,13 @@ def check_by_itself(writer: Writer, target: str, ports: Ports) -> SelfCheck:
             f"{target} holds no disc of ours ({seen.label or 'no label'})",
             advice="Only discs written by cedarchest know what they should hold.",
         )
-    if seen.is_cedars and not _has_index(writer, seen):
+    if seen.identity is not None and seen.is_cedars and not _has_index(writer, seen):
+        label = seen.identity.label
         raise ForeignDisc(
             f"{target} holds a disc of Cedar Backup ({seen.label}), which does not say what it should hold",
-            advice="Enter it in the catalog, and compare it with that later: cedarchest catalog rebuild"
-            f" {shlex.quote(target)}; cedarchest verify {label_word(seen.label)}",
+            advice="It is compared with the catalog, once that has it (cedarchest catalog rebuild"
+            f" {shlex.quote(target)}): with the disc in the drive, or its image on the shelf as"
+            f" {shlex.quote(f'{label}.iso')}, cedarchest verify {label_word(label)}",
         )
     return _check_sessions(writer, seen, ports)
 
