@@ -151,6 +151,11 @@ def test_a_folder_to_purge_that_is_not_there_is_shown(pool: CedarPool) -> None:
     assert f"purge: {pool.root}/gone is not there" in pool.run("purge").out
 
 
+def test_a_purge_without_folders_has_nothing_to_do(pool: CedarPool) -> None:
+    pool.configure("<purge></purge>")
+    assert both(pool, "collect", "purge") == (0, [])
+
+
 def test_no_program_takes_the_place_of_a_hook(pool: CedarPool) -> None:
     replaced = f"<override><command>nosuch</command><abs_path>{pool.root}/hook</abs_path></override>"
     pool.configure(

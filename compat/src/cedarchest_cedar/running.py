@@ -205,6 +205,9 @@ class CedarRun(Acting):
                 f"{readable(self._config_path)} has no <{section}>, so there is nothing to {word}",
                 advice=f"Add the section, or leave {word} out of the command.",
             )
+        if word == "purge" and not self._cedar.purge:
+            log.info("purge names no folder, so there is nothing to purge")
+            return
         if word == "validate":
             self._check_extensions()
         full = self._options.full
