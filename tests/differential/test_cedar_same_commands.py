@@ -267,6 +267,20 @@ def test_where_the_end_is_another_than_that_of_cedar_backup(
     assert (pool.run_theirs(*arguments).status, pool.run(*arguments).status) == (theirs, ours)
 
 
+@pytest.mark.parametrize("kind", ["user", "group"])
+def test_an_owner_that_is_not_there_is_told_with_its_element(pool: CedarPool, kind: str) -> None:
+    pool.configure()
+    element = f"<backup_{kind}>"
+    text = pool.config.read_text().replace(f"{element}root<", f"{element}nobody-at-all<")
+    pool.config.write_text(text)
+    assert pool.run_theirs("collect").status == 0
+    (pool.root / "collect" / "cback.collect").unlink()
+    ran = pool.run("collect")
+    assert (ran.status, list((pool.root / "collect").glob("cback.collect"))) == (6, [])
+    assert f"no {kind} nobody-at-all" in ran.out
+    assert element in ran.out
+
+
 def test_what_is_required_and_has_a_default_of_ours_may_be_absent(pool: CedarPool) -> None:
     pool.configure(
         collect=f"<collect><collect_dir>{pool.root}/collect</collect_dir>"

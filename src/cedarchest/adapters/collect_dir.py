@@ -132,12 +132,20 @@ class LocalCollectDir:
         """The numbers of user and group; -1 for one that is to stay as it is."""
         try:
             uid = pwd.getpwnam(self._user).pw_uid if self._user else -1
+        except KeyError as error:
+            raise _nobody("user", self._user) from error
+        try:
             gid = grp.getgrnam(self._group).gr_gid if self._group else -1
         except KeyError as error:
-            raise ConfigError(
-                f"[options] user or group: {error.args[0]}", advice="Name ones that this machine has."
-            ) from error
+            raise _nobody("group", self._group) from error
         return uid, gid
+
+
+def _nobody(kind: str, name: str | None) -> ConfigError:
+    return ConfigError(
+        f"this machine has no {kind} {readable(name or '')}, who is to own what is collected",
+        advice=f"Correct {kind} of [options], which is <backup_{kind}> in XML of Cedar Backup's.",
+    )
 
 
 class StateFolder:
