@@ -243,6 +243,7 @@ NOT_VALID = (
     LATE + "<store><source_dir>{root}/staging</source_dir><media_type>dvd+rw</media_type>"
     "<device_type>dvdwriter</device_type><target_device>/dev/nosuch</target_device></store>"
 )
+NO_PEERS = "<stage><staging_dir>{root}/staging</staging_dir></stage>"
 FAR = (
     "<peers><peer><name>far.invalid</name><type>remote</type><collect_dir>/c</collect_dir><managed>Y</managed>"
     "<rsh_command>/bin/false</rsh_command><cback_command>cback3</cback_command>"
@@ -256,6 +257,8 @@ FAR = (
         (LATE, ["stage"], 0, 6),
         (FAR, ["-M", "collect"], 0, 6),
         (NOT_VALID, ["validate"], 0, 6),
+        (NO_PEERS, ["stage"], 4, 6),
+        (NO_PEERS, ["collect"], 4, 0),
         (extensions(extension("gone", 1, "f", "nosuch_module")), ["collect"], 4, 0),
         (extensions(extension("collect", 1)), ["collect"], 0, 4),
     ],
@@ -279,6 +282,14 @@ def test_an_owner_that_is_not_there_is_told_with_its_element(pool: CedarPool, ki
     assert (ran.status, list((pool.root / "collect").glob("cback.collect"))) == (6, [])
     assert f"no {kind} nobody-at-all" in ran.out
     assert element in ran.out
+
+
+def test_a_directory_that_is_itself_left_out_and_stands_alone_is_an_error(pool: CedarPool) -> None:
+    pool.configure()
+    exclude = "<exclude><pattern>.*/home</pattern></exclude><dir>"
+    pool.config.write_text(pool.config.read_text().replace("<dir>", exclude, 1))
+    assert (pool.run_theirs("collect").status, pool.run("collect").status) == (0, 6)
+    assert "is itself left out" in pool.log.read_text()
 
 
 def test_what_is_required_and_has_a_default_of_ours_may_be_absent(pool: CedarPool) -> None:

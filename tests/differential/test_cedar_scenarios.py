@@ -231,3 +231,18 @@ def test_cedar_backup_goes_on_with_what_ours_left(tmp_path: Path, media: str) ->
             assert machine.run("store", theirs=theirs) == status
         assert machine.marked() == days[:2]  # a disc that another program wrote to takes none of ours
         assert machine.disc() == {f"{day}/here/a.tar": day.encode() for day in days[:2]}
+
+
+@pytest.mark.parametrize(("start", "theirs", "ours"), [(0, 6, 6), (1, 0, 6)])
+def test_a_write_once_disc_of_last_week_is_in_the_drive(
+    tmp_path: Path, start: int, theirs: int, ours: int
+) -> None:
+    for is_theirs, status in ((True, theirs), (False, ours)):
+        with Burner(profile="dvd+r") as drive:
+            machine = Machine(CedarPool(tmp_path / str(is_theirs)), drive, date.today())  # noqa: DTZ011
+            machine.configure(3, "dvd+r", "")
+            machine.pool.stage(ago(2, machine.today), {"a.tar": b"last week"})
+            assert machine.run("rebuild", theirs=is_theirs) == 0
+            machine.configure(start, "dvd+r", "")
+            machine.pool.stage(ago(0, machine.today), {"a.tar": b"this week"})
+            assert machine.run("store", theirs=is_theirs) == status
