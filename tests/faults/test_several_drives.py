@@ -15,7 +15,9 @@ import pytest
 from tests.fakes.ports import RecordingReporter, memory_config, memory_ports
 from tests.fakes.writer import MemoryDisc, MemoryDrives, MemoryWriter, Tray
 
+from cedarchest.actions.status import execute_status
 from cedarchest.actions.store import StoreOptions, StoreReport, execute_store
+from cedarchest.actions.validate import execute_validate
 from cedarchest.actions.verify import execute_verify
 from cedarchest.adapters.catalog import open_catalog
 from cedarchest.adapters.interrupts import Signals
@@ -184,6 +186,53 @@ def test_the_copy_without_a_disc_in_a_drive_gets_the_blank_one(machine: Machine)
     assert machine.store().days == (NEXT,)
     assert label_in(second) == held
     assert ("_B" in label_in(first)) != ("_B" in held)
+
+
+def seal(machine: Machine, tray: Tray) -> str:
+    """The label of the disc in a drive, which takes no more sessions."""
+    label = label_in(tray)
+    disc = next(each for each in machine.ports.catalog.discs() if each.label == label)
+    machine.ports.catalog.put_disc(replace(disc, accepts_sessions=False))
+    return label
+
+
+def seal_second(machine: Machine) -> tuple[str, str]:
+    """Two copies of a day, of which the second one's disc takes no more; a day is due. The labels of both."""
+    two_copies(machine)
+    machine.stage(DAY)
+    machine.store()
+    labels = label_in(machine.trays[0]), seal(machine, machine.trays[1])
+    machine.stage(NEXT)
+    return labels
+
+
+def test_all_that_look_ahead_speak_of_the_drive_whose_disc_takes_no_more(machine: Machine) -> None:
+    _, sealed = seal_second(machine)
+    said = f"a new disc is needed; /dev/sr1 holds {sealed}, which is written once and has data"
+    dry = execute_store(None, StoreOptions(dry_run=True), machine.config, ports=machine.ports)
+    assert [problem.message[: len(said)] for problem in dry.problems] == [said]
+    problem = execute_status(machine.config, ports=machine.ports).problem
+    assert problem is not None
+    assert problem.message.startswith(said)
+    (drive,) = (
+        each
+        for each in execute_validate(machine.config, ports=machine.ports)
+        if each.what == "drive and disc"
+    )
+    assert drive.found.startswith(said)
+    assert machine.burns() == [1, 1]
+
+
+def test_another_drive_may_begin_the_disc_that_is_wanted(machine: Machine) -> None:
+    """So that nothing is refused where only the first of the drives has a disc that takes no more."""
+    machine.stage(DAY)
+    machine.store()
+    seal(machine, machine.trays[0])
+    machine.stage(NEXT)
+    dry = execute_store(None, StoreOptions(dry_run=True), machine.config, ports=machine.ports)
+    assert (dry.problems, execute_status(machine.config, ports=machine.ports).problem) == ((), None)
+    assert all(each.problem is None for each in execute_validate(machine.config, ports=machine.ports))
+    assert machine.store().days == (NEXT,)
 
 
 def test_each_drive_takes_a_volume_of_a_set_and_the_next_run_goes_on(machine: Machine) -> None:

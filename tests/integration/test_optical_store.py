@@ -523,3 +523,99 @@ def test_a_rewritable_disc_of_an_earlier_week_is_begun_anew_once_it_was_initiali
         assert project.run("initialize", "--yes", environ=at("2026/11/23")).status == 0
         assert project.run("store", environ=at("2026/11/23")).status == 0
         assert project.is_marked("2026/11/23")
+
+
+def assert_refused_as_foreseen(project: Project, environ: dict[str, str]) -> None:
+    """All that only look say what a store says, and a store says 8."""
+    validated = project.run("validate", environ=environ)
+    dry = project.run("store", "--dry-run", environ=environ)
+    told = project.run("--json", "status", environ=environ).json
+    stored = project.run("--json", "store", environ=environ)
+    error = stored.json["error"]
+    assert isinstance(error, dict)
+    assert (stored.status, error["message"][:21]) == (8, "a new disc is needed;")
+    assert (validated.status, f"WRONG  drive and disc: {error['message']}" in validated.out) == (8, True)
+    assert (dry.status, error["message"] in dry.err, error["advice"] in dry.err) == (8, True, True)
+    assert (told["drive_problem"], told["insert"]) == (error["message"], error["advice"])
+
+
+@pytest.mark.parametrize("why", ["sealed", "full", "week"])
+def test_a_disc_that_takes_no_more_is_refused_by_all_that_look_ahead(project: Project, why: str) -> None:
+    project.configure(device="/dev/sr0", new_disc="weekly" if why == "week" else "when-full")
+    with Burner(profile="bd-r", blocks=2500) as drive:
+        environ = {**drive.env(), "CEDARCHEST_NOW": "2026-11-23T23:00"}
+        project.stage(SECOND, {"large": os.urandom(3_000_000)} if why == "full" else None)
+        assert store(project, drive) == 0
+        if why == "sealed":
+            (label,) = named(project, drive, "discs")
+            assert project.run("seal", label, environ=environ).status == 0
+        project.stage(THIRD, {"large": os.urandom(3_000_000)} if why == "full" else None)
+        assert_refused_as_foreseen(project, environ)
+        drive.exchange("bd-r", blocks=2500)
+        said = project.run("validate", environ=environ)
+        assert (said.status, "/dev/sr0, a new disc is begun next" in said.out) == (0, True)
+        assert project.run("store", "--dry-run", environ=environ).status == 0
+        assert project.run("--json", "status", environ=environ).json["drive_problem"] == ""
+        assert store(project, drive) == 0
+
+
+def test_a_sealed_disc_is_spoken_of_before_anything_is_due(project: Project) -> None:
+    with Burner(profile="bd-r") as drive:
+        project.stage(FIRST)
+        assert store(project, drive) == 0
+        (label,) = named(project, drive, "discs")
+        assert project.run("seal", label, environ=drive.env()).status == 0
+        for action, status in (("validate", 8), ("status", 0)):
+            ran = project.run(action, environ=drive.env())
+            assert ran.status == status
+            assert f"a new disc is needed; /dev/sr0 holds {label}, which is written once" in ran.out
+
+
+def test_validate_warns_of_a_week_that_wants_another_disc_before_its_first_day_is_there(
+    project: Project,
+) -> None:
+    project.configure(device="/dev/sr0", new_disc="weekly")
+    with Burner(profile="dvd+r") as drive:
+        project.stage(SECOND)
+        assert store(project, drive) == 0
+        ran = project.run("validate", environ={**drive.env(), "CEDARCHEST_NOW": "2026-11-22T23:00"})
+        assert (ran.status, "have a blank disc" in ran.err) == (0, False)
+        ran = project.run("validate", environ={**drive.env(), "CEDARCHEST_NOW": "2026-11-23T23:00"})
+        assert ran.status == 0
+        assert "a new week began on 2026/11/23 (new_disc = weekly); a new disc is needed" in ran.err
+
+
+@pytest.mark.slow
+def test_a_rewritable_disc_that_would_be_erased_is_foreseen_as_that(project: Project) -> None:
+    project.configure(device="/dev/sr0", new_disc="weekly")
+    with Burner(profile="dvd+rw") as drive:
+        project.stage(FIRST)
+        assert store(project, drive) == 0
+        project.stage(THIRD)
+        early = {**drive.env(), "CEDARCHEST_NOW": "2026-11-24T01:00"}
+        assert_refused_as_foreseen(project, early)
+        late = {**drive.env(), "CEDARCHEST_NOW": "2026-12-24T01:00"}
+        before = drive.data_path.read_bytes()
+        for action in (["validate"], ["store", "--dry-run"], ["status"]):
+            assert project.run(*action, environ=late).status == 0
+        assert drive.data_path.read_bytes() == before
+        assert project.run("store", environ=late).status == 0
+
+
+@pytest.mark.parametrize("there", ["none", "dvd+r"])
+def test_a_disc_that_is_to_be_read_first_is_asked_for_by_validate_and_a_dry_run(
+    project: Project, there: str
+) -> None:
+    project.configure(device="/dev/sr0", check="deferred")
+    with Burner(profile="dvd+r") as drive:
+        project.stage(FIRST)
+        assert store(project, drive) == 0
+        (label,) = named(project, drive, "discs")
+        project.stage(SECOND)
+        assert project.run("validate", environ=drive.env()).status == 0
+        drive.exchange(there)
+        for action in (["validate"], ["store", "--dry-run"], ["store"]):
+            ran = project.run(*action, environ=drive.env())
+            assert ran.status == 8
+            assert f"Insert {label}" in ran.out + ran.err
+            assert "or a blank one" not in ran.out + ran.err

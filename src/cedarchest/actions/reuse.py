@@ -11,7 +11,7 @@ from cedarchest.actions.facts import days_on, is_stored
 from cedarchest.actions.loading import known_disc, newer_than_catalog, sessions_unknown
 from cedarchest.actions.marks import due_days, follow_proof, take_back
 from cedarchest.config.model import Config
-from cedarchest.errors import ForeignDisc, NotAppendable
+from cedarchest.errors import ForeignDisc, NoMedium, NotAppendable
 from cedarchest.model.days import parse_day
 from cedarchest.model.disc import DiscRecord, DiscState, Observation, SessionStatus
 from cedarchest.model.names import label_word
@@ -30,10 +30,10 @@ def begin_disc(
     Raises:
         NotAppendable, ForeignDisc, NoMedium: the disc that is there cannot become it.
     """
-    if not writer.loads_itself:
-        seen = writer.observe()
-        if seen.state not in (DiscState.BLANK, DiscState.NONE):
-            _give_up(config, writer, seen, at_work, ports)
+    if (disc := refuse_kept(config, writer, ports, at_work=at_work)) is not None:
+        ports.reporter.note(f"erasing {disc.label}: nothing on it is needed any more")
+        give_up(config, disc, ERASED, ports)
+        writer.blank()
     return begin_blank(writer, ports, copy=copy, at_work=at_work)
 
 
@@ -50,9 +50,21 @@ def begin_blank(writer: Writer, ports: Ports, *, copy: int = 1, at_work: Collect
     return replace(disc, medium=seen.medium, capacity=seen.capacity)
 
 
-def _give_up(
-    config: Config, writer: Writer, seen: Observation, at_work: Collection[str], ports: Ports
-) -> None:
+def refuse_kept(
+    config: Config, writer: Writer, ports: Ports, *, at_work: Collection[str] = ()
+) -> DiscRecord | None:
+    """The disc of ours in a drive that is given up for a new one; None where none has to be. Erases nothing.
+
+    Raises:
+        NotAppendable, ForeignDisc, NoMedium: no disc can be begun with what is there.
+    """
+    if writer.loads_itself:
+        return None
+    seen = writer.observe()
+    if seen.state is DiscState.BLANK:
+        return None
+    if seen.state is DiscState.NONE:
+        raise NoMedium(f"there is no disc in {seen.device}", advice="Insert a blank disc.")
     disc = known_disc(seen, ports)
     if disc is None:
         raise ForeignDisc(
@@ -73,9 +85,7 @@ def _give_up(
             label=disc.label,
             reasons=kept,
         )
-    ports.reporter.note(f"erasing {disc.label}: nothing on it is needed any more")
-    give_up(config, disc, ERASED, ports)
-    writer.blank()
+    return disc
 
 
 ERASED = "its disc was erased"

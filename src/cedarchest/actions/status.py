@@ -10,14 +10,15 @@ from itertools import chain
 from cedarchest.actions.audits_due import CheckState, check_states
 from cedarchest.actions.copies import is_due_as
 from cedarchest.actions.facts import are_whole, is_on_a_disc, newest_written, without_maps
-from cedarchest.actions.loading import CurrentDisc, find_current, is_written_here, lost_advice
+from cedarchest.actions.foreseen import Drives, burnt_elsewhere, foresee
+from cedarchest.actions.loading import CurrentDisc
 from cedarchest.actions.marks import awaits_check, is_proven
 from cedarchest.actions.past_runs import RunsReport, look_at_runs
-from cedarchest.actions.planning import indexes_of, plan_days
+from cedarchest.actions.planning import indexes_of
 from cedarchest.actions.reuse import ERASED
-from cedarchest.actions.writers import all_writers, copies_with_drives, labels_in
+from cedarchest.actions.writers import all_writers, copies_with_drives
 from cedarchest.config.model import Config
-from cedarchest.errors import CedarchestError, NotAppendable
+from cedarchest.errors import CedarchestError, Interrupted, NotAppendable
 from cedarchest.model.disc import (
     CLOSED_BADLY,
     UNREADABLE,
@@ -28,7 +29,7 @@ from cedarchest.model.disc import (
 )
 from cedarchest.model.names import label_word
 from cedarchest.model.plan import StorePlan, sessions_until_full
-from cedarchest.ports import DayIndex, Ports, StagedDay, Writer
+from cedarchest.ports import DayIndex, Ports, StagedDay
 
 RECENT_SESSIONS = 7
 
@@ -200,32 +201,28 @@ def _drive(
     wanted = [copy for copy in copies if any(is_due_as(copy, config, day, ports) for day in due)] or [1]
     try:
         with all_writers(config, ports) as writers:
-            if absent := _burnt_elsewhere(writers, ports):
+            if absent := burnt_elsewhere(writers, ports):
                 return None, None, absent
-            copy, device = next(iter(next(copies_with_drives(wanted, writers, ports)).items()))
-            writer = next(each for each in writers if each.device == device)
-            current = find_current(config, writer, ports, copy=copy)
-            of_copy = [day for day in due if is_due_as(copy, config, day, ports)]
-            planned = plan_days(config, writer, of_copy, ports, always_new=False, copy=copy)
-            return planned.plan, current, None
+            drives = Drives(writers, next(copies_with_drives(wanted, writers, ports)))
+            first, *others = drives.homes
+            foreseen = foresee(config, first, due, drives, ports)
+            refused = (_refused(config, copy, due, drives, ports) for copy in others)
+            problem = foreseen.refused or next(filter(None, refused), None)
+            return foreseen.plan, foreseen.current, problem and (_unsettled(ports) or problem)
     except CedarchestError as error:
         return None, None, _unsettled(ports) or error
 
 
-def _burnt_elsewhere(writers: Sequence[Writer], ports: Ports) -> CedarchestError | None:
-    """That a store waits for a disc, to read what an earlier run burnt on it, and that no drive has it."""
-    discs = {disc.disc_id: disc for disc in ports.catalog.discs()}
-    at_hand = {label for writer in writers for label in labels_in(writer)}
-    for session in ports.catalog.open_sessions():
-        label, number = discs[session.disc_id].label, session.number
-        can_be_had = any(is_written_here(session.drive, label, writer) for writer in writers)
-        if session.status is SessionStatus.BURNT and label not in at_hand and can_be_had:
-            return NotAppendable(
-                f"session {number} of {label} was written by an earlier run and is not proven",
-                advice=f"Insert {label}: the next `cedarchest store` reads it first. {lost_advice(label)}",
-                label=label,
-            )
-    return None
+def _refused(
+    config: Config, copy: int, due: Sequence[DayIndex], drives: Drives, ports: Ports
+) -> CedarchestError | None:
+    """Why a copy cannot be written in its drive with the disc that is there."""
+    try:
+        return foresee(config, copy, due, drives, ports).refused
+    except Interrupted:
+        raise
+    except CedarchestError as error:
+        return error
 
 
 def _unsettled(ports: Ports) -> CedarchestError | None:

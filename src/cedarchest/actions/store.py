@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from cedarchest.actions.burn import burn_session, reading_ahead
 from cedarchest.actions.claims import claims_to_prove, prove_claims
 from cedarchest.actions.copies import is_due_as
 from cedarchest.actions.facts import base_chain
+from cedarchest.actions.foreseen import Drives, begins_new, burnt_elsewhere, refused_beginning
 from cedarchest.actions.indexing import index_archives
 from cedarchest.actions.known_parts import learn_parts
 from cedarchest.actions.loading import CurrentDisc, find_current, with_right_disc
@@ -131,16 +131,23 @@ def plan_only(config: Config, days: Sequence[StagedDay], ports: Ports, *, always
     volumes: list[Volume] = []
     with all_writers(config, ports) as writers:
         by_device = {writer.device: writer for writer in writers}
-        rounds = copies_with_drives(_copies(config), writers, ports, always_new=always_new)
-        for copy, device in itertools.chain.from_iterable(homes.items() for homes in rounds):
-            due = _due_for(copy, config, pending, ports, always_new=always_new)
-            try:
-                planned = plan_days(config, by_device[device], due, ports, always_new=always_new, copy=copy)
-            except MediaError as error:
-                problems.append(error)
-                continue
-            volumes += planned.plan.volumes
-            problems += planned.plan.refused
+        if not always_new and (waits := burnt_elsewhere(writers, ports)):
+            raise waits
+        for homes in copies_with_drives(_copies(config), writers, ports, always_new=always_new):
+            due = {copy: _due_for(copy, config, pending, ports, always_new=always_new) for copy in homes}
+            drives = Drives(writers, {copy: device for copy, device in homes.items() if due[copy]})
+            for copy, device in homes.items():
+                try:
+                    plan = plan_days(
+                        config, by_device[device], due[copy], ports, always_new=always_new, copy=copy
+                    ).plan
+                except MediaError as error:
+                    problems.append(error)
+                    continue
+                volumes += plan.volumes
+                problems += plan.refused
+                if begins_new(plan) and (refused := refused_beginning(config, copy, drives, ports)):
+                    problems.append(refused)
     if len(problems) == 1 and not volumes:
         raise problems[0]
     return StoreReport(StorePlan(tuple(volumes)), problems=tuple(problems))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,8 +12,10 @@ from pathlib import Path
 from cedarchest.actions.apart import collect_dirs, is_in, is_same, kept_out, refuse_nested
 from cedarchest.actions.collect import check_collected
 from cedarchest.actions.extensions import NIGHT, check_extension, plan_night
-from cedarchest.actions.loading import CurrentDisc, find_current, warn_of_strangers
-from cedarchest.actions.marks import warn_of_unproven_marks
+from cedarchest.actions.foreseen import Drives, begins_new, burnt_elsewhere, foresee, refused_beginning
+from cedarchest.actions.loading import CurrentDisc, warn_of_strangers
+from cedarchest.actions.marks import awaits_check, is_proven, warn_of_unproven_marks
+from cedarchest.actions.planning import indexes_of
 from cedarchest.actions.purge import refuse_dangerous
 from cedarchest.actions.writers import all_writers, copies_with_drives
 from cedarchest.config.choices import ArchiveFormat
@@ -27,10 +29,12 @@ from cedarchest.errors import (
     StagingError,
     ToolMissing,
 )
+from cedarchest.model.days import format_day
 from cedarchest.model.media import BLOCK
 from cedarchest.model.names import counted, first_few, readable
+from cedarchest.model.plan import rule_for
 from cedarchest.model.size import shown, shown_bytes
-from cedarchest.ports import Ports, Writer
+from cedarchest.ports import DayIndex, Ports, Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,23 +264,47 @@ def _purged(config: Config) -> str:
 def _drives(config: Config, ports: Ports) -> str:
     """What a store would find in its drives; each copy in the drive that it would be written in first."""
     copies = range(1, config.require_store().copies + 1)
+    due = _due(config, ports)
     with all_writers(config, ports) as writers:
-        if len(writers) == 1:
-            return _drive(config, writers[0], 1, ports)
-        together = next(copies_with_drives(copies, writers, ports))
-        of_copy = {device: copy for copy, device in together.items()}
+        if waits := burnt_elsewhere(writers, ports):
+            raise waits
+        alone = {1: writers[0].device}
+        homes = alone if len(writers) == 1 else next(copies_with_drives(copies, writers, ports))
+        drives = Drives(writers, homes)
+        of_home = {device: copy for copy, device in homes.items()}
         said = [
-            _drive(config, each, of_copy[each.device], ports) for each in writers if each.device in of_copy
+            _drive(config, of_home[each.device], due, drives, ports)
+            for each in writers
+            if each.device in of_home
         ]
-        others = [each.device for each in writers if each.device not in of_copy]
+        others = [each.device for each in writers if each.device not in of_home]
     return "; ".join((*said, *others))
 
 
-def _drive(config: Config, writer: Writer, copy: int, ports: Ports) -> str:
-    current = find_current(config, writer, ports, copy=copy)
+def _due(config: Config, ports: Ports) -> list[DayIndex]:
+    """The days that the next store takes, as far as they can be looked at."""
+    if config.stage is None:
+        return []
+    try:
+        staged = ports.staging.days(config.stage.dir)
+    except StagingError:  # which is told of the staging folder
+        return []
+    waiting = [day for day in staged if day.staged and not day.marked_stored]
+    seen, _ = indexes_of(waiting, ports.staging.look)
+    return [day for day in seen if not (is_proven(config, day, ports) or awaits_check(day, ports))]
+
+
+def _drive(config: Config, copy: int, due: Sequence[DayIndex], drives: Drives, ports: Ports) -> str:
+    writer = drives.home(copy)
+    foreseen = foresee(config, copy, due, drives, ports)
+    if foreseen.refused:
+        raise foreseen.refused
+    current = None if begins_new(foreseen.plan) else foreseen.current
     next_one = current.disc.label if current else "a new disc is begun next"
     if current:
         _warn_if_nearly_full(config, writer, current, ports)
+        if not foreseen.plan.volumes:
+            _warn_if_days_part(config, current, copy, drives, ports)
     if not writer.loads_itself:
         return f"{writer.device}, {next_one}"
     shelf = Path(writer.device.partition(":")[2])
@@ -298,6 +326,16 @@ def _warn_if_nearly_full(config: Config, writer: Writer, current: CurrentDisc, p
             f"{current.disc.label} has room for {shown(free)}, and the newest day took {shown(needed)}:"
             " have a blank disc at hand"
         )
+
+
+def _warn_if_days_part(config: Config, current: CurrentDisc, copy: int, drives: Drives, ports: Ports) -> None:
+    """Say that today's day wants a new disc by the rule that is configured, and that none can be begun."""
+    store, today = config.require_store(), format_day(ports.clock.now().date())
+    rule = rule_for(today, current.room.days, store.new_disc, config.options.weekday)
+    if not rule or store.blank_factor is not None:  # by which it may go on the disc in use all the same
+        return
+    if refused := refused_beginning(config, copy, drives, ports):
+        ports.reporter.warn(f"{rule}; {refused.message}: have a blank disc at hand")
 
 
 def _room_at(folder: Path) -> str:

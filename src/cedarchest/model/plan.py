@@ -7,7 +7,7 @@ clock does not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -155,14 +155,17 @@ def _groups(due: Sequence[DueDay], current: Room | None, policy: Policy) -> list
 def _rule(day: DueDay, group: _Group, policy: Policy) -> str:
     """Why the configured policy wants a new disc for a day, empty when it does not."""
     held = [*(group.in_use.days if group.in_use else ()), *(each.day for each in group.days)]
-    if not held or policy.always_new:
+    return "" if policy.always_new else rule_for(day.day, held, policy.new_disc, policy.starting_weekday)
+
+
+def rule_for(day: str, held: Collection[str], new_disc: NewDisc, starting_weekday: int) -> str:
+    """Why a day may not go on a disc that holds others, empty when it may."""
+    if not held:
         return ""
-    if policy.new_disc is NewDisc.DAILY and day.day not in held:
+    if new_disc is NewDisc.DAILY and day not in held:
         return "each day has its own disc (new_disc = daily)"
-    week = week_of(parse_day(day.day), policy.starting_weekday)
-    if policy.new_disc is NewDisc.WEEKLY and week > week_of(
-        max(map(parse_day, held)), policy.starting_weekday
-    ):
+    week = week_of(parse_day(day), starting_weekday)
+    if new_disc is NewDisc.WEEKLY and week > week_of(max(map(parse_day, held)), starting_weekday):
         return f"a new week began on {week:%Y/%m/%d} (new_disc = weekly)"
     return ""
 
