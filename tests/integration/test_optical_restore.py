@@ -114,6 +114,28 @@ def test_another_copy_than_the_one_that_is_asked_for_does_as_well(project: Proje
     assert files(project) == expected(DAYS[0])
 
 
+def test_of_the_copies_that_are_not_there_one_is_asked_for_and_the_other_named(
+    project: Project, drive: Burner
+) -> None:
+    project.configure(device="/dev/sr0", copies=2)
+    whole = {f"22-{n}": hashlib.shake_256(bytes([n])).digest(3_000_000) for n in range(2)}
+    project.stage(DAYS[0], whole)
+    project.environ["CEDARCHEST_NOW"] = "2026-11-22T23:00"
+    discs = []
+    for status in (8, 8, 8, 0):
+        assert project.run("store", environ=drive.env()).status == status
+        discs.append(drive.exchange("dvd+r", blocks=DISC))
+    ran = project.run("restore", "--to", str(project.root / "back"), environ=drive.env())
+    assert (ran.status, ran.err.count("is needed and is not in /dev/sr0")) == (8, 2)
+    for number in ("001", "002"):
+        first, other = f"CC_20261122_{number}", f"CC_20261122_B{number}"
+        assert f"Insert {first} or {other} and" in ran.err or f"Insert {other} or {first} and" in ran.err
+    for place in (0, 3):  # a copy of each
+        drive.exchange("dvd+r", directory=discs[place])
+        ran = project.run("restore", "--to", str(project.root / "back"), environ=drive.env())
+    assert (ran.status, files(project)) == (0, whole)
+
+
 @pytest.mark.parametrize("sense", [(3, 0x11, 0), (3, 0x02, 0), (4, 0x3E, 2)], ids=str)
 def test_blocks_that_a_drive_cannot_read_cost_their_file_and_no_other(
     project: Project, drive: Burner, sense: tuple[int, int, int]

@@ -195,7 +195,7 @@ def _told(
             lost.setdefault(target, "it is on no disc that could be read")
     before = written.before & written.done  # what was there may still have got no attributes
     came = [target for target in written.done if state.wanted[target].kind != Kind.DIR]
-    problems = list(reader.absent.values()) if lost or reader.notes else []
+    problems = list(reader.needed) if lost or reader.notes else []
     if lost and not came and not problems and any(each.kind != Kind.DIR for each in state.wanted.values()):
         problems.append(
             VerifyError(

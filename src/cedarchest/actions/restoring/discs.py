@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from cedarchest.actions.prove import expected_of
@@ -44,6 +44,7 @@ class _Work:
 
     source: Source
     finished: bool = False
+    given_up: bool = False  # of what tells attributes: it could not be had
     tried: set[tuple[int, Place]] = field(default_factory=set)  # by the offset of the piece
     patches: Patchwork | None = None
     spool: Spool | None = None
@@ -65,6 +66,13 @@ class _Work:
         for targets in self.source.takes.values():
             yield from targets
 
+    def lacking(self, discs: Collection[str]) -> Iterator[Reading]:
+        """The pieces that were not had and are on some discs, with their places there."""
+        for piece in self.source.pieces:
+            there = tuple(place for place in piece.places if place.disc_id in discs)
+            if there and (self.patches is None or not self.patches.has(piece)):
+                yield Reading(self.source, piece, there)
+
     def readings(self) -> Iterator[Reading]:
         """The pieces that have to be read, with the places that were not tried."""
         for piece in self.source.pieces:
@@ -79,7 +87,8 @@ class DiscReader:
     def __init__(self, writers: Sequence[Writer], ports: Ports) -> None:
         self.discs = NeededDiscs(writers, ports)
         self._ports = ports
-        self.absent: dict[str, CedarchestError] = {}
+        self.absent: set[str] = set()
+        self.needed: tuple[CedarchestError, ...] = ()
         self.labels_read: dict[str, None] = {}
         self.lost: dict[bytes, str] = {}
         self.notes: list[str] = []
@@ -94,7 +103,7 @@ class DiscReader:
         return plan_discs(readings, discs, self.absent)
 
     def read(self, restorer: Restorer) -> None:
-        """Read all that is wanted; what cannot be had is `lost`, with the reason."""
+        """Read all that is wanted; what cannot be had is `lost`, with the reason, and `needed` its discs."""
         restoration, folder = restorer.state.restoration, restorer.state.spools
         works = [_Work(source) for source in restoration.sources]
         packed = [(_Work(each.source), each) for each in restoration.packed]
@@ -120,6 +129,7 @@ class DiscReader:
                         break
                     works += others
             self._unpack(packed, restorer)
+            self.needed = tuple(self._needed(works, restorer))
             if not self.absent:
                 learned.drop()
 
@@ -149,6 +159,21 @@ class DiscReader:
                 self.lost[name] = f"{to_text(work.source.path)}: {error.message}"
             work.spool.drop()
 
+    def _needed(self, works: Iterable[_Work], restorer: Restorer) -> Iterator[CedarchestError]:
+        """The fewest of the discs that are not here which bring what is missing; of copies it is one."""
+        missing = [work for work in works if self._is_missing(work, restorer)]
+        readings = [reading for work in missing for reading in work.lacking(self.absent)]
+        for each in plan_discs(readings, self.discs.of(readings)):
+            able = [{place.label for place in reading.places} for reading, _ in each.readings]
+            alike = set.intersection(*able) - {each.disc.label}
+            yield self.discs.not_here(each.disc, sorted(alike))
+
+    def _is_missing(self, work: _Work, restorer: Restorer) -> bool:
+        """Whether something of a source is wanted that could not be had."""
+        if work.tells_attributes:
+            return work.given_up or work.patches is not None
+        return work.source.role is Role.PACKED or any(restorer.state.unread(work.targets))
+
     def _is_wanted(self, work: _Work, restorer: Restorer) -> bool:
         if work.tells_attributes or work.source.role is Role.PACKED:
             return True
@@ -165,7 +190,8 @@ class DiscReader:
         try:
             writer = self.discs.loaded(reading.disc)
         except MediaError as error:
-            self.absent[reading.disc.disc_id] = error
+            log.info("%s", error.message)
+            self.absent.add(reading.disc.disc_id)
             return
         if writer is None:
             return
@@ -291,7 +317,7 @@ class DiscReader:
                 restorer.take_index(source, b"".join(patches.stream()))
         except RestoreError as error:
             self._ports.reporter.note(f"{to_text(source.path)}: {error.message}")
-        missing = {place.disc_id for piece in source.pieces for place in piece.places} & self.absent.keys()
+        missing = {place.disc_id for piece in source.pieces for place in piece.places} & self.absent
         if work.spool is not None and (whole or not missing):
             work.spool.drop()
 
@@ -306,7 +332,7 @@ class DiscReader:
                     f"{to_text(work.source.path)} could not be read: modes, owners, times and links of what"
                     " it tells of are as the archives have them, or not known"
                 )
-                work.finished = True
+                work.finished = work.given_up = True
             why = self._why(work)
             if work.source.role not in (Role.FILE, Role.ARCHIVE):
                 continue

@@ -70,18 +70,24 @@ class NeededDiscs:
         for writer in self._writers:
             if self._holds(writer, disc):
                 return writer
-        kept = f", which is kept at {place}," if (place := self.place(disc.disc_id)) else ""
         burners = [writer for writer in self._writers if not writer.loads_itself]
-        where = burners[0].device if burners else self._writers[0].device
-        message = f"{disc.label}{kept} is needed and is not in {where}"
+        absent = self.not_here(disc)
         if burners and self._ports.person.is_there():
             with contextlib.suppress(MediaError, ToolError):
                 burners[0].eject()
-            if self._ports.person.changes_disc(message, f"Insert {disc.label}."):
+            if self._ports.person.changes_disc(absent.message, f"Insert {disc.label}."):
                 return burners[0] if self._holds(burners[0], disc) else None
-        raise NoMedium(
-            message,
-            advice=f"Insert {disc.label} and run the same command again: it goes on where this one stopped.",
+        raise absent
+
+    def not_here(self, disc: Disc, alike: Sequence[str] = ()) -> NoMedium:
+        """The error that a disc is in no drive, nor any of those `alike` that would do in its place."""
+        kept = f", which is kept at {place}," if (place := self.place(disc.disc_id)) else ""
+        burners = (writer.device for writer in self._writers if not writer.loads_itself)
+        where = next(burners, self._writers[0].device)
+        any_of = " or ".join((disc.label, *alike))
+        return NoMedium(
+            f"{disc.label}{kept} is needed and is not in {where}",
+            advice=f"Insert {any_of} and run the same command again: it goes on where this one stopped.",
             label=disc.label,
         )
 
