@@ -223,6 +223,18 @@ def test_all_that_look_ahead_speak_of_the_drive_whose_disc_takes_no_more(machine
     assert machine.burns() == [1, 1]
 
 
+def test_a_blank_disc_is_asked_for_only_in_the_drive_whose_disc_takes_no_more(machine: Machine) -> None:
+    held, _ = seal_second(machine)
+    report = machine.store()
+    assert (report.discs, machine.burns(), machine.is_marked(NEXT)) == ((held,), [2, 1], False)
+    (problem,) = report.problems
+    assert problem.message.startswith("a new disc is needed; /dev/sr1 holds ")
+    assert problem.advice == "Insert a blank disc in /dev/sr1 and run the command again."
+    machine.trays[1].disc = MemoryDisc()
+    assert machine.store().days == (NEXT,)
+    assert machine.burns() == [2, 2]
+
+
 def test_another_drive_may_begin_the_disc_that_is_wanted(machine: Machine) -> None:
     """So that nothing is refused where only the first of the drives has a disc that takes no more."""
     machine.stage(DAY)

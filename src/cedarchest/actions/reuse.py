@@ -75,13 +75,13 @@ def refuse_kept(
         raise NotAppendable(
             f"a new disc is needed; {seen.device} holds {disc.label}, which is written once and has data"
             + (f"; {disc.reason}" if disc.reason else ""),
-            advice="Insert a blank disc and run the command again.",
+            advice=f"Insert a blank disc in {seen.device} and run the command again.",
             label=disc.label,
         )
     if kept := reasons_to_keep(config, disc, seen, ports, at_work=at_work):
         raise NotAppendable(
             f"a new disc is needed; {disc.label} may not be erased: {kept[0]}",
-            advice="Insert a blank disc and run the command again.",
+            advice=f"Insert a blank disc in {seen.device} and run the command again.",
             label=disc.label,
             reasons=kept,
         )

@@ -220,9 +220,14 @@ class Writing:
         self._ended.add(device)
 
     def _tell_refusals(self) -> None:
-        """Why drives took no part: problems where volumes are left over, else only good to know."""
-        if any(each.left for each in self.series):
-            self.problems += self._refusals.values()
+        """Why drives took no part: problems where volumes are left over, else only good to know.
+
+        One that wrote all of its own wants no disc for what another has left, which says that itself.
+        """
+        waiting = {each.home for each in self.series if each.left}
+        if waiting:
+            wrote = {each.home for each in self.series} - waiting if waiting <= self._refusals.keys() else ()
+            self.problems += [error for device, error in self._refusals.items() if device not in wrote]
             return
         for error in self._refusals.values():
             self.ports.reporter.warn(f"{error.message}; the other drives wrote all there was. {error.advice}")
