@@ -279,6 +279,14 @@ def _tree_end(raw: bytes, session: Session) -> int:
     return min(block for block, size in session.addresses.values() if size) - START
 
 
+def test_a_last_record_that_takes_in_a_byte_of_what_follows_counts() -> None:
+    """It reads as before: nothing but zeros follows."""
+    changed = bytearray(Session(day(), CONTENTS, start=START).build())
+    length = changed.index(b"\x04Z.;1") - 32
+    changed[length] += 1
+    assert check(bytes(changed), day(), access_time=None, one_time=True).findings
+
+
 @settings(max_examples=300)
 @given(st.data())
 @pytest.mark.long

@@ -153,7 +153,7 @@ class TreeReader(ABC):
                 length = data[pos]
                 end = pos + length
                 following = (pos | 2047) + 1
-                if length < 34 or end > following:
+                if length < 34 or length & 1 or end > following:  # ECMA-119 9.1.12: they end at even places
                     if length or data.count(0, pos, following) != following - pos or not pos & 2047:
                         detail = "a record of this directory has a wrong length"
                         self.fault(directory.path, detail, first + (pos >> 11))
