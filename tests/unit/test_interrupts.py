@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import pytest
 
-from cedarchest.adapters.interrupts import PATIENCE, Signals
+from cedarchest.adapters.interrupts import AGAIN_S, PATIENCE, Signals
 from cedarchest.adapters.person import TerminalPerson
 from cedarchest.errors import Interrupted, UnexpectedFailure, unexpected
 
@@ -55,6 +56,48 @@ def raised(do: Callable[[], object]) -> bool:
     except Interrupted:
         return True
     return False
+
+
+def test_an_interrupt_while_a_thread_begins_is_heard_once_it_has(
+    signals: Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Raised there it would make `threading` forget the thread, which then ends with a traceback."""
+    begin = threading._start_new_thread  # type: ignore[attr-defined]
+
+    def begin_and_interrupt(*arguments: object) -> object:
+        begun = begin(*arguments)
+        interrupt()
+        return begun
+
+    monkeypatch.setattr(threading, "_start_new_thread", begin_and_interrupt)
+    has_run = threading.Event()
+
+    def begin_and_wait() -> None:
+        threading.Thread(target=has_run.set).start()
+        time.sleep(30)
+
+    assert raised(begin_and_wait)
+    assert has_run.wait(30)
+    assert not raised(lambda: signal.raise_signal(signal.SIGALRM))
+
+
+def test_what_is_put_off_is_not_said_again_to_who_has_heard_of_it(
+    signals: Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = threading._start_new_thread  # type: ignore[attr-defined]
+
+    def interrupt_and_begin(*arguments: object) -> object:
+        interrupt()
+        return begin(*arguments)
+
+    monkeypatch.setattr(threading, "_start_new_thread", interrupt_and_begin)
+
+    def begin_and_check() -> None:
+        threading.Thread(target=int).start()
+        signals.check()
+
+    assert raised(begin_and_check)
+    time.sleep(10 * AGAIN_S)
 
 
 def test_an_interrupt_only_asks_as_long_as_any_drive_burns(signals: Signals) -> None:
