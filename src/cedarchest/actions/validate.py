@@ -67,7 +67,7 @@ def _steps(config: Config, ports: Ports) -> Iterator[Step]:
     yield "state folder", lambda: _writable(config.options.state_dir)
     if not config.options.working_dir.is_relative_to(config.options.state_dir):
         yield "working folder", lambda: _writable(config.options.working_dir)
-    yield "catalog", lambda: f"{len(ports.catalog.discs())} discs"
+    yield "catalog", lambda: counted(len(ports.catalog.discs()), "disc")
     if any(collect_dirs(config)):
         yield "collect dir", lambda: _apart(config)
     if (collect := config.collect) is not None:
