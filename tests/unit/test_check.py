@@ -287,6 +287,14 @@ def test_a_last_record_that_takes_in_a_byte_of_what_follows_counts() -> None:
     assert check(bytes(changed), day(), access_time=None, one_time=True).findings
 
 
+@pytest.mark.parametrize(("component", "bit"), [(b"\x08\0\0\x03etc", 8), (b"\0\x06passwd", 1)])
+def test_what_leads_a_link_to_the_same_place_in_other_words_counts(component: bytes, bit: int) -> None:
+    """A root that is an empty name, and a last part of a name that goes on."""
+    changed = bytearray(Session(day(), CONTENTS, start=START).build())
+    changed[changed.index(component)] ^= bit
+    assert check(bytes(changed), day(), access_time=None, one_time=True).findings
+
+
 @settings(max_examples=300)
 @given(st.data())
 @pytest.mark.long

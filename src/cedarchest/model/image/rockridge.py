@@ -209,6 +209,7 @@ def _read_target(parts: list[bytes]) -> bytes:
     """A link's target from its components (RRIP 4.1.3)."""
     target = b""
     separator = b""
+    flags = 0
     for number, part in enumerate(parts, 1):
         if part[:1] != (b"\1" if number < len(parts) else b"\0"):
             raise BadField("the flags of a SL field are wrong")
@@ -217,10 +218,13 @@ def _read_target(parts: list[bytes]) -> bytes:
             flags, length = part[pos], part[pos + 1] if pos + 1 < len(part) else 255
             content = part[pos + 2 : pos + 2 + length]
             pos += 2 + length
-            if pos > len(part) or flags not in _COMPONENTS or (flags > 1 and length):
+            is_root = not target and not flags and not length  # which is written as what it is
+            if pos > len(part) or flags not in _COMPONENTS or (flags > 1 and length) or is_root:
                 raise BadField("a component of a link target is wrong")
             target += separator + (_COMPONENTS[flags] or content)
             separator = b"" if flags in (1, 8) else b"/"
+    if flags == 1:
+        raise BadField("the last component of a link target goes on")
     return target
 
 
