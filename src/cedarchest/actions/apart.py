@@ -16,14 +16,6 @@ from cedarchest.errors import ConfigError
 from cedarchest.ports import KeptOut
 
 
-def pool_folders(config: Config) -> Iterator[tuple[str, Path]]:
-    """What staged days and discs stand in, the staging folder and each shelf, by the key that names it."""
-    if config.stage is not None:
-        yield "stage.dir", config.stage.dir
-    for shelf in shelves(config):
-        yield "store.device", shelf
-
-
 def shelves(config: Config) -> list[Path]:
     """The folders that discs' images stand in."""
     devices = config.store.device if config.store is not None else ()
@@ -31,9 +23,12 @@ def shelves(config: Config) -> list[Path]:
 
 
 def own_folders(config: Config) -> Iterator[tuple[str, Path]]:
-    """As `pool_folders`, with what the catalog stands in."""
+    """What the catalog, staged days and discs stand in, each by the key that names it."""
     yield "options.state_dir", config.options.state_dir
-    yield from pool_folders(config)
+    if config.stage is not None:
+        yield "stage.dir", config.stage.dir
+    for shelf in shelves(config):
+        yield "store.device", shelf
 
 
 def collect_dirs(config: Config) -> Iterator[tuple[str, Path]]:

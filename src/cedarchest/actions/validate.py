@@ -198,13 +198,12 @@ def _collected(config: Config, collect: Collect) -> str:
     sources = counted(len(collect.source), "source")
     found = f"{sources} and {counted(len(collect.command), 'command')}, into {collect.dir}"
     own, tops = kept_out(config), [each.path for each in collect.source]
-    below = [
-        (folder, words)
+    without = [
+        f"{words}{folder}"
         for several, words in ((own.folders, ""), (own.shelves, "images in "))
         for folder in several
         if any(is_in(folder, top) and not is_same(folder, top) for top in tops)
     ]
-    without = [f"{words}{folder}" for folder, words in below]
     return f"{found}, without {', '.join(without)}" if without else found
 
 
